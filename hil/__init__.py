@@ -1,0 +1,1 @@
+"""The bench: a simulated plant, simulated boards, the demo CSMS and the tools that use them."""

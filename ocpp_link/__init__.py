@@ -1,0 +1,1 @@
+"""The link to the back office: a version-neutral core and one thin dialect per OCPP version."""
