@@ -1,0 +1,195 @@
+"""The shape of a station's configuration file: one struct a table, units in the names of the keys.
+
+A field without a default must be in the file. Ranges and allowed values stand in the types, so
+that the reader, its error messages and the documentation all take them from here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+Milliseconds = Annotated[int, Meta(ge=1, le=600_000)]
+
+Identity = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9*\-_=+|@.]{1,48}$",
+        description="1 to 48 of A-Z a-z 0-9 * - _ = + | @ .",
+    ),
+]
+"""OCPP 2.0.1 identifierString, without the colon that HTTP Basic authentication cannot carry."""
+
+EvseId = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Z]{2}\*?[A-Z0-9]{3}\*?E[A-Z0-9][A-Z0-9*]{0,30}$",
+        description="an EVSE ID of ISO 15118-2 Annex H, such as DE*PNX*E1234567*1",
+    ),
+]
+
+TokenValue = Annotated[
+    str, Meta(pattern=r"^[!-~]{1,36}$", description="1 to 36 printable ASCII characters")
+]
+"""OCPP 2.0.1 IdToken.idToken."""
+
+Label = Annotated[
+    str, Meta(pattern=r"^[ -~]{1,20}$", description="1 to 20 printable ASCII characters")
+]
+
+DevicePath = Annotated[
+    str,
+    Meta(
+        pattern=r"^(/[^\x00-\x1f\x7f]{1,250})?$",
+        description='an absolute path, such as "/dev/ttyS0"',
+    ),
+]
+
+Baud = Annotated[int, Meta(ge=1_200, le=4_000_000)]
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One table of the file."""
+
+
+class StationTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[station]`: who this station is. Lengths are those of the OCPP 1.6 BootNotification."""
+
+    identity: Identity
+    """How the back office calls this station; last part of the OCPP URL."""
+    vendor: Label = "PiEVSE"
+    model: Label = "Pi AC"
+    serial: Annotated[
+        str, Meta(pattern=r"^[ -~]{0,25}$", description="up to 25 printable ASCII characters")
+    ] = ""
+    fuse_a: Annotated[float, Meta(ge=6, le=1_000)] | None = None
+    """Fuse of the supply line per phase, shared by all EVSEs of the station."""
+
+
+class BoardTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[board]`: what runs ring 1 (pilot, contactor, interlocks)."""
+
+    kind: Literal["simulated", "serial", "native"]
+    port: DevicePath = ""
+    baud: Baud = 115_200
+    bench: bool = False
+    """Native only: this machine is on a bench without mains."""
+    interlock: Annotated[
+        str, Meta(pattern=r"^[^\x00-\x1f\x7f]{0,200}$", description="one line of text")
+    ] = ""
+    """Native only: the external device that opens the contactor when the computer fails to."""
+
+
+class MeterTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[evse.meter]`: the billing meter. Line settings that are left out are the model's own."""
+
+    kind: Literal["modbus", "none"] = "none"
+    model: Annotated[
+        str, Meta(pattern=r"^[a-z0-9_]{1,40}$", description="a name of drivers/meters/")
+    ] = "sdm630"
+    port: DevicePath = ""
+    unit: Annotated[int, Meta(ge=1, le=247)] = 1
+    """Modbus address (Modbus over serial line 1.02, 2.2)."""
+    baud: Baud | None = None
+    parity: Literal["N", "E", "O"] | None = None
+    stop_bits: Literal[1, 2] | None = None
+    timeout_ms: Annotated[int, Meta(ge=50, le=5_000)] = 500
+    """Longest wait for one answer."""
+    poll_ms: Annotated[int, Meta(ge=100, le=60_000)] = 1_000
+    stale_ms: Milliseconds = 5_000
+    """A reading of this age is marked stale."""
+    lost_ms: Milliseconds = 10_000
+    """At this age the meter counts as lost."""
+
+
+class LockTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[evse.lock]`: the connector lock of a socket."""
+
+    unlock_after_stop: bool = True
+    """Unlock once a transaction has stopped and the contactor is confirmed open; else at unplug."""
+
+
+class EvseTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[[evse]]`: one EVSE with its one connector."""
+
+    id: Annotated[int, Meta(ge=1, le=128)]
+    """1-based; the EVSEs of a station are numbered without a gap, in the order of the file."""
+    evse_id: EvseId
+    connector: Literal["socket", "cable"]
+    max_current_a: Annotated[float, Meta(ge=6, le=80)]
+    """Rating of the hardware per phase (IEC 61851-1 Annex A offers 6 to 80 A)."""
+    phases: Literal[1, 3] = 3
+    nominal_voltage_v: Annotated[float, Meta(ge=100, le=300)] = 230.0
+    """Between phase and neutral; turns watts into amps."""
+    ventilation: bool = False
+    """The site is ventilated: a car that asks for it (state D) may be charged."""
+    connector_type: Literal["auto", "cType1", "cType2", "cTesla", "sType2", "sType3"] = "auto"
+    """OCPP ConnectorTypeEnum; `auto` becomes cType2 or sType2."""
+    meter: MeterTable = MeterTable()
+    lock: LockTable | None = None
+    """Never None for a socket once loaded."""
+    timing: dict[str, Milliseconds] = {}
+    """Sparse changes of the guard's times, for tests on a simulated board."""
+
+
+class AuthorizationTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[authorization]`: who may charge."""
+
+    mode: Literal["free", "list", "ocpp"]
+    tokens: tuple[TokenValue, ...] = ()
+    """For mode `list`; compared without regard to case."""
+
+
+class OcppTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[ocpp]`: the back office."""
+
+    url: Annotated[
+        str,
+        Meta(
+            pattern=r"^wss?://[^\s/@?#\"]+(/[^\s@?#\"]*)?$",
+            max_length=512,
+            description="ws:// or wss://, a host, and no user name, query or fragment",
+        ),
+    ]
+    """Without the identity, which is appended."""
+    identity: Annotated[
+        str, Meta(pattern=r"^[A-Za-z0-9*\-_=+|@.]{0,48}$", description="as [station] identity")
+    ] = ""
+    """Left out, that of `[station]`; never empty once loaded."""
+    versions: Annotated[tuple[Literal["1.6"], ...], Meta(min_length=1)] = ("1.6",)
+    """In order of preference."""
+    connection_timeout_s: Annotated[int, Meta(ge=5, le=3_600)] = 60
+    """First value of ConnectionTimeOut: an authorization lapses when no car comes for so long."""
+    ping_interval_s: Annotated[int, Meta(ge=0, le=3_600)] = 60
+    """First value of WebSocketPingInterval; 0 = no pings."""
+    basic_auth_key_file: DevicePath = ""
+    """Names a file that holds the AuthorizationKey and nothing else."""
+
+
+class LimitsTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[limits]`: limits that hold without a back office."""
+
+    default_a: Annotated[float, Meta(ge=0, le=80)] | None = None
+    """Local limit per EVSE and phase; below 6 A charging pauses."""
+
+
+class JournalTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[journal]`: the durable record of events."""
+
+    keep_days: Annotated[int, Meta(ge=1, le=3_650)] = 365
+
+
+class StationConfig(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A whole configuration file; valid by itself and across its tables."""
+
+    station: StationTable
+    board: BoardTable
+    evses: Annotated[tuple[EvseTable, ...], Meta(min_length=1, max_length=8)] = msgspec.field(
+        name="evse"
+    )
+    authorization: AuthorizationTable
+    ocpp: OcppTable | None = None
+    limits: LimitsTable = LimitsTable()
+    journal: JournalTable = JournalTable()
