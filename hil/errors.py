@@ -1,0 +1,23 @@
+"""What the bench refuses: one tree, each leaf also the natural builtin."""
+
+from __future__ import annotations
+
+
+class HilError(Exception):
+    """Anything the bench refuses."""
+
+
+class TimeRunsBack(HilError, ValueError):
+    """A call names an instant before one that was already lived through."""
+
+
+class UnknownFault(HilError, ValueError):
+    """A fault that the plant cannot have."""
+
+
+class PlugError(HilError, ValueError):
+    """A cable or car that cannot exist, or that is already there."""
+
+
+class TraceError(HilError, ValueError):
+    """A trace record or file that makes no sense."""
