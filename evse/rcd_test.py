@@ -1,0 +1,49 @@
+"""The self-test of the residual-current device: drive, see it trip, release, see it clear. Pure.
+
+Responsibility: proves, once a session and with the contactor open, that the device's output can
+trip and can return. It guarantees a verdict in bounded time and that a test which began before the
+car was plugged in does not count for it. Who uses it: the guard, which ignores the device's output
+while a test runs and at no other time.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from evse.model import SelfTest
+
+
+class RcdTest(msgspec.Struct, frozen=True, gc=False):
+    status: SelfTest = SelfTest.NOT_RUN
+    driving: bool = False
+    """The test current flows."""
+    void: bool = False
+    """A new session began meanwhile: this run's pass is worth nothing."""
+    since_ms: int | None = None
+    """When the present half (drive or release) began."""
+
+
+def start(now_ms: int) -> RcdTest:
+    """Begin a run."""
+    return RcdTest(SelfTest.RUNNING, driving=True, since_ms=now_ms)
+
+
+def new_session(test: RcdTest) -> RcdTest:
+    """A car was plugged in: forget the result; a run under way ends, but proves nothing."""
+    if test.status is SelfTest.RUNNING:
+        return RcdTest(SelfTest.RUNNING, test.driving, True, test.since_ms)
+    return test if test.status is SelfTest.NOT_FITTED else RcdTest()
+
+
+def advance(test: RcdTest, tripped: bool, now_ms: int, *, trip_ms: int, clear_ms: int) -> RcdTest:
+    """One look at the device's output."""
+    if test.since_ms is None:
+        return test
+    age_ms = now_ms - test.since_ms
+    if test.driving:
+        if tripped:
+            return RcdTest(SelfTest.RUNNING, False, test.void, now_ms)
+        return RcdTest(SelfTest.FAILED) if age_ms >= trip_ms else test
+    if not tripped:
+        return RcdTest(SelfTest.NOT_RUN if test.void else SelfTest.PASSED)
+    return RcdTest(SelfTest.FAILED) if age_ms >= clear_ms else test
