@@ -17,7 +17,7 @@ import msgspec
 from evse.model import F_BP, X1_BP, PilotState
 
 DIGITAL_BP = 500
-"""5 %: the current is agreed over ISO 15118 (IEC 61851-1 Table A.7)."""
+"""5 %: the current is agreed over ISO 15118 (IEC 61851-1 Annex A)."""
 MIN_PWM_BP = 1_000
 """10 %: the least duty that offers a current (6 A)."""
 MAX_PWM_BP = 9_600
@@ -44,7 +44,7 @@ def amps_to_duty_bp(limit_a: float) -> int:
     """Duty that offers at most `limit_a`, in basis points, rounded down.
 
     Below 6.0 A (and for NaN) nothing can be offered: X1. 51 to 52.5 A, which the two formulas
-    leave out, is offered as 51 A; more than 80 A as 80 A. IEC 61851-1 Table A.7.
+    leave out, is offered as 51 A; more than 80 A as 80 A. IEC 61851-1 Annex A.
     """
     if not limit_a >= _MIN_A:
         return X1_BP
@@ -54,7 +54,7 @@ def amps_to_duty_bp(limit_a: float) -> int:
 
 
 def duty_bp_to_amps(duty_bp: int) -> float:
-    """What a car may draw at this duty, amps (IEC 61851-1 Table A.8, the car's side).
+    """What a car may draw at this duty, amps (IEC 61851-1 Annex A, the car's side).
 
     0.0 where it may not draw at all, and at 3 to 7 % where only ISO 15118 can tell.
     """
