@@ -88,6 +88,13 @@ def earliest(*deadlines_ms: int | None) -> int | None:
     return min(known, default=None)
 
 
+def earliest_after(now_ms: int, *deadlines_ms: int | None) -> int | None:
+    """The nearest deadline that still lies ahead: what is past has been acted on."""
+    return min(
+        (at_ms for at_ms in deadlines_ms if at_ms is not None and at_ms > now_ms), default=None
+    )
+
+
 def rfc3339(moment: datetime) -> str:
     """`2026-01-01T00:00:00.000Z`: the only spelling of wall time that leaves the process."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,183 @@
+"""Ring 2: the sessions of a station, fed by board and meters, asked by everybody at the door.
+
+Guarantees: nothing here waits for a network, a disk or a library; the wish for the board is a
+pure function of the sessions, fetched by the live loop, so a core that hangs lets its lease run
+out. An exception out of any method here is a defect: the owner must stop renewing and exit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from evse.authorization import Authorization
+from evse.clock import Clock, earliest
+from evse.config_model import StationConfig
+from evse.journal import Journal
+from evse.model import BoardAnalog, BoardIdentity, BoardStatus, CommandVerb, LockTarget
+from evse.model import MeterReading as Reading
+from evse.ports import BoardPort, MeterPort, NewUuid, Publisher
+from evse.session import Session
+from evse.session_record import Snapshot
+from evse.types.session import Limits, SessionEvent, Telemetry
+
+
+class Core:
+    """A charging station without its wires."""
+
+    def __init__(
+        self,
+        config: StationConfig,
+        *,
+        clock: Clock,
+        journal: Journal,
+        board: BoardPort,
+        meters: MeterPort,
+        publish: Publisher,
+        snapshots: Mapping[int, bytes],
+        boot_id: str,
+        new_uuid: NewUuid,
+        say: Callable[[str], None],
+    ) -> None:
+        self.config = config
+        self.clock = clock
+        self.journal = journal
+        self._publish = publish
+        self._limits: dict[int, Limits] = {}
+        self.board_identity: BoardIdentity | None = None
+        self.board_why = "it has not answered yet"
+        self.sessions: dict[int, Session] = {
+            table.id: Session(
+                table,
+                _Ports(self, table.id, board, meters),
+                clock,
+                snapshot=_restore(snapshots.get(table.id), table.id, say),
+                boot_id=boot_id,
+                new_uuid=new_uuid,
+                default_a=config.limits.default_a,
+            )
+            for table in config.evses
+        }
+        timeout_s = config.ocpp.connection_timeout_s if config.ocpp else 60
+        self.authorization = Authorization(
+            config.authorization,
+            self.sessions,
+            clock,
+            publish,
+            connection_timeout_ms=timeout_s * 1000,
+        )
+
+    # --- from the board and the meters ------------------------------------------------------------
+
+    def on_board_up(self, identity: BoardIdentity) -> None:
+        """The link is up. Another boot id than before: ring 1 restarted, and with it every
+        contactor opened; sessions learn of it before they hear the new state."""
+        known = self.board_identity
+        if known is not None and known.boot_id != identity.boot_id:
+            for session in self.sessions.values():
+                session.on_board_lost()
+        self.board_identity = identity
+        self.poll()
+
+    def on_board_lost(self, why: str) -> None:
+        self.board_why = why
+        for session in self.sessions.values():
+            session.on_board_lost()
+        self.poll()
+
+    def on_status(self, evse: int, status: BoardStatus) -> None:
+        if evse in self.sessions:
+            self.sessions[evse].on_status(status)
+            self.poll()
+
+    def on_analog(self, evse: int, analog: BoardAnalog) -> None:
+        if evse in self.sessions:
+            self._publish("evse_manager.telemetry", evse, _telemetry(self.sessions[evse], analog))
+
+    def on_reading(self, evse: int, reading: Reading) -> None:
+        session = self.sessions[evse]
+        session.on_reading(reading)
+        self._publish("evse_manager.powermeter", evse, session.record.meter)
+        self.poll()
+
+    def on_meter_lost(self, evse: int) -> None:
+        self.sessions[evse].on_meter_lost()
+        self.poll()
+
+    # --- to the board -----------------------------------------------------------------------------
+
+    def wishes(self) -> dict[int, tuple[bool, int, LockTarget]]:
+        """What each EVSE's next permit says (see Session.wish)."""
+        now_ms = self.clock.now_ms()
+        return {evse: session.wish(now_ms) for evse, session in self.sessions.items()}
+
+    # --- time -------------------------------------------------------------------------------------
+
+    def poll(self) -> None:
+        """Let time act; publish what changed. Call after every input and at the deadline."""
+        self.authorization.poll()
+        for evse, session in self.sessions.items():
+            session.poll()
+            self._publish_limits(evse, session)
+        self.journal.poll(self.clock.now_ms())
+
+    @property
+    def next_deadline_ms(self) -> int | None:
+        now_ms = self.clock.now_ms()
+        return earliest(
+            self.authorization.next_deadline_ms,
+            self.journal.next_deadline_ms,
+            *(session.next_deadline_ms(now_ms) for session in self.sessions.values()),
+        )
+
+    def _publish_limits(self, evse: int, session: Session) -> None:
+        now = session.limit()
+        limits = Limits(
+            max_current=now.limit_a, nr_of_phases_available=now.phases, uuid=f"evse_{evse}"
+        )
+        if limits != self._limits.get(evse):
+            self._limits[evse] = limits
+            self._publish("evse_manager.limits", evse, limits)
+
+
+class _Ports:
+    """One session's way to the journal, the board and the meter."""
+
+    def __init__(self, core: Core, evse: int, board: BoardPort, meters: MeterPort) -> None:
+        self._core = core
+        self._evse = evse
+        self._board = board
+        self._meters = meters
+
+    def emit(self, event: SessionEvent, snapshot: bytes) -> None:
+        self._core.journal.append(self._evse, msgspec.json.encode(event), snapshot)
+
+    def checkpoint(self, snapshot: bytes) -> None:
+        self._core.journal.checkpoint(self._evse, snapshot)
+
+    def command(self, verb: CommandVerb) -> None:
+        self._board.command(self._evse, verb)
+
+    def read_meter(self) -> None:
+        self._meters.read_now(self._evse)
+
+
+def _restore(body: bytes | None, evse: int, say: Callable[[str], None]) -> Snapshot:
+    if body is None:
+        return Snapshot()
+    try:
+        return Snapshot.decode(body)
+    except msgspec.DecodeError as error:
+        say(f"evse {evse}: the stored session can not be read ({error}); starting without one")
+        return Snapshot()
+
+
+def _telemetry(session: Session, analog: BoardAnalog) -> Telemetry:
+    return Telemetry(
+        evse_temperature_C=(analog.temperature_dc or 0) / 10,
+        fan_rpm=0.0,
+        supply_voltage_12V=analog.supply_12v_mv / 1000,
+        supply_voltage_minus_12V=analog.supply_minus_12v_mv / 1000,
+        relais_on=session.status.energised,
+    )

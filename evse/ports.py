@@ -1,0 +1,32 @@
+"""What the core asks of the world outside; runtime.py and the simulations supply it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from evse.model import CommandVerb, MeterReading
+
+
+class BoardPort(Protocol):
+    """Commands to ring 1. Permits are not sent: the live loop fetches them from the core."""
+
+    def command(self, evse: int, verb: CommandVerb) -> None:
+        """Queue a stop-and-wait command; its loss is reported as a lost board."""
+
+
+class MeterPort(Protocol):
+    """The billing meters."""
+
+    def read_now(self, evse: int) -> None:
+        """Read ahead of the next poll; the reading arrives as any other."""
+
+
+class Publisher(Protocol):
+    """Where variables of the interface go."""
+
+    def __call__(self, variable: str, evse: int | None, value: object) -> None: ...
+
+
+NewUuid = Callable[[], str]
+ReadingSink = Callable[[int, MeterReading], None]

@@ -1,0 +1,159 @@
+"""What a session remembers: the part that survives a restart, and the events built from it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+from msgspec import UNSET
+
+from evse.clock import rfc3339
+from evse.model import MeterReading
+from evse.types.authorization import ProvidedIdToken
+from evse.types.powermeter import Current, Energy, Frequency, Power, Powermeter, Voltage
+from evse.types.session import (
+    AuthorizationEvent,
+    ChargingPausedEVSEReasons,
+    ChargingStateChangedEvent,
+    PauseReason,
+    SessionEvent,
+    SessionEventEnum,
+    SessionFinished,
+    SessionStarted,
+    StartSessionReason,
+    StopTransactionReason,
+    StopTransactionRequest,
+    TransactionFinished,
+    TransactionStarted,
+)
+
+CHARGING_STATE_EVENTS = frozenset(
+    {
+        SessionEventEnum.ChargingStarted,
+        SessionEventEnum.ChargingPausedEV,
+        SessionEventEnum.ChargingPausedEVSE,
+    }
+)
+
+
+class Snapshot(msgspec.Struct):
+    """The durable part of one EVSE's state, written with every event (journal.py)."""
+
+    uuid: str = ""
+    """Of the running session; empty = none."""
+    transaction: bool = False
+    token: ProvidedIdToken | None = None
+    evse_disabled: bool = False
+    """disable(0); see `enable` and `disable` in session.py."""
+    connector_disabled: bool = False
+    meter: Powermeter | None = None
+    """Last value known; at most CHECKPOINT_MS old while a transaction runs."""
+    boot_id: str = ""
+    """Of the computer when this was written: another one after a restart means a power cut."""
+
+    def encode(self) -> bytes:
+        return msgspec.json.encode(self)
+
+    @classmethod
+    def decode(cls, body: bytes) -> Snapshot:
+        """Raises msgspec.ValidationError or DecodeError for what no version of us wrote."""
+        return msgspec.json.decode(body, type=cls)
+
+
+def powermeter(reading: MeterReading, utc: datetime) -> Powermeter:
+    """A reading in the shape of the interface page."""
+    v, a = reading.voltage_v, reading.current_a
+    return Powermeter(
+        timestamp=rfc3339(utc),
+        energy_Wh_import=Energy(total=reading.energy_import_wh),
+        energy_Wh_export=UNSET
+        if reading.energy_export_wh is None
+        else Energy(total=reading.energy_export_wh),
+        power_W=_power(reading),
+        voltage_V=Voltage(L1=_given(v[0]), L2=_given(v[1]), L3=_given(v[2])),
+        current_A=Current(L1=_given(a[0]), L2=_given(a[1]), L3=_given(a[2])),
+        frequency_Hz=UNSET if reading.frequency_hz is None else Frequency(L1=reading.frequency_hz),
+    )
+
+
+def _power(reading: MeterReading) -> Power | msgspec.UnsetType:
+    if reading.power_w is None:
+        return UNSET
+    one, two, three = reading.power_phase_w
+    return Power(total=reading.power_w, L1=_given(one), L2=_given(two), L3=_given(three))
+
+
+def _given(value: float | None) -> float | msgspec.UnsetType:
+    return UNSET if value is None else value
+
+
+class EventWriter:
+    """Builds the session events of one EVSE from its snapshot."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+
+    def meter(self, utc: datetime) -> Powermeter:
+        """The last known value; zero for an EVSE that never had one."""
+        if self._snapshot.meter is not None:
+            return self._snapshot.meter
+        return Powermeter(timestamp=rfc3339(utc), energy_Wh_import=Energy(total=0.0))
+
+    def plain(
+        self, event: SessionEventEnum, utc: datetime, *, connector_id: int | None = None
+    ) -> SessionEvent:
+        """An event that carries nothing beside what its kind always carries."""
+        meter = self.meter(utc)
+        authorizes = event in (SessionEventEnum.Authorized, SessionEventEnum.Deauthorized)
+        return SessionEvent(
+            uuid=self._snapshot.uuid,
+            event=event,
+            timestamp=rfc3339(utc),
+            connector_id=UNSET if connector_id is None else connector_id,
+            charging_state_changed_event=ChargingStateChangedEvent(meter_value=meter)
+            if event in CHARGING_STATE_EVENTS
+            else UNSET,
+            authorization_event=AuthorizationEvent(meter_value=meter) if authorizes else UNSET,
+        )
+
+    def paused(self, reasons: frozenset[PauseReason], utc: datetime) -> SessionEvent:
+        plain = self.plain(SessionEventEnum.ChargingPausedEVSE, utc)
+        why = ChargingPausedEVSEReasons(reasons=tuple(sorted(reasons)))
+        return msgspec.structs.replace(plain, charging_paused_evse=why)
+
+    def session_started(self, reason: StartSessionReason, utc: datetime) -> SessionEvent:
+        token = self._snapshot.token
+        started = SessionStarted(
+            reason=reason,
+            meter_value=self.meter(utc),
+            id_tag=token
+            if token is not None and reason is StartSessionReason.Authorized
+            else UNSET,
+        )
+        plain = self.plain(SessionEventEnum.SessionStarted, utc)
+        return msgspec.structs.replace(plain, session_started=started)
+
+    def session_finished(self, utc: datetime) -> SessionEvent:
+        plain = self.plain(SessionEventEnum.SessionFinished, utc)
+        finished = SessionFinished(meter_value=self.meter(utc))
+        return msgspec.structs.replace(plain, session_finished=finished)
+
+    def transaction_started(self, token: ProvidedIdToken, utc: datetime) -> SessionEvent:
+        plain = self.plain(SessionEventEnum.TransactionStarted, utc)
+        started = TransactionStarted(id_tag=token, meter_value=self.meter(utc))
+        return msgspec.structs.replace(plain, transaction_started=started)
+
+    def transaction_finished(self, stop: StopTransactionRequest, utc: datetime) -> SessionEvent:
+        plain = self.plain(SessionEventEnum.TransactionFinished, utc)
+        finished = TransactionFinished(
+            meter_value=self.meter(utc), reason=stop.reason, id_tag=stop.id_tag
+        )
+        return msgspec.structs.replace(plain, transaction_finished=finished)
+
+
+def end_of_interrupted(snapshot: Snapshot, boot_id: str) -> StopTransactionReason:
+    """Why a transaction found open at start had ended: another boot of the computer means that
+    the power was cut; the same boot, that only the program went down (OCPP 1.6 7.36: `Reboot`
+    is a local restart such as a watchdog's)."""
+    cut = snapshot.boot_id != boot_id
+    return StopTransactionReason.PowerLoss if cut else StopTransactionReason.Reboot

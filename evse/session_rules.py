@@ -1,0 +1,150 @@
+"""When a session moves: for each state of the chart, the ordered conditions that lead out of it.
+
+Pure. The first row that holds is taken, then the rows of the new state are asked, until none
+holds (`settle` in session.py). The rows are data so that docs/statechart.md and the reviewer read
+the same table, and so that a test can walk every state against every combination of facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from evse.types.session import PauseReason
+
+
+class Facts(NamedTuple):
+    """All that the rules may look at. Built anew for each step of settling."""
+
+    ready: bool = False
+    """Boot is over: recovery done, board seen or given up on."""
+    plugged: bool = False
+    wants_power: bool = False
+    """The car is in C (or D where ventilation is declared)."""
+    energised: bool = False
+    """Coil or mirror says that current may flow."""
+    authorized: bool = False
+    stop_wanted: bool = False
+    """Somebody ended the transaction: CSMS, token, unlock, de-authorization."""
+    disable_wanted: bool = False
+    blocked: bool = False
+    """A blocking fault is active."""
+    user_pause: bool = False
+    energy: bool = False
+    """At least 6 A may be offered."""
+    cable_known: bool = True
+    """Tethered, or the plug's rating has been read."""
+    metered: bool = True
+    """A fresh reading to begin a transaction with, or no meter configured."""
+    settled: bool = True
+    """The reading that ends the transaction was taken after the contactor opened, or the wait
+    for it is over."""
+    gave_up_opening: bool = False
+    """The contactor did not confirm opening within STOP_TIMEOUT_MS."""
+    car_is_late: bool = False
+    """PWM was offered for CAR_LATE_MS and the car never asked for power."""
+    announced: frozenset[PauseReason] = frozenset()
+    """Reasons of the pause as last announced."""
+
+    @property
+    def over(self) -> bool:
+        return not self.plugged or self.stop_wanted or self.disable_wanted
+
+    @property
+    def reasons(self) -> frozenset[PauseReason]:
+        active = (
+            (self.user_pause, PauseReason.UserPause),
+            (self.blocked, PauseReason.Error),
+            (not self.energy, PauseReason.NoEnergy),
+        )
+        return frozenset(reason for holds, reason in active if holds)
+
+    @property
+    def opened(self) -> bool:
+        return not self.energised or self.gave_up_opening
+
+
+Condition = Callable[[Facts], bool]
+
+
+class Rule(NamedTuple):
+    when: str
+    holds: Condition
+    event: str
+
+
+def _rule(when: str, holds: Condition, event: str) -> Rule:
+    return Rule(when, holds, event)
+
+
+RULES: dict[str, tuple[Rule, ...]] = {
+    "booting": (
+        _rule("ready, disabled", lambda f: f.ready and f.disable_wanted, "boot_disabled"),
+        _rule("ready", lambda f: f.ready, "boot"),
+    ),
+    "disabled": (_rule("no source disables", lambda f: not f.disable_wanted, "enable"),),
+    "idle": (
+        _rule("disabled", lambda f: f.disable_wanted, "disable"),
+        _rule("a car and no blocking fault", lambda f: f.plugged and not f.blocked, "plug"),
+    ),
+    "waiting_auth": (
+        _rule("unplugged, disabled or stopped", lambda f: f.over, "abandon"),
+        _rule("a blocking fault", lambda f: f.blocked, "abandon"),
+        _rule(
+            "authorized, cable rated, meter fresh",
+            lambda f: f.authorized and f.cable_known and f.metered,
+            "grant",
+        ),
+    ),
+    "preparing": (
+        _rule("unplugged, disabled or stopped", lambda f: f.over, "halt"),
+        _rule("a blocking fault", lambda f: f.blocked, "halt"),
+        _rule("paused by the user", lambda f: f.user_pause, "suspend"),
+        _rule("energy and the car in C", lambda f: f.energy and f.wants_power, "car_ready"),
+        _rule("the car is late", lambda f: f.energy and f.car_is_late, "car_waits"),
+    ),
+    "charging": (
+        _rule("unplugged, disabled or stopped", lambda f: f.over, "halt"),
+        _rule("any reason to pause", lambda f: bool(f.reasons), "halt"),
+        _rule("the car left C", lambda f: not f.wants_power, "car_waits"),
+    ),
+    "paused_ev": (
+        _rule("unplugged, disabled or stopped", lambda f: f.over, "halt"),
+        _rule("any reason to pause", lambda f: bool(f.reasons), "suspend"),
+        _rule("the car is in C again", lambda f: f.wants_power, "car_ready"),
+    ),
+    "paused_evse": (
+        _rule("unplugged, disabled or stopped", lambda f: f.over, "halt"),
+        _rule("no reason left", lambda f: not f.reasons, "resume"),
+        _rule("other reasons than announced", lambda f: f.reasons != f.announced, "suspend"),
+    ),
+    "stopping": (
+        _rule(
+            "open, and the last reading taken",
+            lambda f: f.opened and f.over and f.settled,
+            "finish",
+        ),
+        _rule(
+            "open, and still a reason to pause",
+            lambda f: f.opened and not f.over and bool(f.reasons),
+            "halted_by_evse",
+        ),
+        _rule(
+            "open, and nothing left to pause for",
+            lambda f: f.opened and not f.over and not f.reasons,
+            "halted_by_ev",
+        ),
+    ),
+    "finished": (
+        _rule("disabled", lambda f: f.disable_wanted, "disable"),
+        _rule("unplugged", lambda f: not f.plugged, "unplug"),
+    ),
+}
+
+
+def next_event(state: str, facts: Facts) -> str | None:
+    """The chart event due in `state`, or None when the session is settled."""
+    for rule in RULES[state]:
+        if rule.holds(facts):
+            return rule.event
+    return None

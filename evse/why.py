@@ -1,0 +1,137 @@
+"""One causal sentence: why is this EVSE not charging (or: that it is, and what holds it back)?"""
+
+from __future__ import annotations
+
+from evse.core import Core
+from evse.model import LockState, PilotState, Reason, SelfTest
+from evse.session import Session
+from evse.types.session import PauseReason
+
+
+def why(core: Core, evse: int) -> str:
+    """Raises KeyError for an EVSE that the station does not have."""
+    session = core.sessions[evse]
+    return f"EVSE {evse} {_cause(core, session)}"
+
+
+def _cause(core: Core, session: Session) -> str:
+    if session.board.is_lost:
+        return f"is not charging because the board does not answer: {core.board_why}."
+    if session.disable_wanted:
+        return "is not charging because it is disabled; `enable` brings it back."
+    for fault in session.faults:
+        if fault.blocks:
+            return f"is not charging because {fault.says} ({fault.code}). {fault.hint}"
+    return _BY_STATE[session.state](core, session)
+
+
+def _booting(_core: Core, _session: Session) -> str:
+    return "is not charging because the station is still starting."
+
+
+def _idle(_core: Core, session: Session) -> str:
+    if session.authorized:
+        return "is not charging because no car is plugged in; a token is already accepted."
+    return "is not charging because no car is plugged in."
+
+
+def _waiting(core: Core, session: Session) -> str:
+    if not session.authorized:
+        return f"is not charging because the car waits for authorization: {_validator(core)}."
+    if session.config.connector == "socket" and not session.status.cable_a:
+        return "is not charging because the cable's rating (PP) has not been read yet."
+    return "is not charging because the meter has not given a fresh reading yet."
+
+
+def _validator(core: Core) -> str:
+    mode = core.config.authorization.mode
+    if mode == "ocpp":
+        return "present a token, or start it from the back office"
+    return "present a token of the configured list" if mode == "list" else "free mode grants it"
+
+
+def _preparing(_core: Core, session: Session) -> str:
+    limit = session.limit()
+    if not limit.enough:
+        return _no_energy(session)
+    if session.status.pilot is PilotState.C:
+        return f"is about to charge: {_contactor(session)}."
+    return (
+        f"is not charging because the car has not asked for power: {limit.limit_a:g} A are "
+        f"offered and the pilot is in state {session.status.pilot.name}."
+    )
+
+
+def _charging(_core: Core, session: Session) -> str:
+    limit = session.limit()
+    if not session.status.mirror_closed:
+        return f"is about to charge: {_contactor(session)}."
+    reading = session.meter.reading
+    power = reading.power_w if reading is not None else None
+    drawn = "" if power is None else f" and the car draws {power / 1000:.1f} kW"
+    return f"is charging: {limit.limit_a:g} A are offered, limited by {limit.source}{drawn}."
+
+
+def _contactor(session: Session) -> str:
+    """What the guard still waits for."""
+    status = session.status
+    if status.forced_unlock:
+        return "after a forced unlock the car must be unplugged first"
+    if status.self_test in (SelfTest.NOT_RUN, SelfTest.RUNNING):
+        return "the residual-current device is being tested"
+    if status.lock not in (LockState.ABSENT, LockState.LOCKED):
+        return "the plug is not locked yet"
+    if not status.lease_live:
+        return "the board has no live permit"
+    if status.reason is not Reason.NONE and not status.coil:
+        return f"the contactor is open since {status.reason.name.lower().replace('_', ' ')}"
+    return "the contactor is closing"
+
+
+def _paused_ev(_core: Core, session: Session) -> str:
+    return (
+        f"is not charging because the car pauses: {session.limit().limit_a:g} A are offered and "
+        f"it stays in state {session.status.pilot.name}."
+    )
+
+
+def _paused_evse(_core: Core, session: Session) -> str:
+    if PauseReason.UserPause in session.announced:
+        return "is not charging because it was paused by request; `resume_charging` goes on."
+    return _no_energy(session)
+
+
+def _no_energy(session: Session) -> str:
+    limit = session.limit()
+    return (
+        f"is not charging because {limit.source} limits it to {limit.limit_a:g} A, "
+        "and less than 6 A can not be offered."
+    )
+
+
+def _stopping(_core: Core, _session: Session) -> str:
+    return "is not charging because charging is being stopped; the contactor is opening."
+
+
+def _finished(_core: Core, session: Session) -> str:
+    stop = session.stop
+    ended = f"was ended ({stop.reason.value})" if stop else "has ended"
+    return f"is not charging because the session {ended}; unplug the car to begin a new one."
+
+
+def _disabled(_core: Core, _session: Session) -> str:
+    return "is not charging because it is disabled; `enable` brings it back."
+
+
+_BY_STATE = {
+    "booting": _booting,
+    "idle": _idle,
+    "waiting_auth": _waiting,
+    "preparing": _preparing,
+    "charging": _charging,
+    "paused_ev": _paused_ev,
+    "paused_evse": _paused_evse,
+    "stopping": _stopping,
+    "finished": _finished,
+    "disabled": _disabled,
+}
