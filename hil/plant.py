@@ -25,7 +25,7 @@ from hil.plant_model import (
     Sensed,
     Violation,
 )
-from hil.plant_pilot import ev_offer_ma, scatter
+from hil.plant_pilot import scatter
 from hil.plant_residual import ResidualMonitor
 from hil.plant_safety import SafetyWatch, Truth
 from hil.plant_sense import Sensors
@@ -70,13 +70,7 @@ class Plant:
         self._sensors = Sensors(config, own_seed)
         self._watch = SafetyWatch()
         self.car = Car(lambda: self.now_ms, self._settle, own_seed)
-        self._parts = (
-            self._contactor,
-            self._lock,
-            self._residual,
-            self._thermal,
-            self.car,
-        )
+        self._parts = (self._contactor, self._lock, self._residual, self._thermal, self.car)
         self._due_ms = NEVER_MS
         self._settle()
 
@@ -236,7 +230,8 @@ class Plant:
         )
 
     def _judge(self, now_ms: int) -> None:
-        car, offered = self.car, F_BP < self._duty_bp < X1_BP and "power_cut" not in self._faults
+        car, duty_bp = self.car, self._duty_bp
+        offered = F_BP < duty_bp < X1_BP and "power_cut" not in self._faults
         truth = Truth(
             energised=self._contactor.closed,
             contact=car.contact,
@@ -244,14 +239,13 @@ class Plant:
             offered=offered,
             held=self._lock.locked or not self._bolted,
             plug_in=car.cable_a > 0 or not self.config.socket,
-            over_offered=self.config.socket
-            and offered
-            and 0 < car.cable_a * 1000 < ev_offer_ma(self._duty_bp),
+            over_offered=offered and self.config.socket and car.overloaded(duty_bp),
             residual_trip=self._residual.tripped,
             emergency="emergency_stop" in self._faults,
         )
         for rule in self._watch.look(now_ms, truth):
-            self.violations.append(Violation(now_ms, self.evse, rule, tuple(sorted(self._faults))))
+            excuses = tuple(sorted(self._faults))
+            self.violations.append(Violation(now_ms, self.evse, rule, excuses))
             self._note(Lane.FAULT, f"violation {rule}")
 
     def _draw(self) -> None:

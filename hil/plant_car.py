@@ -12,7 +12,7 @@ from hil.errors import PlugError
 from hil.plant_drivetrain import Drivetrain
 from hil.plant_ev import Behaviour, Ev, behaviour
 from hil.plant_model import CABLE_OHM, NEVER_MS
-from hil.plant_pilot import CarResistors, scatter
+from hil.plant_pilot import CarResistors, ev_offer_ma, scatter
 
 _STREAM = 2
 BOUNCE_SPREAD_MS = 60
@@ -135,6 +135,10 @@ class Car:
     def phases(self) -> int:
         """How many phases the car uses; 0: no car."""
         return self.drivetrain.ev.phases if self.drivetrain else 0
+
+    def overloaded(self, duty_bp: int) -> bool:
+        """Does this duty promise more than the plugged cable can carry?"""
+        return 0 < self.cable_a * 1000 < ev_offer_ma(duty_bp)
 
     def see(self, now_ms: int, duty_bp: int | None, *, live: bool) -> None:
         """What the inlet shows from now on."""

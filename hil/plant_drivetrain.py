@@ -12,7 +12,8 @@ from hil.plant_ev import Ev
 from hil.plant_model import NEVER_MS
 from hil.plant_pilot import ev_offer_ma
 
-RAMP_STEPS = 10
+STEP_MS = 100
+"""Between two steps of a ramp."""
 
 
 class Drivetrain:
@@ -92,23 +93,19 @@ class Drivetrain:
         if s2 and not self.s2:
             return [(now_ms + behaviour.s2_close_ms, True, 0)]
         stops = target_ma == 0
-        start_ms = now_ms + (behaviour.stop_react_ms if stops else behaviour.react_ms)
+        at_ms = now_ms + (behaviour.stop_react_ms if stops else behaviour.react_ms)
         if self._steps and self._steps[0][1] == self.s2:
             # A ramp that runs already takes the new aim at its next step: reaction is not undone.
-            start_ms = min(start_ms, self._steps[0][0])
-        span_ms = behaviour.stop_ramp_ms if stops else behaviour.ramp_ms
-        gap_ma = target_ma - self.current_ma
-        steps = [
-            (
-                start_ms + span_ms * k // RAMP_STEPS,
-                self.s2,
-                self.current_ma + gap_ma * (k + 1) // RAMP_STEPS,
-            )
-            for k in range(RAMP_STEPS if gap_ma else 0)
-        ]
+            at_ms = min(at_ms, self._steps[0][0])
+        step_ma = behaviour.stop_step_ma if stops else behaviour.step_ma
+        steps, current_ma = [], self.current_ma
+        while current_ma != target_ma:
+            gap_ma = target_ma - current_ma
+            current_ma += max(-step_ma, min(step_ma, gap_ma))
+            steps.append((at_ms, self.s2, current_ma))
+            at_ms += STEP_MS
         if self.s2 and not s2:
-            last_ms = steps[-1][0] if steps else start_ms
-            steps.append((last_ms + behaviour.s2_open_ms, False, 0))
+            steps.append((at_ms + behaviour.s2_open_ms, False, 0))
         return steps
 
     def fire(self, now_ms: int) -> None:
