@@ -219,6 +219,8 @@ class HostSession:
                 self._on_result(message, now_ms)
             case LinkStats() if self.up and self._ours(message.session):
                 self._board_stats = message
+            case StatusMessage() | AnalogMessage() | LinkStats() if not self.up:
+                pass  # Boards talk all the time; until the hello it concerns nobody.
             case _:
                 self._unexpected += 1
 
