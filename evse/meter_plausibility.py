@@ -1,0 +1,127 @@
+"""What a meter's values must satisfy, and an imported energy that can be billed from.
+
+Pure. `EnergyGuard` guarantees an energy that never decreases and that a single wild value cannot
+push up: without the second, the first would keep that value for ever.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from evse.model import MeterReading
+
+LOWEST_VOLTAGE_V = 80.0
+HIGHEST_VOLTAGE_V = 300.0
+DEAD_PHASE_V = 1.0
+"""Up to here a phase counts as not connected, which is plausible."""
+POWER_MARGIN = 1.2
+"""|P| may exceed the sum of V x I by this factor (the registers are not of one instant) ..."""
+POWER_FLOOR_W = 50.0
+"""... and by this much, since small currents are rounded."""
+STANDSTILL_WH = 50.0
+"""Five steps of the coarsest supported counter (0.01 kWh): so much must move it."""
+JUMP_SLACK_WH = 50.0
+"""The same five steps, by which a counter may be ahead of the power."""
+MAX_POWER_W = 3 * HIGHEST_VOLTAGE_V * 100.0
+"""More than a direct meter of 100 A can count."""
+JUMP_CONFIRMATIONS = 3
+"""So many readings that agree with one another make a jump the new truth."""
+MS_PER_HOUR = 3_600_000
+
+
+class Finding(enum.StrEnum):
+    """What is odd about the meter's values. Reported, never raised."""
+
+    VOLTAGE = "voltage_implausible"
+    POWER = "power_implausible"
+    ENERGY_BACKWARDS = "energy_ran_backwards"
+    """The last good value is kept."""
+    ENERGY_JUMPED = "energy_jumped"
+    """More than the meter can count in the time; the last good value is kept until confirmed."""
+    ENERGY_STANDS_STILL = "energy_stands_still"
+    """Power is reported, yet the counter does not move."""
+
+
+def implausible(reading: MeterReading) -> dict[Finding, str]:
+    """What in `reading` contradicts itself or physics, each with a sentence."""
+    found: dict[Finding, str] = {}
+    for phase, voltage_v in enumerate(reading.voltage_v, start=1):
+        if voltage_v is not None and not _voltage_is_plausible(voltage_v):
+            found[Finding.VOLTAGE] = f"L{phase} reads {voltage_v:.1f} V"
+    apparent_va = _apparent_va(reading)
+    if (
+        apparent_va is not None
+        and reading.power_w is not None
+        and abs(reading.power_w) > POWER_MARGIN * apparent_va + POWER_FLOOR_W
+    ):
+        found[Finding.POWER] = f"{reading.power_w:.0f} W at {apparent_va:.0f} VA"
+    return found
+
+
+def _voltage_is_plausible(voltage_v: float) -> bool:
+    dead = abs(voltage_v) <= DEAD_PHASE_V
+    return dead or LOWEST_VOLTAGE_V <= voltage_v <= HIGHEST_VOLTAGE_V
+
+
+def _apparent_va(reading: MeterReading) -> float | None:
+    """Sum of V x I; None unless voltage and current are known of the same phases."""
+    known = [
+        (voltage_v, current_a)
+        for voltage_v, current_a in zip(reading.voltage_v, reading.current_a, strict=True)
+        if voltage_v is not None or current_a is not None
+    ]
+    products = [abs(v * a) for v, a in known if v is not None and a is not None]
+    return sum(products) if products and len(products) == len(known) else None
+
+
+class EnergyGuard:
+    """Follows one imported-energy counter. `energy_wh` is what may be billed from."""
+
+    def __init__(self, max_power_w: float = MAX_POWER_W) -> None:
+        self._max_power_w = max_power_w
+        self._last: MeterReading | None = None
+        """The last reading whose energy was believed."""
+        self._candidate: MeterReading | None = None
+        self._confirmations = 0
+        self._unmoved_wh = 0.0
+        self.energy_wh = 0.0
+
+    def take(self, reading: MeterReading) -> dict[Finding, str]:
+        """Believe or doubt the energy of `reading`; the first one has to be believed."""
+        if self._last is None:
+            self._believe(reading)
+            return {}
+        change_wh = reading.energy_import_wh - self._last.energy_import_wh
+        says = f"{reading.energy_import_wh:.1f} Wh after {self.energy_wh:.1f} Wh"
+        if change_wh < 0:
+            self._candidate = None
+            return {Finding.ENERGY_BACKWARDS: says}
+        if not self._follows(self._last, reading) and not self._confirmed(reading):
+            return {Finding.ENERGY_JUMPED: says}
+        return self._standstill(self._last, reading)
+
+    def _believe(self, reading: MeterReading) -> None:
+        self._last, self._candidate = reading, None
+        self.energy_wh = reading.energy_import_wh
+
+    def _follows(self, before: MeterReading, after: MeterReading) -> bool:
+        """Can the counter have run from `before` to `after` in the time between?"""
+        most_wh = self._max_power_w * (after.taken_ms - before.taken_ms) / MS_PER_HOUR
+        change_wh = after.energy_import_wh - before.energy_import_wh
+        return 0 <= change_wh <= most_wh + JUMP_SLACK_WH
+
+    def _confirmed(self, reading: MeterReading) -> bool:
+        continues = self._candidate is not None and self._follows(self._candidate, reading)
+        self._confirmations = self._confirmations + 1 if continues else 1
+        self._candidate = reading
+        return self._confirmations >= JUMP_CONFIRMATIONS
+
+    def _standstill(self, before: MeterReading, reading: MeterReading) -> dict[Finding, str]:
+        hours = (reading.taken_ms - before.taken_ms) / MS_PER_HOUR
+        moved = reading.energy_import_wh > before.energy_import_wh
+        expected_wh = max(0.0, before.power_w or 0.0) * hours
+        self._unmoved_wh = 0.0 if moved else self._unmoved_wh + expected_wh
+        self._believe(reading)
+        if self._unmoved_wh < STANDSTILL_WH:
+            return {}
+        return {Finding.ENERGY_STANDS_STILL: f"{self._unmoved_wh:.0f} Wh flowed, none was counted"}
