@@ -1,0 +1,306 @@
+"""A small back office for tests and demonstrations, and for nothing else (OCPP 1.6J).
+
+`CsmsBrain` decides (pure: no socket, no clock of its own); `InlineCsms` speaks OCPP-J in memory
+for simulations; `hil/csms_server.py` puts the same brain behind a real WebSocket. It judges what
+a station sends strictly, keeps the bill, and misbehaves on script.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from evse.clock import Clock, rfc3339
+from ocpp_link.errors import ActionUnknown, PayloadInvalid
+from ocpp_link.rpc import Payload
+from ocpp_link.schemas import Schemas
+from ocpp_link.station import parse_time
+
+
+class Misbehaviour(enum.Enum):
+    """What to do with a CALL instead of answering it properly."""
+
+    NO_ANSWER = "no answer"
+    CALLERROR = "CALLERROR"
+    DROP = "drop the connection without processing it"
+    DROP_AFTER = "process it, then drop the connection without answering"
+    GARBAGE = "answer with a payload that breaks the schema"
+
+
+class BillLine(msgspec.Struct, kw_only=True):
+    """One transaction as the customer is charged for it."""
+
+    transaction_id: int
+    connector: int
+    id_tag: str
+    started_at: str
+    start_wh: int
+    stopped_at: str = ""
+    stop_wh: int | None = None
+    reason: str = ""
+    last_sample_wh: int | None = None
+    samples: int = 0
+
+    @property
+    def energy_wh(self) -> int | None:
+        """None while the transaction runs."""
+        return None if self.stop_wh is None else self.stop_wh - self.start_wh
+
+    @property
+    def duration_s(self) -> float | None:
+        if not self.stopped_at:
+            return None
+        return (parse_time(self.stopped_at) - parse_time(self.started_at)).total_seconds()
+
+    def price(self, tariff_per_kwh: float) -> float | None:
+        """In the tariff's currency, rounded to cents."""
+        return None if self.energy_wh is None else round(self.energy_wh * tariff_per_kwh / 1000, 2)
+
+
+class Refusal(Exception):
+    """The brain answers with a CALLERROR."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class CsmsBrain:
+    """What the back office knows and decides. It survives restarts of whatever wraps it.
+
+    `refused` maps id tags to an AuthorizationStatus; every other tag is Accepted. `complaints`
+    collects what a faultless station never does.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        tariff_per_kwh: float = 0.40,
+        heartbeat_s: int = 300,
+        refused: dict[str, str] | None = None,
+        parents: dict[str, str] | None = None,
+    ) -> None:
+        self.clock = clock
+        self.tariff_per_kwh = tariff_per_kwh
+        self.heartbeat_s = heartbeat_s
+        self.refused = refused or {}
+        self.parents = parents or {}
+        self.boot_script: deque[tuple[str, int]] = deque()
+        """(status, interval) of the next boots; Accepted when it is empty."""
+        self.misbehaviour: dict[str, deque[Misbehaviour]] = {}
+        """By action: what to do with the next CALLs."""
+        self.bill: dict[int, BillLine] = {}
+        self.statuses: dict[int, str] = {}
+        self.log: list[tuple[str, Payload]] = []
+        """Every CALL that was processed, in order."""
+        self.complaints: list[str] = []
+        self.repeated_starts = 0
+        self.repeated_stops = 0
+        self.orphan_stops = 0
+        """StopTransaction with id -1: the station never learned the transaction's id."""
+        self._starts: dict[tuple[int, str, str, int], int] = {}
+        self._schemas = Schemas("v16", strict=True)
+        self._next_id = 1
+
+    def misbehave(self, action: str, *what: Misbehaviour) -> None:
+        """Script what happens to the next CALLs of an action."""
+        self.misbehaviour.setdefault(action, deque()).extend(what)
+
+    def next_misbehaviour(self, action: str) -> Misbehaviour | None:
+        script = self.misbehaviour.get(action)
+        return script.popleft() if script else None
+
+    def answer(self, action: str, payload: Payload) -> Payload:
+        """Process a station's CALL. Raises Refusal."""
+        try:
+            self._schemas.request(action, payload)
+        except (PayloadInvalid, ActionUnknown) as error:
+            self.complaints.append(f"{action}: {error}")
+            raise Refusal(getattr(error, "code", "NotImplemented")) from error
+        handler = self._handlers().get(action)
+        if handler is None:
+            raise Refusal("NotSupported")
+        self.log.append((action, payload))
+        return handler(payload)
+
+    def sent(self, action: str) -> list[Payload]:
+        """The payloads of one action, in the order they were processed."""
+        return [payload for name, payload in self.log if name == action]
+
+    def open_transactions(self) -> list[BillLine]:
+        return [line for line in self.bill.values() if line.stop_wh is None]
+
+    def bill_lines(self) -> list[BillLine]:
+        return list(self.bill.values())
+
+    def _handlers(self) -> dict[str, Callable[[Payload], Payload]]:
+        return {
+            "BootNotification": self._boot,
+            "Heartbeat": lambda _: {"currentTime": rfc3339(self.clock.utc())},
+            "StatusNotification": self._status,
+            "Authorize": lambda payload: {"idTagInfo": self._tag_info(payload["idTag"])},
+            "StartTransaction": self._start,
+            "MeterValues": self._meter_values,
+            "StopTransaction": self._stop,
+        }
+
+    def _boot(self, payload: Payload) -> Payload:
+        status, interval_s = (
+            self.boot_script.popleft() if self.boot_script else ("Accepted", self.heartbeat_s)
+        )
+        now = rfc3339(self.clock.utc())
+        return {"status": status, "currentTime": now, "interval": interval_s}
+
+    def _status(self, payload: Payload) -> Payload:
+        self.statuses[payload["connectorId"]] = payload["status"]
+        return {}
+
+    def _tag_info(self, id_tag: str) -> Payload:
+        info: Payload = {"status": self.refused.get(id_tag, "Accepted")}
+        if id_tag in self.parents:
+            info["parentIdTag"] = self.parents[id_tag]
+        return info
+
+    def _start(self, payload: Payload) -> Payload:
+        """A start that is told again is the same transaction."""
+        key = (
+            payload["connectorId"],
+            payload["idTag"],
+            payload["timestamp"],
+            payload["meterStart"],
+        )
+        known = self._starts.get(key)
+        if known is not None:
+            self.repeated_starts += 1
+            return {"transactionId": known, "idTagInfo": self._tag_info(payload["idTag"])}
+        for line in self.open_transactions():
+            if line.connector == payload["connectorId"]:
+                self.complaints.append(f"start on connector {line.connector}, which is in use")
+        transaction_id, self._next_id = self._next_id, self._next_id + 1
+        self._starts[key] = transaction_id
+        self.bill[transaction_id] = BillLine(
+            transaction_id=transaction_id,
+            connector=payload["connectorId"],
+            id_tag=payload["idTag"],
+            started_at=payload["timestamp"],
+            start_wh=payload["meterStart"],
+        )
+        return {"transactionId": transaction_id, "idTagInfo": self._tag_info(payload["idTag"])}
+
+    def _meter_values(self, payload: Payload) -> Payload:
+        line = self.bill.get(payload.get("transactionId", 0))
+        if line is None:
+            self._unknown("MeterValues", payload.get("transactionId"))
+            return {}
+        if line.stop_wh is not None:
+            self.complaints.append(f"MeterValues after the stop of {line.transaction_id}")
+        for value in payload["meterValue"]:
+            for sample in value["sampledValue"]:
+                if sample.get("measurand") == "Energy.Active.Import.Register":
+                    self._register(line, int(sample["value"]))
+        return {}
+
+    def _register(self, line: BillLine, register_wh: int) -> None:
+        before_wh = line.start_wh if line.last_sample_wh is None else line.last_sample_wh
+        if register_wh < before_wh:
+            self.complaints.append(f"the register of {line.transaction_id} ran back")
+        line.last_sample_wh = register_wh
+        line.samples += 1
+
+    def _stop(self, payload: Payload) -> Payload:
+        line = self.bill.get(payload["transactionId"])
+        if line is None:
+            self._unknown("StopTransaction", payload["transactionId"])
+            return {}
+        told = (payload["meterStop"], payload["timestamp"])
+        if line.stop_wh is not None:
+            self.repeated_stops += 1
+            if told != (line.stop_wh, line.stopped_at):
+                self.complaints.append(f"two different stops of {line.transaction_id}")
+            return {}
+        if told[0] < (line.start_wh if line.last_sample_wh is None else line.last_sample_wh):
+            self.complaints.append(f"the register of {line.transaction_id} ran back at its stop")
+        line.stop_wh, line.stopped_at = told
+        line.reason = payload.get("reason", "Local")
+        return {}
+
+    def _unknown(self, action: str, transaction_id: object) -> None:
+        if transaction_id == -1:
+            self.orphan_stops += action == "StopTransaction"
+        else:
+            self.complaints.append(f"{action} of unknown transaction {transaction_id}")
+
+
+OnReply = Callable[[str, Payload], None]
+"""Gets (`result`, payload) or (error code, {})."""
+
+
+class InlineCsms:
+    """The brain as an OCPP-J peer in memory: text frames in, text frames out, at once."""
+
+    def __init__(self, brain: CsmsBrain) -> None:
+        self.brain = brain
+        self.dropped = False
+        """The brain dropped the connection; the owner takes it down and sets this back."""
+        self._waiting: dict[str, OnReply] = {}
+        self._sent = 0
+        self.replies: list[tuple[str, Payload]] = []
+        """Every reply to our CALLs, in order."""
+
+    def call(self, action: str, payload: Payload, on_reply: OnReply | None = None) -> str:
+        """The frame of a CALL to the station."""
+        self._sent += 1
+        unique_id = f"csms-{self._sent}"
+        self._waiting[unique_id] = on_reply or (lambda status, payload: None)
+        return msgspec.json.encode([2, unique_id, action, payload]).decode()
+
+    def receive(self, text: str) -> list[str]:
+        """Take a station's frame; returns the frames to send back."""
+        match msgspec.json.decode(text):
+            case [2, str(unique_id), str(action), dict(payload)]:
+                return self._on_call(unique_id, action, payload)
+            case [3, str(unique_id), dict(payload)]:
+                self._on_reply(unique_id, "result", payload)
+            case [4, str(unique_id), str(code), *_]:
+                self._on_reply(unique_id, code, {})
+            case frame:
+                self.brain.complaints.append(f"malformed frame {str(frame)[:80]}")
+        return []
+
+    def _on_call(self, unique_id: str, action: str, payload: Payload) -> list[str]:
+        misbehaviour = self.brain.next_misbehaviour(action)
+        match misbehaviour:
+            case Misbehaviour.NO_ANSWER:
+                return []
+            case Misbehaviour.CALLERROR:
+                return [_frame([4, unique_id, "InternalError", "scripted", {}])]
+            case Misbehaviour.GARBAGE:
+                return [_frame([3, unique_id, {"idTagInfo": 7, "status": 8}])]
+            case Misbehaviour.DROP:
+                self.dropped = True
+                return []
+        try:
+            reply: list[Any] = [3, unique_id, self.brain.answer(action, payload)]
+        except Refusal as refusal:
+            reply = [4, unique_id, refusal.code, str(refusal), {}]
+        if misbehaviour is Misbehaviour.DROP_AFTER:
+            self.dropped = True
+            return []
+        return [_frame(reply)]
+
+    def _on_reply(self, unique_id: str, status: str, payload: Payload) -> None:
+        on_reply = self._waiting.pop(unique_id, None)
+        if on_reply is None:
+            self.brain.complaints.append(f"a reply to nothing: {unique_id}")
+            return
+        self.replies.append((status, payload))
+        on_reply(status, payload)
+
+
+def _frame(frame: list[Any]) -> str:
+    return msgspec.json.encode(frame).decode()

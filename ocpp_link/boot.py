@@ -1,0 +1,54 @@
+"""Registration with the back office: when to send BootNotification, and what may be sent now.
+
+Source: OCPP 1.6 §4.2. Pure: times in, decisions out.
+"""
+
+from __future__ import annotations
+
+from ocpp_link.records import BootAnswer, BootStatus
+
+DEFAULT_RETRY_MS = 60_000
+"""Before the next try, where the back office named no interval or gave no usable answer."""
+
+
+class Boot:
+    """Not registered → Pending or Rejected → Accepted; once accepted, for the process's life."""
+
+    def __init__(self, retry_ms: int = DEFAULT_RETRY_MS) -> None:
+        self._retry_ms = retry_ms
+        self._due_ms: int | None = 0
+        self._in_flight = False
+        self.status: BootStatus | None = None
+
+    @property
+    def accepted(self) -> bool:
+        return self.status is BootStatus.ACCEPTED
+
+    @property
+    def silent(self) -> bool:
+        """Rejected: nothing is sent and nothing is answered until the interval is over."""
+        return self.status is BootStatus.REJECTED
+
+    @property
+    def next_deadline_ms(self) -> int | None:
+        return None if self._in_flight or self.accepted else self._due_ms
+
+    def due(self, now_ms: int) -> bool:
+        """Is a BootNotification to be sent now? (While connected.)"""
+        deadline_ms = self.next_deadline_ms
+        return deadline_ms is not None and now_ms >= deadline_ms
+
+    def sent(self) -> None:
+        self._in_flight = True
+
+    def answered(self, answer: BootAnswer, now_ms: int) -> None:
+        """An interval of 0 leaves the choice to us (§4.2)."""
+        self._in_flight = False
+        self.status = answer.status
+        wait_ms = answer.interval_s * 1_000 if answer.interval_s > 0 else self._retry_ms
+        self._due_ms = now_ms + wait_ms
+
+    def failed(self, now_ms: int, *, retry_at_once: bool = False) -> None:
+        """No usable answer; `retry_at_once` where the connection went before one could come."""
+        self._in_flight = False
+        self._due_ms = now_ms if retry_at_once else now_ms + self._retry_ms

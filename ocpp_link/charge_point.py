@@ -1,0 +1,386 @@
+"""The engine: a charge point of any OCPP version, sans-I/O, synchronous, in one thread.
+
+It takes what the core tells, what the peer sends and the passing of time, and produces frames
+and calls to the core. It decides nothing about charging: it reports what happened and passes on
+what the back office wants. Nothing here blocks, and nothing raises for what a peer sends.
+
+Owner's duty: feed it; after each feeding write `take_frames()`, and call `poll` at
+`next_deadline_ms`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import msgspec
+
+from evse.clock import Clock, earliest
+from evse.types.authorization import ProvidedIdToken
+from evse.types.powermeter import Powermeter
+from evse.types.session import Limits, SessionEvent, SessionEventEnum, StopTransactionReason
+from ocpp_link import sessions
+from ocpp_link.authorization import ACCEPTED, Authorization, KnownTokens
+from ocpp_link.availability import Availability
+from ocpp_link.database import Snapshot
+from ocpp_link.errors import ProfileRefused
+from ocpp_link.ports import CorePort, CoreReply, Dialect, StationInfo, Store
+from ocpp_link.profiles import Installed, Profile, Purpose, check
+from ocpp_link.records import EvseState, SampleContext
+from ocpp_link.rpc import IncomingCall, Outcome, OutcomeKind, Rpc
+from ocpp_link.settings import Settings
+from ocpp_link.smart_charging import SmartCharging
+from ocpp_link.station import Station
+from ocpp_link.status import StatusReporter
+from ocpp_link.transactions import Transactions
+
+E = SessionEventEnum
+
+_log = logging.getLogger(__name__)
+
+
+class ChargePoint:
+    """One station's link to its back office.
+
+    `new_id` gives a fresh message id (≤ 36 characters) at each call. What `store` kept is loaded
+    here. Parts are public for the dialects: `station`, `transactions`, `authorization`, …
+    """
+
+    def __init__(
+        self,
+        info: StationInfo,
+        *,
+        core: CorePort,
+        store: Store,
+        clock: Clock,
+        dialect: Dialect,
+        new_id: Callable[[], str],
+        defaults: Settings | None = None,
+    ) -> None:
+        kept = store.load()
+        states = _states(info, kept)
+        self.station = station = Station(
+            info,
+            core=core,
+            store=store,
+            clock=clock,
+            dialect=dialect,
+            settings=_settings(kept, defaults or Settings()),
+            states=states,
+        )
+        station.rpc = Rpc(validator=dialect.validator, on_call=self._on_call, new_id=new_id)
+        self.status = StatusReporter(station)
+        self.availability = Availability(station, self.status, kept.items.get("availability", {}))
+        known = KnownTokens(station, kept.items.get("token", {}))
+        self.authorization = Authorization(station, known)
+        self.transactions = Transactions(station, known, kept)
+        self.charging = SmartCharging(station, kept)
+        self._acks = _Acknowledgements(core.acknowledge)
+        self.rejected_inputs = 0
+        self._handlers: dict[str, Callable[..., object]] = {
+            "heartbeat": self.send_heartbeat,
+            "sample": self.transactions.sample,
+            "connect": self.authorization.car_did_not_come,
+            "limits": self.charging.push,
+            "profiles": self.charging.save,
+            "core": self.status.core_stayed_away,
+            "retell": self.status.sync,
+        }
+        for state in states.values():
+            self._resume(state)
+
+    # The peer
+
+    def on_connected(self) -> None:
+        """The WebSocket stands, with this dialect's subprotocol."""
+        self.station.rpc.open()
+        if self.station.boot.accepted:
+            self.status.sync()
+            self.transactions.pump()
+        self.poll()
+
+    def on_disconnected(self) -> None:
+        """The WebSocket went, for whatever reason."""
+        self.station.rpc.close()
+
+    def on_frame(self, text: str) -> None:
+        """A text frame of the peer."""
+        if not self.station.boot.silent:
+            self.station.rpc.receive(text, self._now_ms())
+
+    def take_frames(self) -> list[str]:
+        """Frames to write now, in this order."""
+        return self.station.rpc.take_frames()
+
+    @property
+    def connected(self) -> bool:
+        return self.station.rpc.is_open
+
+    @property
+    def ping_interval_s(self) -> int:
+        """WebSocket pings wanted; 0 = none. May change at any time."""
+        return self.station.settings.ping_interval_s
+
+    # The core
+
+    def on_core_connected(self) -> None:
+        """The core's door is open; events follow from the last acknowledged one."""
+        self.station.core_up = True
+        self.status.core_came()
+        self.availability.core_came()
+        self.charging.push_all(anew=True)
+
+    def on_core_lost(self) -> None:
+        """The core's door closed. Reported to the back office when it stays so."""
+        self.station.core_up = False
+        self.status.core_went()
+
+    def on_session_event(self, evse: int, event: dict[str, Any], seq: int) -> None:
+        """An event of the core's journal. Acknowledged when its effect is durable; an event
+        that cannot be understood is counted and acknowledged, so that it blocks nothing."""
+        self._acks.expect(seq)
+        try:
+            parsed = msgspec.convert(event, SessionEvent)
+            state = self.station.states[evse]
+        except (msgspec.ValidationError, KeyError) as error:
+            self._reject("session event", error)
+            self._acks.done(seq)
+            return
+        changed, record = sessions.apply(state, parsed, seq)
+        if changed == state and record is None:
+            self._acks.done(seq)
+        else:
+            self.station.states[evse] = changed
+            self.transactions.keep(changed, record, lambda: self._acks.done(seq))
+        self._after(parsed.event, evse)
+
+    def on_powermeter(self, evse: int, value: dict[str, Any]) -> None:
+        """A reading of the EVSE's billing meter."""
+        try:
+            self.station.meters[evse] = msgspec.convert(value, Powermeter)
+        except msgspec.ValidationError as error:
+            self._reject("powermeter", error)
+
+    def on_limits(self, evse: int, value: dict[str, Any]) -> None:
+        """What the EVSE offers."""
+        try:
+            self.station.limits[evse] = msgspec.convert(value, Limits)
+        except msgspec.ValidationError as error:
+            self._reject("limits", error)
+
+    def on_token(self, token: dict[str, Any]) -> None:
+        """Somebody presented a token (a ProvidedIdToken)."""
+        try:
+            self.authorization.present(msgspec.convert(token, ProvidedIdToken))
+        except msgspec.ValidationError as error:
+            self._reject("token", error)
+
+    # Time
+
+    @property
+    def next_deadline_ms(self) -> int | None:
+        """When `poll` next has something to do; None = only after another input."""
+        station = self.station
+        return earliest(
+            station.timers.next_deadline_ms,
+            station.rpc.next_deadline_ms,
+            station.store.next_deadline_ms,
+            station.boot.next_deadline_ms if station.rpc.is_open else None,
+            self.transactions.queue.next_deadline_ms if station.operational else None,
+        )
+
+    def poll(self) -> None:
+        """Do what is due."""
+        now_ms, station = self._now_ms(), self.station
+        station.store.poll(now_ms)
+        station.rpc.poll(now_ms)
+        for name in station.timers.pop_due(now_ms):
+            self._on_timer(name)
+        if station.rpc.is_open and station.boot.due(now_ms):
+            self.send_boot()
+        self.transactions.pump()
+
+    def close(self) -> None:
+        """Before the process ends: what waits to be saved is handed to the store."""
+        self.charging.save()
+
+    # Acts that the dialects ask for
+
+    def send_boot(self) -> None:
+        """BootNotification: at its time, or because the back office asks for it."""
+        self.station.boot.sent()
+        self.station.request(self.station.dialect.boot(self.station.info), self._on_boot)
+
+    def send_heartbeat(self) -> None:
+        if self.station.operational:
+            self.station.request(self.station.dialect.heartbeat(), _unheeded)
+        self._await_heartbeat()
+
+    def configure(self, settings: Settings) -> None:
+        """New settings, kept over restarts, in effect at once."""
+        before, self.station.settings = self.station.settings, settings
+        self.station.keep("settings", "settings", settings)
+        if settings.heartbeat_interval_s != before.heartbeat_interval_s:
+            self._await_heartbeat()
+        if settings.sample_interval_s != before.sample_interval_s:
+            for evse in self.station.evses:
+                self.transactions.await_sample(evse)
+
+    def evse_to_start(self, connector: int | None) -> int | None:
+        """The EVSE that a remote start means, if it may start there now."""
+        if not self.station.boot.accepted or not self.station.core_up:
+            return None
+        plugged_first = sorted(
+            self.station.evses, key=lambda evse: not self.station.states[evse].plugged
+        )
+        candidates = plugged_first if connector is None else [connector]
+        free = (evse for evse in candidates if self.authorization.can_start_remotely(evse))
+        return next(free, None)
+
+    def remote_start(self, evse: int, token: ProvidedIdToken) -> None:
+        """Authorise, as configured, and let the EVSE start."""
+        if self.station.settings.authorize_remote:
+            self.authorization.ask(
+                token, lambda verdict: self.authorization.accept(evse, token, verdict)
+            )
+        else:
+            self.authorization.accept(evse, token, ACCEPTED)
+
+    def remote_stop(self, evse: int) -> None:
+        self.station.stop_transaction(evse, StopTransactionReason.Remote)
+
+    def unlock(self, evse: int, on_done: Callable[[bool], None]) -> None:
+        """Unlock the connector; a transaction ends by it."""
+
+        def done(reply: CoreReply) -> None:
+            on_done(not reply.error and reply.result is True)
+
+        self.station.command("force_unlock", evse, {"connector_id": evse}, done)
+
+    def install_profile(self, connector: int, profile: Profile, transaction: int | None) -> None:
+        """Raises ProfileRefused, e.g. for a TxProfile without its running transaction."""
+        session = ""
+        if profile.purpose is Purpose.TX:
+            state = self.station.states.get(connector)
+            if state is None or not state.in_transaction:
+                raise ProfileRefused("a TxProfile needs a running transaction")
+            if transaction not in (None, self.transactions.id_of(state.session)):
+                raise ProfileRefused(f"transaction {transaction} does not run here")
+            session = state.session
+        self.charging.install(Installed(connector, profile, session))
+
+    def install_for_next_transaction(self, evse: int, profile: Profile) -> None:
+        """The profile of a remote start. Raises ProfileRefused."""
+        if profile.purpose is not Purpose.TX:
+            raise ProfileRefused("a remote start takes a TxProfile")
+        check(profile, evse, len(self.station.info.evses))
+        self.charging.install(Installed(evse, profile))
+
+    def sample_now(self, evse: int | None) -> None:
+        """Meter values of the running transactions, because the back office asks."""
+        for known in self.station.evses if evse is None else (evse,):
+            self.transactions.sample(known, SampleContext.TRIGGER)
+
+    # Inside
+
+    def _now_ms(self) -> int:
+        return self.station.clock.now_ms()
+
+    def _on_call(self, call: IncomingCall) -> None:
+        self.station.dialect.handle(call, self)
+
+    def _on_boot(self, outcome: Outcome) -> None:
+        boot, now_ms = self.station.boot, self._now_ms()
+        if outcome.kind is not OutcomeKind.RESULT:
+            boot.failed(now_ms, retry_at_once=outcome.kind is OutcomeKind.LINK_LOST)
+            return
+        answer = self.station.dialect.boot_answer(outcome.payload)
+        boot.answered(answer, now_ms)
+        if not boot.accepted:
+            return
+        if answer.interval_s:
+            self.configure(
+                msgspec.structs.replace(
+                    self.station.settings, heartbeat_interval_s=answer.interval_s
+                )
+            )
+        self._await_heartbeat()
+        self.status.forget_told()
+        self.status.sync()
+        self.transactions.pump()
+
+    def _await_heartbeat(self) -> None:
+        interval_ms = self.station.settings.heartbeat_interval_s * 1_000
+        self.station.timers.set(("heartbeat",), self._now_ms() + interval_ms)
+
+    def _after(self, event: SessionEventEnum, evse: int) -> None:
+        """What an event sets off, once the EVSE's state has changed."""
+        if event in (E.TransactionStarted, E.Deauthorized, E.SessionFinished):
+            self.station.timers.cancel(("connect", evse))
+        if event is E.TransactionStarted:
+            self.charging.transaction_started(evse)
+            self.transactions.await_sample(evse)
+        elif event is E.TransactionFinished:
+            self.transactions.await_sample(evse)
+            self.charging.transaction_ended(evse)
+            self.availability.transaction_ended(evse)
+        elif event is E.SessionFinished:
+            self.charging.transaction_ended(evse)
+        self.status.tell(evse)
+
+    def _resume(self, state: EvseState) -> None:
+        """Pick up the timers of what was under way when the process ended."""
+        if state.in_transaction:
+            self.transactions.await_sample(state.evse)
+        elif state.authorized:
+            self.authorization.await_car(state.evse)
+
+    def _on_timer(self, name: Hashable) -> None:
+        if isinstance(name, tuple):
+            self._handlers[name[0]](*name[1:])
+
+    def _reject(self, what: str, error: Exception) -> None:
+        self.rejected_inputs += 1
+        _log.error("the core sent a %s that is not understood: %s", what, error)
+
+
+class _Acknowledgements:
+    """Tells the core how far its journal is durable here, in order and without gaps."""
+
+    def __init__(self, acknowledge: Callable[[int], None]) -> None:
+        self._acknowledge = acknowledge
+        self._durable: dict[int, bool] = {}
+        """Of the events taken and not yet acknowledged, in the order they came."""
+
+    def expect(self, seq: int) -> None:
+        self._durable.setdefault(seq, False)
+
+    def done(self, seq: int) -> None:
+        self._durable[seq] = True
+        last = None
+        for known, durable in list(self._durable.items()):
+            if not durable:
+                break
+            last = known
+            del self._durable[known]
+        if last is not None:
+            self._acknowledge(last)
+
+
+def _states(info: StationInfo, kept: Snapshot) -> dict[int, EvseState]:
+    bodies = kept.items.get("evse", {})
+    states = {evse: EvseState(evse) for evse in range(1, len(info.evses) + 1)}
+    for name, body in bodies.items():
+        if int(name) in states:
+            states[int(name)] = msgspec.json.decode(body, type=EvseState)
+    return states
+
+
+def _settings(kept: Snapshot, defaults: Settings) -> Settings:
+    body = kept.items.get("settings", {}).get("settings")
+    return msgspec.json.decode(body, type=Settings) if body else defaults
+
+
+def _unheeded(outcome: Outcome) -> None:
+    """For CALLs whose outcome changes nothing."""

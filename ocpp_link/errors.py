@@ -1,0 +1,35 @@
+"""What can go wrong in the OCPP link; each class is also the builtin it resembles."""
+
+from __future__ import annotations
+
+
+class LinkError(Exception):
+    """Root of the link's errors."""
+
+
+class PayloadInvalid(LinkError, ValueError):
+    """A payload that its schema refuses. `code` is the OCPP-J error code to answer with."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+class ActionUnknown(LinkError, LookupError):
+    """An action that this version of OCPP does not have."""
+
+
+class ProfileRefused(LinkError, ValueError):
+    """A charging profile that may not be installed, and why."""
+
+
+class StoreTooNew(LinkError, RuntimeError):
+    """The database was written by a newer release; it is left untouched."""
+
+
+class HandshakeRefused(LinkError, ConnectionError):
+    """The CSMS accepted the WebSocket but not what OCPP needs of it."""
+
+
+class CoreGone(LinkError, ConnectionError):
+    """The core's door closed; the link waits for it and subscribes again."""

@@ -1,0 +1,112 @@
+"""The doors of the engine: what it asks of the core, of the disk and of an OCPP version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import msgspec
+
+from ocpp_link.records import (
+    BootAnswer,
+    Message,
+    StartAnswer,
+    StatusReport,
+    TxRecord,
+    Verdict,
+)
+from ocpp_link.rpc import IncomingCall, Payload, Validator
+
+if TYPE_CHECKING:
+    from ocpp_link.charge_point import ChargePoint
+    from ocpp_link.database import Database, Snapshot
+    from ocpp_link.settings import Settings
+
+T = TypeVar("T")
+
+
+class EvseInfo(msgspec.Struct, frozen=True):
+    """What the link must know of one EVSE's hardware."""
+
+    phases: int = 3
+    max_current_a: float = 32.0
+    has_lock: bool = True
+    meter_type: str = ""
+    meter_serial: str = ""
+
+
+class StationInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """Who the station is. Strings are cut to the lengths that BootNotification allows."""
+
+    vendor: str
+    model: str
+    serial: str = ""
+    firmware: str = ""
+    nominal_voltage_v: float = 230.0
+    evses: tuple[EvseInfo, ...] = (EvseInfo(),)
+    """EVSE n is connector n, from 1."""
+
+
+class CoreReply(msgspec.Struct, frozen=True):
+    """How a call to the core ended: `error` is empty, or says why `result` is missing."""
+
+    result: Any = None
+    error: str = ""
+
+
+class CorePort(Protocol):
+    """The core's public interface. `call` never blocks and never raises; `on_reply` is called
+    exactly once, at once or later, also when the core is gone."""
+
+    def call(
+        self, method: str, params: dict[str, Any], on_reply: Callable[[CoreReply], None]
+    ) -> None:
+        """E.g. `evse_manager.enable` with `{"evse": 1, "connector_id": 0}`."""
+
+    def acknowledge(self, seq: int) -> None:
+        """Every session event up to `seq` is durable here and need not be sent again."""
+
+
+class Store(Protocol):
+    """Everything that touches the disk, in order, on whatever thread. `submit` returns at once;
+    `on_done` follows, on the engine's thread, when the work is durable. A disk that fails is a
+    slow disk: the work is tried again, and `on_done` waits."""
+
+    def load(self) -> Snapshot:
+        """What was kept; called once, before anything is submitted."""
+
+    def submit(
+        self, work: Callable[[Database], T], on_done: Callable[[T], None] | None = None
+    ) -> None:
+        """Run `work` after all that was submitted before, and make it durable."""
+
+    @property
+    def next_deadline_ms(self) -> int | None:
+        """When `poll` has something to do (simulated disks only)."""
+
+    def poll(self, now_ms: int) -> None:
+        """Finish what a simulated disk has finished by `now_ms`."""
+
+
+class Dialect(Protocol):
+    """One OCPP version: neutral facts to messages, and incoming CALLs to the engine's methods."""
+
+    subprotocol: str
+    max_token_chars: int
+    validator: Validator
+
+    def boot(self, station: StationInfo) -> Message: ...
+    def boot_answer(self, payload: Payload) -> BootAnswer: ...
+    def heartbeat(self) -> Message: ...
+    def authorize(self, token: str) -> Message: ...
+    def authorize_answer(self, payload: Payload) -> Verdict: ...
+    def status(self, report: StatusReport) -> Message: ...
+
+    def render(
+        self, record: TxRecord, transaction_id: int | None, settings: Settings
+    ) -> Message | None:
+        """None where there is nothing to say (no measurand configured)."""
+
+    def start_answer(self, payload: Payload) -> StartAnswer: ...
+    def finish_answer(self, payload: Payload) -> Verdict | None: ...
+    def handle(self, call: IncomingCall, engine: ChargePoint) -> None: ...

@@ -1,0 +1,129 @@
+"""The order in which transaction records reach the back office: one at a time, oldest first.
+
+Rules of OCPP 1.6 §3.7.1: a record leaves only when the back office processed it, or failed to
+as often as configured; a lost connection costs no attempt; nothing overtakes. Only what is
+durable is sent. Memory stays flat: a window of the queue is in RAM, the rest on disk.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from ocpp_link.database import Database
+from ocpp_link.ports import Store
+from ocpp_link.records import EvseState, StoredRecord, TxRecord
+
+WINDOW = 64
+REFILL_BELOW = 16
+
+
+class TransactionQueue:
+    """The head of the durable queue. `on_ready` is called when a head appears."""
+
+    def __init__(self, store: Store, waiting: int, on_ready: Callable[[], None]) -> None:
+        self._store = store
+        self._on_ready = on_ready
+        self._window: deque[StoredRecord] = deque()
+        self._last_row = 0
+        self._on_disk = waiting
+        """Durable records that are not in the window."""
+        self._loading = False
+        self._attempts = 0
+        self._not_before_ms = 0
+        self.in_flight = False
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._window) + self._on_disk
+
+    def keep(
+        self, state: EvseState, record: TxRecord | None, on_durable: Callable[[], None]
+    ) -> None:
+        """Make an event's effect durable: the EVSE's state and, if any, its record."""
+
+        def done(stored: StoredRecord | None) -> None:
+            self._added(stored)
+            on_durable()
+
+        self._store.submit(lambda database: database.keep(state, record), done)
+
+    def append(self, record: TxRecord) -> None:
+        """Queue a record of the link's own."""
+        self._store.submit(lambda database: database.append(record), self._added)
+
+    def refill(self) -> None:
+        """Fetch the next part of the queue, if the window runs low and there is more."""
+        if self._loading or not self._on_disk or len(self._window) >= REFILL_BELOW:
+            return
+        self._loading = True
+        row, limit = self._last_row, WINDOW - len(self._window)
+        self._store.submit(lambda database: database.waiting_after(row, limit), self._loaded)
+
+    def head(self, now_ms: int) -> StoredRecord | None:
+        """What is to be sent now, if anything."""
+        if self.in_flight or not self._window or now_ms < self._not_before_ms:
+            return None
+        return self._window[0]
+
+    @property
+    def next_deadline_ms(self) -> int | None:
+        """When a record that waits for its next attempt is due."""
+        waits = self._window and not self.in_flight and self._not_before_ms
+        return self._not_before_ms if waits else None
+
+    def sent(self) -> None:
+        self.in_flight = True
+
+    def remove(self, then: Callable[[Database], None] | None = None) -> None:
+        """The head is processed, or given up; `then` joins the same commit. Where there is a
+        `then`, the next record waits until that is durable."""
+        row = self._window.popleft().row
+        self._attempts = 0
+        self._not_before_ms = 0
+        self.in_flight = then is not None
+
+        def work(database: Database) -> None:
+            database.deliver(row)
+            if then:
+                then(database)
+
+        self._store.submit(work, (lambda _: self._released()) if then else None)
+        self.refill()
+
+    def failed(self, now_ms: int, *, attempts: int, retry_s: int) -> bool:
+        """The back office failed to process the head. True when it is given up."""
+        self._attempts += 1
+        self.in_flight = False
+        if self._attempts < attempts:
+            self._not_before_ms = now_ms + retry_s * 1_000 * self._attempts
+            return False
+        self.dropped += 1
+        return True
+
+    def link_lost(self) -> None:
+        """The head's fate is unknown: it stays, and no attempt is counted."""
+        self.in_flight = False
+
+    def _released(self) -> None:
+        self.in_flight = False
+        self._on_ready()
+
+    def _added(self, stored: StoredRecord | None) -> None:
+        if stored is None:
+            return
+        if self._on_disk or self._loading or len(self._window) >= WINDOW:
+            self._on_disk += 1
+            self.refill()
+            return
+        self._window.append(stored)
+        self._last_row = stored.row
+        self._on_ready()
+
+    def _loaded(self, records: list[StoredRecord]) -> None:
+        self._loading = False
+        self._window.extend(records)
+        self._on_disk = max(0, self._on_disk - len(records)) if records else 0
+        if records:
+            self._last_row = records[-1].row
+            self._on_ready()

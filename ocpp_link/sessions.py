@@ -1,0 +1,165 @@
+"""What an event of the core means for the back office. Pure: state and event in, both out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from evse.types.authorization import ProvidedIdToken
+from evse.types.session import SessionEvent, SessionEventEnum, StartSessionReason
+from ocpp_link.records import EvseState, EvseStatus, RecordKind, TxRecord
+
+E = SessionEventEnum
+
+
+def apply(state: EvseState, event: SessionEvent, seq: int) -> tuple[EvseState, TxRecord | None]:
+    """The EVSE's next state, and the record that the transaction's bill needs, if any.
+
+    Replaying an event gives the same record again; its key keeps it from being queued twice.
+    """
+    change = _CHANGES.get(event.event)
+    changed = change(state, event) if change else state
+    if changed.status is not state.status or changed.info != state.info:
+        changed = msgspec.structs.replace(changed, status_at=event.timestamp)
+    return changed, _record(state, event, seq)
+
+
+def token_of(token: ProvidedIdToken | UnsetType) -> str:
+    """The token's value, or empty."""
+    return token.id_token.value if token is not UNSET else ""
+
+
+def _record(state: EvseState, event: SessionEvent, seq: int) -> TxRecord | None:
+    started, finished = event.transaction_started, event.transaction_finished
+    if event.event is E.TransactionStarted and started is not UNSET:
+        return TxRecord(
+            session=event.uuid,
+            kind=RecordKind.STARTED,
+            seq=seq,
+            evse=state.evse,
+            timestamp=event.timestamp,
+            meter=started.meter_value,
+            token=token_of(started.id_tag),
+            reservation_id=None if started.reservation_id is UNSET else started.reservation_id,
+        )
+    if event.event is E.TransactionFinished and finished is not UNSET:
+        return TxRecord(
+            session=event.uuid,
+            kind=RecordKind.FINISHED,
+            seq=seq,
+            evse=state.evse,
+            timestamp=event.timestamp,
+            meter=finished.meter_value,
+            token=token_of(finished.id_tag),
+            reason=None if finished.reason is UNSET else finished.reason,
+        )
+    return None
+
+
+def _to(status: EvseStatus, info: str = "") -> Callable[[EvseState, SessionEvent], EvseState]:
+    def change(state: EvseState, _event: SessionEvent) -> EvseState:
+        return msgspec.structs.replace(state, status=status, info=info)
+
+    return change
+
+
+def _session_started(state: EvseState, event: SessionEvent) -> EvseState:
+    started = event.session_started
+    plugged = started is not UNSET and started.reason is StartSessionReason.EVConnected
+    return EvseState(
+        evse=state.evse,
+        session=event.uuid,
+        status=EvseStatus.PREPARING,
+        status_at=state.status_at,
+        enabled=state.enabled,
+        plugged=plugged,
+        token=token_of(started.id_tag) if started is not UNSET else "",
+    )
+
+
+def _auth_required(state: EvseState, _event: SessionEvent) -> EvseState:
+    return msgspec.structs.replace(state, plugged=True)
+
+
+def _authorized(state: EvseState, _event: SessionEvent) -> EvseState:
+    return msgspec.structs.replace(state, authorized=True)
+
+
+def _deauthorized(state: EvseState, _event: SessionEvent) -> EvseState:
+    return msgspec.structs.replace(state, authorized=False)
+
+
+def _transaction_started(state: EvseState, event: SessionEvent) -> EvseState:
+    started = event.transaction_started
+    return msgspec.structs.replace(
+        state,
+        session=event.uuid,
+        plugged=True,
+        authorized=True,
+        in_transaction=True,
+        started_at=event.timestamp,
+        token=token_of(started.id_tag) if started is not UNSET else state.token,
+    )
+
+
+def _paused_by_station(state: EvseState, event: SessionEvent) -> EvseState:
+    paused = event.charging_paused_evse
+    info = ",".join(paused.reasons) if paused is not UNSET else ""
+    return msgspec.structs.replace(state, status=EvseStatus.SUSPENDED_EVSE, info=info)
+
+
+def _transaction_finished(state: EvseState, _event: SessionEvent) -> EvseState:
+    return msgspec.structs.replace(
+        state, status=EvseStatus.FINISHING, info="", in_transaction=False, authorized=False
+    )
+
+
+def _session_finished(state: EvseState, _event: SessionEvent) -> EvseState:
+    status = EvseStatus.AVAILABLE if state.enabled else EvseStatus.UNAVAILABLE
+    return EvseState(
+        evse=state.evse, status=status, status_at=state.status_at, enabled=state.enabled
+    )
+
+
+def _enabled(state: EvseState, _event: SessionEvent) -> EvseState:
+    free = EvseStatus.AVAILABLE if not state.session else state.status
+    return msgspec.structs.replace(state, enabled=True, status=free)
+
+
+def _disabled(state: EvseState, _event: SessionEvent) -> EvseState:
+    return EvseState(
+        evse=state.evse, status=EvseStatus.UNAVAILABLE, status_at=state.status_at, enabled=False
+    )
+
+
+def _reserved(state: EvseState, _event: SessionEvent) -> EvseState:
+    return msgspec.structs.replace(state, status=EvseStatus.RESERVED)
+
+
+def _reservation_ended(state: EvseState, event: SessionEvent) -> EvseState:
+    if state.status is not EvseStatus.RESERVED:
+        return state
+    return _enabled(state, event) if state.enabled else _disabled(state, event)
+
+
+_CHANGES: dict[SessionEventEnum, Callable[[EvseState, SessionEvent], EvseState]] = {
+    E.Enabled: _enabled,
+    E.Disabled: _disabled,
+    E.SessionStarted: _session_started,
+    E.AuthRequired: _auth_required,
+    E.Authorized: _authorized,
+    E.Deauthorized: _deauthorized,
+    E.TransactionStarted: _transaction_started,
+    E.ChargingStarted: _to(EvseStatus.CHARGING),
+    E.ChargingPausedEV: _to(EvseStatus.SUSPENDED_EV),
+    E.ChargingPausedEVSE: _paused_by_station,
+    E.SwitchingPhases: _to(EvseStatus.SUSPENDED_EVSE, "SwitchingPhases"),
+    E.TransactionFinished: _transaction_finished,
+    E.SessionFinished: _session_finished,
+    E.PluginTimeout: _to(EvseStatus.FINISHING, "ConnectionTimeout"),
+    E.ReservationStart: _reserved,
+    E.ReservationEnd: _reservation_ended,
+}
+"""Which events change what is known of an EVSE (spec evse-core C9, the mapping at its end)."""

@@ -1,0 +1,118 @@
+"""What the parts of the engine share: who we are, the doors, the settings, what each EVSE does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from evse.clock import Clock, Timers, rfc3339
+from evse.types.powermeter import Powermeter
+from evse.types.session import Limits
+from ocpp_link.boot import Boot
+from ocpp_link.database import Database
+from ocpp_link.ports import CorePort, CoreReply, Dialect, StationInfo, Store
+from ocpp_link.records import EvseState, Message
+from ocpp_link.rpc import OnOutcome, Rpc
+from ocpp_link.settings import Settings
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Station:
+    """The engine's common ground. `rpc` is set once, right after construction."""
+
+    rpc: Rpc
+
+    def __init__(
+        self,
+        info: StationInfo,
+        *,
+        core: CorePort,
+        store: Store,
+        clock: Clock,
+        dialect: Dialect,
+        settings: Settings,
+        states: dict[int, EvseState],
+    ) -> None:
+        self.info = info
+        self.core = core
+        self.store = store
+        self.clock = clock
+        self.dialect = dialect
+        self.settings = settings
+        self.states = states
+        self.boot = Boot()
+        self.timers = Timers()
+        self.core_up = False
+        self.meters: dict[int, Powermeter] = {}
+        self.limits: dict[int, Limits] = {}
+
+    @property
+    def operational(self) -> bool:
+        """Connected and registered: CALLs of every kind may go out."""
+        return self.rpc.is_open and self.boot.accepted
+
+    @property
+    def evses(self) -> range:
+        return range(1, len(self.info.evses) + 1)
+
+    def request(self, message: Message, on_outcome: OnOutcome) -> None:
+        """Make a CALL."""
+        self.rpc.call(message.action, message.payload, on_outcome, self.clock.now_ms())
+
+    def command(
+        self,
+        method: str,
+        evse: int,
+        params: dict[str, Any] | None = None,
+        on_reply: Callable[[CoreReply], None] | None = None,
+    ) -> None:
+        """Call `evse_manager.<method>` of one EVSE."""
+        self.core.call(
+            f"evse_manager.{method}", {"evse": evse, **(params or {})}, on_reply or _ignore
+        )
+
+    def stop_transaction(
+        self, evse: int, reason: str, on_reply: Callable[[CoreReply], None] | None = None
+    ) -> None:
+        """End the EVSE's transaction; `reason` is a StopTransactionReason."""
+        self.command("stop_transaction", evse, {"request": {"reason": reason}}, on_reply)
+
+    def keep(self, kind: str, name: str, value: object) -> None:
+        """Remember a small value over restarts."""
+        body = msgspec.json.encode(value)
+
+        def work(database: Database) -> None:
+            database.put(kind, name, body)
+
+        self.store.submit(work)
+
+    def forget(self, kind: str, name: str) -> None:
+        def work(database: Database) -> None:
+            database.delete(kind, name)
+
+        self.store.submit(work)
+
+    def timestamp(self) -> str:
+        return rfc3339(self.clock.utc())
+
+    def utc_ms(self) -> int:
+        """Wall time in whole milliseconds since 1970."""
+        return utc_ms(self.clock.utc())
+
+
+def utc_ms(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(milliseconds=1)
+
+
+def parse_time(text: str) -> datetime:
+    """An RFC 3339 time as servers write it; without an offset it is taken as UTC. ValueError."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _ignore(reply: CoreReply) -> None:
+    """For commands whose effect shows in the events that follow."""

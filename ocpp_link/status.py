@@ -1,0 +1,85 @@
+"""Which connector status the back office knows, and which it has yet to be told (OCPP 1.6 §4.9).
+
+While connected every change is told; after an interruption only what differs now.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ocpp_link.records import EvseStatus, StatusReport
+from ocpp_link.rpc import Outcome, OutcomeKind
+from ocpp_link.station import Station
+
+CORE_GRACE_MS = 10_000
+"""A core that restarts within this is not reported as a fault."""
+RETELL_MS = 60_000
+"""After a status that the back office never answered."""
+
+
+class StatusReporter:
+    def __init__(self, station: Station) -> None:
+        self._station = station
+        self._told: dict[int, StatusReport] = {}
+        self._core_lost = False
+        self.station_operative = True
+
+    def sync(self) -> None:
+        """Tell whatever the back office does not know yet, the station (0) first."""
+        for connector in (0, *self._station.evses):
+            self.tell(connector)
+
+    def forget_told(self) -> None:
+        """After a registration everything is told again."""
+        self._told.clear()
+
+    def core_came(self) -> None:
+        self._core_lost = False
+        self._station.timers.cancel(("core",))
+        self.sync()
+
+    def core_went(self) -> None:
+        """Reported as a fault once the grace is over (timer `core`)."""
+        self._station.timers.set(("core",), self._station.clock.now_ms() + CORE_GRACE_MS)
+
+    def core_stayed_away(self) -> None:
+        self._core_lost = True
+        self.sync()
+
+    def tell(self, connector: int, *, even_if_known: bool = False) -> None:
+        """Report a connector, if that is allowed now and it differs from what was told."""
+        report = self.current(connector)
+        known = _same(self._told.get(connector), report) and not even_if_known
+        if known or not self._station.operational or not (self._station.core_up or self._core_lost):
+            return  # before the core has spoken nothing is known to tell
+        self._told[connector] = report
+
+        def done(outcome: Outcome) -> None:
+            if outcome.kind in (OutcomeKind.TIMEOUT, OutcomeKind.LINK_LOST, OutcomeKind.UNSENDABLE):
+                self._untold(connector)
+
+        self._station.request(self._station.dialect.status(report), done)
+
+    def current(self, connector: int) -> StatusReport:
+        now = self._station.timestamp()
+        if self._core_lost:
+            return StatusReport(
+                connector, EvseStatus.FAULTED, "InternalError", "station controller away", now
+            )
+        if connector == 0:
+            status = EvseStatus.AVAILABLE if self.station_operative else EvseStatus.UNAVAILABLE
+            return StatusReport(0, status, timestamp=now)
+        state = self._station.states[connector]
+        return StatusReport(
+            connector, state.status, info=state.info, timestamp=state.status_at or now
+        )
+
+    def _untold(self, connector: int) -> None:
+        self._told.pop(connector, None)
+        self._station.timers.set(("retell",), self._station.clock.now_ms() + RETELL_MS)
+
+
+def _same(told: StatusReport | None, report: StatusReport) -> bool:
+    return told is not None and msgspec.structs.replace(told, timestamp="") == (
+        msgspec.structs.replace(report, timestamp="")
+    )

@@ -1,0 +1,171 @@
+"""Transactions on their way to the back office: samples taken, records delivered, ids learned.
+
+Source: OCPP 1.6 §3.7 (transaction-related messages), §4.8, §4.10; errata 3.18 (id -1).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from evse.types.authorization import AuthorizationStatus
+from evse.types.session import StopTransactionReason
+from ocpp_link.authorization import KnownTokens
+from ocpp_link.database import Database, Snapshot
+from ocpp_link.queue import TransactionQueue
+from ocpp_link.records import EvseState, RecordKind, SampleContext, TxRecord
+from ocpp_link.rpc import Outcome, OutcomeKind
+from ocpp_link.station import Station
+
+_log = logging.getLogger(__name__)
+
+
+class Transactions:
+    """Owns the queue and the map from the core's sessions to the back office's ids."""
+
+    def __init__(self, station: Station, known: KnownTokens, snapshot: Snapshot) -> None:
+        self._station = station
+        self._known = known
+        kept = snapshot.items.get("transaction", {})
+        self._ids = {session: int(body) for session, body in kept.items()}
+        self._sampled_at: dict[int, str] = {}
+        self.queue = TransactionQueue(station.store, snapshot.waiting, self.pump)
+
+    def id_of(self, session: str) -> int | None:
+        """The back office's id of a session's transaction, once it told one."""
+        return self._ids.get(session)
+
+    def evse_running(self, transaction_id: int) -> int | None:
+        """The EVSE on which the transaction with this id is running."""
+        for evse, state in self._station.states.items():
+            if state.in_transaction and self._ids.get(state.session) == transaction_id:
+                return evse
+        return None
+
+    def keep(
+        self, state: EvseState, record: TxRecord | None, on_durable: Callable[[], None]
+    ) -> None:
+        """Take the effect of one event of the core."""
+        self.queue.keep(state, record, on_durable)
+
+    def await_sample(self, evse: int) -> None:
+        """Start or stop the timer `sample`, as the EVSE's state and the settings want it."""
+        name, interval_s = ("sample", evse), self._station.settings.sample_interval_s
+        if interval_s and self._station.states[evse].in_transaction:
+            self._station.timers.set(name, self._station.clock.now_ms() + interval_s * 1_000)
+        else:
+            self._station.timers.cancel(name)
+
+    def sample(self, evse: int, context: SampleContext = SampleContext.PERIODIC) -> bool:
+        """Queue what the meter says, unless it has said nothing new. False when there is none."""
+        state, meter = self._station.states[evse], self._station.meters.get(evse)
+        if context is SampleContext.PERIODIC:
+            self.await_sample(evse)
+        stale = meter is not None and self._sampled_at.get(evse) == meter.timestamp
+        if (
+            meter is None
+            or not state.in_transaction
+            or (stale and context is SampleContext.PERIODIC)
+        ):
+            return False
+        self._sampled_at[evse] = meter.timestamp
+        limits = self._station.limits.get(evse)
+        self.queue.append(
+            TxRecord(
+                session=state.session,
+                kind=RecordKind.SAMPLE,
+                seq=self._station.utc_ms(),
+                evse=evse,
+                timestamp=meter.timestamp,
+                meter=meter,
+                context=context,
+                offered_a=limits.max_current if limits else None,
+            )
+        )
+        return True
+
+    def pump(self) -> None:
+        """Send the oldest record, if one may be sent now."""
+        self.queue.refill()
+        head = self.queue.head(self._station.clock.now_ms()) if self._station.operational else None
+        if head is None:
+            return
+        record = head.record
+        message = self._station.dialect.render(
+            record, self._ids.get(record.session), self._station.settings
+        )
+        self.queue.sent()
+        if message is None:
+            self._leave(record)
+            self.pump()
+            return
+        self._station.request(message, lambda outcome: self._concluded(record, outcome))
+
+    def _concluded(self, record: TxRecord, outcome: Outcome) -> None:
+        match outcome.kind:
+            case OutcomeKind.RESULT:
+                self._processed(record, outcome)
+            case OutcomeKind.LINK_LOST:
+                self.queue.link_lost()
+            case _:
+                self._failed(record, outcome)
+        self.pump()
+
+    def _failed(self, record: TxRecord, outcome: Outcome) -> None:
+        settings = self._station.settings
+        given_up = self.queue.failed(
+            self._station.clock.now_ms(),
+            attempts=settings.message_attempts,
+            retry_s=settings.message_retry_s,
+        )
+        if given_up:
+            _log.error(
+                "given up after %d attempts: %s of session %s (%s %s)",
+                settings.message_attempts,
+                record.kind,
+                record.session,
+                outcome.kind.value,
+                outcome.code,
+            )
+            self._leave(record)
+
+    def _processed(self, record: TxRecord, outcome: Outcome) -> None:
+        if record.kind is RecordKind.STARTED:
+            self._started(record, outcome)
+        else:
+            self._leave(record)
+
+    def _started(self, record: TxRecord, outcome: Outcome) -> None:
+        answer = self._station.dialect.start_answer(outcome.payload)
+        self._ids[record.session] = answer.transaction_id
+        body = str(answer.transaction_id).encode()
+
+        def then(database: Database) -> None:
+            database.put("transaction", record.session, body)
+
+        self.queue.remove(then)
+        self._known.remember(record.token, answer.verdict)
+        if answer.verdict.status is not AuthorizationStatus.Accepted:
+            self._deauthorized(record)
+
+    def _leave(self, record: TxRecord) -> None:
+        """The record is delivered or given up; after the last one its id is not needed."""
+        if record.kind is not RecordKind.FINISHED:
+            self.queue.remove()
+            return
+        self._ids.pop(record.session, None)
+
+        def then(database: Database) -> None:
+            database.delete("transaction", record.session)
+
+        self.queue.remove(then)
+
+    def _deauthorized(self, record: TxRecord) -> None:
+        """StartTransaction was answered, but not with Accepted (§4.8)."""
+        state = self._station.states.get(record.evse)
+        if state is None or state.session != record.session or not state.in_transaction:
+            return
+        if self._station.settings.stop_on_invalid:
+            self._station.stop_transaction(record.evse, StopTransactionReason.DeAuthorized)
+        else:
+            self._station.command("pause_charging", record.evse)

@@ -1,0 +1,90 @@
+"""StartTransaction, MeterValues and StopTransaction of OCPP 1.6 (§4.7, §4.8, §4.10)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from evse.types.session import StopTransactionReason
+from ocpp_link.records import Message, RecordKind, StartAnswer, TxRecord, Verdict
+from ocpp_link.settings import Settings
+from ocpp_link.v16.authorization import verdict_of
+from ocpp_link.v16.meter_values import meter_value, register_wh
+
+NO_TRANSACTION_ID = -1
+"""Errata 3.18: StartTransaction was given up, so the back office never told an id."""
+
+REASONS = frozenset(
+    {
+        StopTransactionReason.EmergencyStop,
+        StopTransactionReason.EVDisconnected,
+        StopTransactionReason.HardReset,
+        StopTransactionReason.Local,
+        StopTransactionReason.Other,
+        StopTransactionReason.PowerLoss,
+        StopTransactionReason.Reboot,
+        StopTransactionReason.Remote,
+        StopTransactionReason.SoftReset,
+        StopTransactionReason.UnlockCommand,
+        StopTransactionReason.DeAuthorized,
+    }
+)
+"""The reasons that OCPP 1.6 knows (§7.36); every other one is `Other`."""
+
+
+def render(record: TxRecord, transaction_id: int | None, settings: Settings) -> Message | None:
+    """The message for a record; None where there is nothing to say."""
+    known = NO_TRANSACTION_ID if transaction_id is None else transaction_id
+    return _RENDER[record.kind](record, known, settings)
+
+
+def start_answer(payload: dict[str, Any]) -> StartAnswer:
+    return StartAnswer(payload["transactionId"], verdict_of(payload["idTagInfo"]))
+
+
+def finish_answer(payload: dict[str, Any]) -> Verdict | None:
+    info = payload.get("idTagInfo")
+    return verdict_of(info) if info else None
+
+
+def _start(record: TxRecord, _transaction_id: int, _settings: Settings) -> Message:
+    payload: dict[str, Any] = {
+        "connectorId": record.evse,
+        "idTag": record.token,
+        "meterStart": register_wh(record.meter),
+        "timestamp": record.timestamp,
+    }
+    if record.reservation_id is not None:
+        payload["reservationId"] = record.reservation_id
+    return Message("StartTransaction", payload)
+
+
+def _sample(record: TxRecord, transaction_id: int, settings: Settings) -> Message | None:
+    value = meter_value(record, settings.sampled_measurands)
+    if value is None:
+        return None
+    return Message(
+        "MeterValues",
+        {"connectorId": record.evse, "transactionId": transaction_id, "meterValue": [value]},
+    )
+
+
+def _stop(record: TxRecord, transaction_id: int, _settings: Settings) -> Message:
+    payload: dict[str, Any] = {
+        "transactionId": transaction_id,
+        "meterStop": register_wh(record.meter),
+        "timestamp": record.timestamp,
+    }
+    if record.token:
+        payload["idTag"] = record.token
+    if record.reason is not None:
+        reason = record.reason if record.reason in REASONS else StopTransactionReason.Other
+        payload["reason"] = reason.value
+    return Message("StopTransaction", payload)
+
+
+_RENDER: dict[RecordKind, Callable[[TxRecord, int, Settings], Message | None]] = {
+    RecordKind.STARTED: _start,
+    RecordKind.SAMPLE: _sample,
+    RecordKind.FINISHED: _stop,
+}
