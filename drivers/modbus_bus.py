@@ -1,0 +1,195 @@
+"""One RS-485 line with Modbus RTU: one request at a time, oldest first, from the event loop.
+
+The port is opened when first needed and again after any failure, so that an adapter that was
+unplugged, or a simulated meter that was restarted, is found again by itself. After a failure the
+line rests for one answer time: RTU frames carry no transaction number, and a late answer must not
+be taken for that to the next request. Retrying is the caller's decision; pymodbus retries nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import termios
+from pathlib import Path
+
+import msgspec
+from pymodbus import ModbusException
+from pymodbus.client import AsyncModbusSerialClient
+from pymodbus.exceptions import ConnectionException
+from pymodbus.framer.rtu import FramerRTU
+
+from drivers.errors import MeterGarbled, MeterRejected, MeterTimeout, MeterUnreachable
+from drivers.meter_map import Line, Request
+
+EXCEPTION_FLAG = 0x80
+"""Added to the function code of an exception answer (Modbus Application Protocol 1.1b3, 7)."""
+ANSWER_OVERHEAD = 5
+"""Unit, function code, byte count and CRC around the registers."""
+LONGEST_ANSWER = ANSWER_OVERHEAD + 2 * 125
+SILENCE_CHARACTERS = 3.5
+FASTEST_SILENCE_S = 0.00175
+"""Silence between frames: 3.5 characters, fixed above 19200 baud (Modbus over Serial Line 1.02,
+2.5.1.1)."""
+
+_EXCEPTIONS = {
+    1: "illegal function",
+    2: "illegal address",
+    3: "illegal value",
+    4: "device failure",
+    6: "busy",
+}
+
+
+class BusCounters(msgspec.Struct):
+    """What happened on the line since the start."""
+
+    requests: int = 0
+    timeouts: int = 0
+    garbled: int = 0
+    rejected: int = 0
+    unreachable: int = 0
+    opened: int = 0
+
+
+def answer_in(data: bytes, unit: int, function_code: int, count: int) -> bytes:
+    """The complete and intact answer to a read of `count` registers in `data`; b"" if none is.
+
+    Noise before the answer is skipped; an answer of another unit or length is none.
+    """
+    for start in range(len(data) - ANSWER_OVERHEAD + 1):
+        if data[start] != unit:
+            continue
+        code, size = data[start + 1], data[start + 2]
+        if code == function_code and size == 2 * count:
+            length = ANSWER_OVERHEAD + size
+        elif code == function_code | EXCEPTION_FLAG:
+            length = ANSWER_OVERHEAD
+        else:
+            continue
+        frame = data[start : start + length]
+        if len(frame) == length and FramerRTU.check_CRC(
+            frame[:-2], int.from_bytes(frame[-2:], "big")
+        ):
+            return frame
+    return b""
+
+
+def character_s(line: Line) -> float:
+    """Seconds that one character takes: start bit, eight data bits, parity, stop bits."""
+    return (9 + (line.parity != "N") + line.stop_bits) / line.baud
+
+
+def _obstacle(port: str) -> str:
+    """Why `port` could not be opened; pymodbus keeps the reason to itself."""
+    return "is in use or not permitted" if Path(port).exists() else "is not there"
+
+
+class ModbusBus:
+    """The master of the line at `port`; belongs to one event loop."""
+
+    def __init__(self, port: str, line: Line, *, timeout_ms: int = 500) -> None:
+        """`timeout_ms`: longest wait for an answer to begin; its time on the wire is added."""
+        logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
+        self.port = port
+        self.counters = BusCounters()
+        self._line = line
+        self._answer_s = timeout_ms / 1000 + LONGEST_ANSWER * character_s(line)
+        self._silence_s = max(SILENCE_CHARACTERS * character_s(line), FASTEST_SILENCE_S)
+        self._lock = asyncio.Lock()
+        self._client: AsyncModbusSerialClient | None = None
+        self._quiet_from = 0.0
+        self._asked = (0, 0, 0)
+        self._heard = 0
+
+    async def read(self, unit: int, function_code: int, request: Request) -> list[int]:
+        """The registers of `request`, from holding (3) or input registers (4).
+
+        Raises MeterUnreachable, MeterTimeout, MeterGarbled or MeterRejected, each naming port,
+        unit and address.
+        """
+        async with self._lock:
+            loop = asyncio.get_running_loop()
+            await asyncio.sleep(max(0.0, self._quiet_from - loop.time()))
+            self.counters.requests += 1
+            rest_s = self._answer_s
+            try:
+                registers = await self._transact(unit, function_code, request)
+                rest_s = self._silence_s
+            except MeterRejected:
+                rest_s = self._silence_s
+                raise
+            finally:
+                self._quiet_from = loop.time() + rest_s
+                if rest_s != self._silence_s:
+                    self._close()
+            return registers
+
+    async def aclose(self) -> None:
+        """Give the port back, after the request under way."""
+        async with self._lock:
+            self._close()
+
+    async def _transact(self, unit: int, function_code: int, request: Request) -> list[int]:
+        client = await self._connected()
+        self._asked, self._heard = (unit, function_code, request.count), 0
+        where = f"{self.port} unit {unit} address {request.address:#06x}"
+        call = client.read_holding_registers if function_code == 3 else client.read_input_registers
+        try:
+            answer = await call(request.address, count=request.count, device_id=unit)
+        except ConnectionException as error:
+            self.counters.unreachable += 1
+            raise MeterUnreachable(f"{self.port}: went away") from error
+        except ModbusException as error:
+            if self._heard:
+                self.counters.garbled += 1
+                raise MeterGarbled(f"{where}: {self._heard} bytes came, no answer") from error
+            self.counters.timeouts += 1
+            raise MeterTimeout(f"{where}: no answer in {self._answer_s * 1000:.0f} ms") from error
+        if answer.isError():
+            self.counters.rejected += 1
+            code = answer.exception_code
+            raise MeterRejected(f"{where}: exception {code} ({_EXCEPTIONS.get(code, 'unnamed')})")
+        return list(answer.registers)
+
+    async def _connected(self) -> AsyncModbusSerialClient:
+        if self._client is not None and self._client.connected:
+            return self._client
+        self._close()
+        return await self._open()
+
+    async def _open(self) -> AsyncModbusSerialClient:
+        client = AsyncModbusSerialClient(
+            self.port,
+            baudrate=self._line.baud,
+            parity=self._line.parity,
+            stopbits=self._line.stop_bits,
+            timeout=self._answer_s,
+            retries=0,
+            reconnect_delay=0,
+            trace_packet=self._screened,
+        )
+        try:
+            connected = await client.connect()
+        except termios.error as error:
+            self.counters.unreachable += 1
+            raise MeterUnreachable(f"{self.port}: refuses {self._line}: {error}") from error
+        if not connected:
+            self.counters.unreachable += 1
+            raise MeterUnreachable(f"{self.port}: {_obstacle(self.port)}")
+        self.counters.opened += 1
+        self._client = client
+        return client
+
+    def _close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _screened(self, sending: bool, data: bytes) -> bytes:
+        """Lets nothing but the awaited answer reach pymodbus, which raises inside the event
+        loop's reader on a frame that it cannot decode and accepts one of a wrong length."""
+        if sending:
+            return data
+        self._heard = len(data)
+        return answer_in(data, *self._asked)
