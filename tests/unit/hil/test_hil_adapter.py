@@ -1,0 +1,200 @@
+"""The guard on simulated metal: a session, each fault and each car, and no rule broken."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evse.guard import Guard
+from evse.guard_types import Hardware, Timing
+from evse.model import X1_BP, LockTarget, Permit, PilotState, Reason, SelfTest
+from hil.adapter import driven, inputs
+from hil.plant import Plant
+from hil.plant_ev import VARIANTS
+from hil.plant_faults import FAULTS
+from hil.plant_model import Violation
+from hil.trace import Trace
+
+PERIOD_MS = 10
+HARDWARE = Hardware(
+    lock=True,
+    socket=True,
+    rcd=True,
+    rcd_self_test=True,
+    fast_current=True,
+    emergency_stop=True,
+    temperature_trip_dc=850,
+)
+STUCK = ("contactor_weld", "contactor_stuck_closed")
+"""No guard opens such contacts: what stays energised is then not its doing."""
+
+
+def excused(violation: Violation) -> bool:
+    """A stuck contact excuses being energised, and unlocking only if the guard cannot know."""
+    if not any(fault in violation.faults for fault in STUCK):
+        return False
+    unseen = "mirror_stuck_open" in violation.faults
+    by_itself = "contactor_stuck_closed" in violation.faults
+    return violation.rule != "unlocked_under_load" or unseen or by_itself
+
+
+class Board:
+    """Guard and plant in lock-step, under a permit that is renewed each 100 ms."""
+
+    def __init__(self, seed: int = 1, timing: Timing | None = None) -> None:
+        self.plant = Plant(seed=seed, trace=Trace())
+        self.guard = Guard(HARDWARE, timing or Timing())
+        self.close = False
+        self.duty_bp = X1_BP
+        self.lock = LockTarget.KEEP
+        self.alive = True
+        self._seq = 0
+
+    def run(self, span_ms: int) -> None:
+        for now_ms in range(self.plant.now_ms, self.plant.now_ms + span_ms, PERIOD_MS):
+            if self.alive and now_ms % 100 == 0:
+                self._seq += 1
+                permit = Permit(self._seq, self.close, self.duty_bp, self.lock)
+                self.guard.permit(permit, now_ms)
+            sensed = self.plant.sense(now_ms)
+            self.plant.drive(driven(self.guard.step(now_ms, inputs(sensed))), now_ms)
+        self.plant.advance(now_ms + PERIOD_MS)
+
+    def offer(self, duty_bp: int = 2666) -> None:
+        self.close, self.duty_bp, self.lock = True, duty_bp, LockTarget.LOCK
+
+    def charge(self, variant: str = "normal") -> None:
+        self.run(1000)
+        self.plant.car.plug(variant=variant)
+        self.offer()
+        self.run(10_000)
+
+    def unexcused(self) -> list[Violation]:
+        return [violation for violation in self.plant.violations if not excused(violation)]
+
+
+def test_a_session_from_plug_to_unplug() -> None:
+    board = Board()
+    board.charge()
+    status = board.guard.status()
+    assert status.pilot is PilotState.C
+    assert status.self_test is SelfTest.PASSED
+    assert status.cable_a == 32
+    assert board.plant.current_a == 15.996
+    board.close, board.duty_bp = False, X1_BP
+    board.run(4000)
+    assert not board.plant.energised
+    board.lock = LockTarget.UNLOCK
+    board.plant.car.unplug()
+    board.run(2000)
+    assert board.guard.status().pilot is PilotState.A
+    assert board.plant.sense(board.plant.now_ms).pp_ohm is None
+    assert board.plant.violations == []
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_seq_10_2_every_car_is_off_within_the_time_after_a_stop(variant: str) -> None:
+    board = Board()
+    board.charge(variant)
+    board.close, board.duty_bp = False, X1_BP
+    board.run(6100)
+    assert not board.plant.energised
+    assert board.unexcused() == []
+
+
+def test_two_stage_lease_when_permits_stop() -> None:
+    board = Board()
+    board.charge("rude")
+    board.alive = False
+    board.run(500 + 6000 + 100)
+    assert not board.plant.energised
+    assert board.guard.status().reason is Reason.LEASE_LOST
+    assert board.plant.violations == []
+
+
+OPENS = {
+    "diode_short": Reason.DIODE,
+    "pilot_short": Reason.PILOT_FAULT,
+    "pilot_open": Reason.PILOT_LEFT_CD,
+    "ventilation": Reason.VENTILATION,
+    "pp_open": Reason.PROXIMITY,
+    "pp_short": Reason.PROXIMITY,
+    "rcd_dc": Reason.RCD,
+    "leak_dc": Reason.RCD,
+    "contactor_stuck_open": Reason.MIRROR,
+    "mirror_stuck_open": Reason.MIRROR,
+    "lock_feedback_lost": Reason.LOCK,
+    "over_temperature": Reason.OVER_TEMPERATURE,
+    "emergency_stop": Reason.EMERGENCY_STOP,
+    "adc_stuck": Reason.SAMPLES_STALLED,
+    "adc_rail": Reason.PILOT_FAULT,
+}
+
+
+@pytest.mark.parametrize("fault", OPENS)
+def test_a_fault_while_charging_opens_and_says_why(fault: str) -> None:
+    board = Board()
+    board.charge()
+    board.plant.set_fault(fault)
+    board.run(2000)
+    assert not board.plant.energised
+    assert board.guard.status().reason is OPENS[fault]
+    assert board.unexcused() == []
+
+
+def test_seq_8_1_a_guard_that_debounces_too_long_is_found_out() -> None:
+    board = Board(timing=Timing(debounce_out_ms=100, stall_ms=200))
+    board.charge()
+    board.plant.car.pause()
+    board.run(3000)
+    assert [violation.rule for violation in board.plant.violations] == ["energised_without_demand"]
+
+
+EVENTS = st.one_of(
+    st.tuples(st.just("fault"), st.sampled_from(sorted(FAULTS))),
+    st.tuples(st.just("heal"), st.sampled_from(sorted(FAULTS))),
+    st.tuples(st.just("plug"), st.sampled_from(sorted(VARIANTS))),
+    st.tuples(st.just("offer"), st.sampled_from(["1000", "2666", "5333"])),
+    st.tuples(
+        st.sampled_from(["stop", "unlock", "unplug", "pull", "pause", "resume", "die", "live"]),
+        st.just(""),
+    ),
+)
+
+
+def act(board: Board, name: str, what: str) -> None:
+    car = board.plant.car
+    if name in ("fault", "heal"):
+        board.plant.set_fault(what, name == "fault")
+    elif name == "plug":
+        if car.drivetrain is None:
+            car.plug(variant=what)
+    elif name == "offer":
+        board.offer(int(what))
+    elif name == "stop":
+        board.close, board.duty_bp = False, X1_BP
+    elif name == "unlock":
+        board.lock = LockTarget.UNLOCK
+    elif name in ("die", "live"):
+        board.alive = name == "live"
+    else:
+        pull = car.pull_at_station
+        {"unplug": car.unplug, "pull": pull, "pause": car.pause, "resume": car.resume}[name]()
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.integers(0, 99),
+    st.lists(st.tuples(st.integers(1, 300).map(lambda n: n * 10), EVENTS), max_size=15),
+)
+def test_no_script_makes_the_guard_break_a_rule(
+    seed: int, script: list[tuple[int, tuple[str, str]]]
+) -> None:
+    board = Board(seed)
+    board.charge()
+    for wait_ms, (name, what) in script:
+        act(board, name, what)
+        board.run(wait_ms)
+    board.run(10_000)
+    assert board.unexcused() == []
