@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from evse.model import CommandVerb, MeterReading
+from evse.types.session import SessionEvent
 
 
 class BoardPort(Protocol):
@@ -26,6 +27,22 @@ class Publisher(Protocol):
     """Where variables of the interface go."""
 
     def __call__(self, variable: str, evse: int | None, value: object) -> None: ...
+
+
+class SessionPorts(Protocol):
+    """What a session needs done; core.py supplies it."""
+
+    def emit(self, event: SessionEvent, snapshot: bytes) -> None:
+        """Journal an event."""
+
+    def checkpoint(self, snapshot: bytes) -> None:
+        """Journal a snapshot alone."""
+
+    def command(self, verb: CommandVerb) -> None:
+        """Send the board a command."""
+
+    def read_meter(self) -> None:
+        """Ask for a reading at once."""
 
 
 NewUuid = Callable[[], str]
