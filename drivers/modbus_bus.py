@@ -9,11 +9,12 @@ be taken for that to the next request. Retrying is the caller's decision; pymodb
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import termios
-from pathlib import Path
 
 import msgspec
+import serial
 from pymodbus import ModbusException
 from pymodbus.client import AsyncModbusSerialClient
 from pymodbus.exceptions import ConnectionException
@@ -38,6 +39,14 @@ _EXCEPTIONS = {
     3: "illegal value",
     4: "device failure",
     6: "busy",
+}
+
+
+_OBSTACLES: dict[int | None, str] = {
+    errno.ENOENT: "is not there",
+    errno.EAGAIN: "is in use by another program",
+    errno.EACCES: "may not be opened",
+    errno.EINVAL: "refuses baud rate, parity or stop bits",
 }
 
 
@@ -80,9 +89,20 @@ def character_s(line: Line) -> float:
     return (9 + (line.parity != "N") + line.stop_bits) / line.baud
 
 
-def _obstacle(port: str) -> str:
-    """Why `port` could not be opened; pymodbus keeps the reason to itself."""
-    return "is in use or not permitted" if Path(port).exists() else "is not there"
+def _probe(port: str, line: Line) -> None:
+    """Opens and closes `port`, or raises MeterUnreachable with the reason.
+
+    pymodbus keeps that reason to itself, and leaves the port locked when the line settings are
+    refused the second time that it applies them.
+    """
+    try:
+        with serial.Serial(
+            port, line.baud, parity=line.parity, stopbits=line.stop_bits, exclusive=True
+        ) as device:
+            device.timeout = 0
+    except (OSError, termios.error) as error:
+        number = error.errno if isinstance(error, OSError) else error.args[0]
+        raise MeterUnreachable(f"{port}: {_OBSTACLES.get(number, error)}") from error
 
 
 class ModbusBus:
@@ -116,7 +136,7 @@ class ModbusBus:
             try:
                 registers = await self._transact(unit, function_code, request)
                 rest_s = self._silence_s
-            except MeterRejected:
+            except (MeterRejected, MeterUnreachable):
                 rest_s = self._silence_s
                 raise
             finally:
@@ -159,6 +179,11 @@ class ModbusBus:
         return await self._open()
 
     async def _open(self) -> AsyncModbusSerialClient:
+        try:
+            _probe(self.port, self._line)
+        except MeterUnreachable:
+            self.counters.unreachable += 1
+            raise
         client = AsyncModbusSerialClient(
             self.port,
             baudrate=self._line.baud,
@@ -169,14 +194,9 @@ class ModbusBus:
             reconnect_delay=0,
             trace_packet=self._screened,
         )
-        try:
-            connected = await client.connect()
-        except termios.error as error:
+        if not await client.connect():
             self.counters.unreachable += 1
-            raise MeterUnreachable(f"{self.port}: refuses {self._line}: {error}") from error
-        if not connected:
-            self.counters.unreachable += 1
-            raise MeterUnreachable(f"{self.port}: {_obstacle(self.port)}")
+            raise MeterUnreachable(f"{self.port}: went away")
         self.counters.opened += 1
         self._client = client
         return client

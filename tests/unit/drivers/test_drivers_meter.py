@@ -217,11 +217,34 @@ def test_a_port_that_another_program_holds_is_not_shared(tmp_path: Path) -> None
     async def scenario(rig: Rig) -> None:
         await rig.meter.read()
         second = ModbusBus(str(rig.link), FAST, timeout_ms=30)
-        with pytest.raises(MeterUnreachable, match="is in use or not permitted"):
+        with pytest.raises(MeterUnreachable, match="is in use by another program"):
             await second.read(1, 4, ONE_VALUE)
         await rig.meter.read()
 
     on_rig(tmp_path / "m", sound(), scenario)
+
+
+def test_line_settings_that_a_port_refuses_are_named_each_time(tmp_path: Path) -> None:
+    """A pty has no parity. A refusal must not leave the port locked for the next try."""
+
+    async def scenario(rig: Rig) -> None:
+        bus = ModbusBus(str(rig.link), Line(baud=9_600, parity="E"), timeout_ms=30)
+        for _ in range(2):
+            with pytest.raises(MeterUnreachable, match="refuses baud rate, parity or stop bits"):
+                await bus.read(1, 4, ONE_VALUE)
+        assert bus.counters.unreachable == 2
+        await rig.meter.read()
+
+    on_rig(tmp_path / "m", sound(), scenario)
+
+
+def test_what_is_no_serial_port_is_unreachable(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        for path in (Path(os.devnull), tmp_path):
+            with pytest.raises(MeterUnreachable, match=str(path)):
+                await ModbusBus(str(path), FAST).read(1, 4, ONE_VALUE)
+
+    asyncio.run(scenario())
 
 
 def test_two_meters_share_a_line_one_request_at_a_time(tmp_path: Path) -> None:
