@@ -19,6 +19,8 @@ LAST_REGISTER = 0x0158
 """Behind the total of import and export energy; the list goes on, this simulation does not."""
 MAX_REGISTERS = 80
 """Most in one request (SDM630 protocol description: 40 values)."""
+LONGEST_FRAME = 256
+"""Modbus over Serial Line 1.02, 2.3."""
 FRAME_GAP_MS = 50
 """Bytes this far apart belong to different frames; generous, since a pty has no baud rate."""
 
@@ -91,7 +93,7 @@ class SimulatedMeter:
         if now_ms - self._heard_ms > FRAME_GAP_MS:
             self._buffer = b""
         self._heard_ms = now_ms
-        self._buffer = (self._buffer + data)[-512:]
+        self._buffer = (self._buffer + data)[-LONGEST_FRAME:]
         return b"".join(map(self._answer, self._frames()))
 
     def _frames(self) -> Iterator[bytes]:
