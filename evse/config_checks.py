@@ -11,24 +11,9 @@ from msgspec.structs import replace
 
 from evse.config_model import EvseTable, LockTable, StationConfig
 from evse.config_read import nearest
+from evse.guard_types import Timing
 
-TIMING_KEYS: frozenset[str] = frozenset(
-    {
-        "lease_ms",
-        "c1_open_ms",
-        "debounce_in_ms",
-        "debounce_out_ms",
-        "stall_ms",
-        "diode_ms",
-        "mirror_close_ms",
-        "mirror_release_ms",
-        "min_off_ms",
-        "self_test_ms",
-        "lock_pulse_ms",
-        "unlock_after_a_ms",
-        "f_unlock_ms",
-    }
-)
+TIMING_KEYS = frozenset(Timing.__struct_fields__)
 """Times of the guard that a test may change."""
 
 

@@ -74,9 +74,7 @@ def test_thresholds_must_be_in_order() -> None:
         MeterSupervisor(start_ms=0, stale_ms=10_000)
 
 
-@given(
-    st.lists(st.tuples(st.integers(1, 300), st.booleans()), max_size=12), st.integers(1, 25_000)
-)
+@given(st.lists(st.tuples(st.integers(1, 300), st.booleans()), max_size=12), st.integers(1, 25_000))
 def test_ticking_at_deadlines_sees_what_ticking_every_50_ms_sees(
     polls: list[tuple[int, bool]], rest_ms: int
 ) -> None:
@@ -165,6 +163,14 @@ def test_a_jump_that_is_confirmed_becomes_the_truth() -> None:
         assert energy.energy_wh == 0.0
     assert energy.take(reading(JUMP_CONFIRMATIONS * 1_000, 50_005.0)) == {}
     assert energy.energy_wh == 50_005.0
+
+
+def test_readings_that_contradict_one_another_confirm_no_jump() -> None:
+    energy = EnergyGuard()
+    energy.take(reading(0, 1_000.0))
+    for second, energy_wh in enumerate((9e6, 9e6, 400.0, 9e6, 9e6, 5e6, 9e6, 8e6), start=1):
+        assert energy.take(reading(second * 1_000, energy_wh))
+        assert energy.energy_wh == 1_000.0
 
 
 def test_energy_counted_while_the_meter_was_out_of_reach_is_no_jump() -> None:
