@@ -149,7 +149,7 @@ class CsmsBrain:
             "StopTransaction": self._stop,
         }
 
-    def _boot(self, payload: Payload) -> Payload:
+    def _boot(self, _payload: Payload) -> Payload:
         status, interval_s = (
             self.boot_script.popleft() if self.boot_script else ("Accepted", self.heartbeat_s)
         )
@@ -256,7 +256,7 @@ class InlineCsms:
         """The frame of a CALL to the station."""
         self._sent += 1
         unique_id = f"csms-{self._sent}"
-        self._waiting[unique_id] = on_reply or (lambda status, payload: None)
+        self._waiting[unique_id] = on_reply or _unheeded
         return msgspec.json.encode([2, unique_id, action, payload]).decode()
 
     def receive(self, text: str) -> list[str]:
@@ -300,6 +300,10 @@ class InlineCsms:
             return
         self.replies.append((status, payload))
         on_reply(status, payload)
+
+
+def _unheeded(_status: str, _payload: Payload) -> None:
+    """For CALLs whose reply is read from `replies`."""
 
 
 def _frame(frame: list[Any]) -> str:

@@ -21,6 +21,7 @@ from evse.types.authorization import ProvidedIdToken
 from evse.types.powermeter import Powermeter
 from evse.types.session import Limits, SessionEvent, SessionEventEnum, StopTransactionReason
 from ocpp_link import sessions
+from ocpp_link.acknowledgements import Acknowledgements
 from ocpp_link.authorization import ACCEPTED, Authorization, KnownTokens
 from ocpp_link.availability import Availability
 from ocpp_link.database import Snapshot
@@ -76,7 +77,8 @@ class ChargePoint:
         self.authorization = Authorization(station, known)
         self.transactions = Transactions(station, known, kept)
         self.charging = SmartCharging(station, kept)
-        self._acks = _Acknowledgements(core.acknowledge)
+        last_seq = int(kept.items.get("journal", {}).get("seq", b"0"))
+        self._acks = Acknowledgements(core.acknowledge, last_seq)
         self.rejected_inputs = 0
         self._handlers: dict[str, Callable[..., object]] = {
             "heartbeat": self.send_heartbeat,
@@ -124,6 +126,11 @@ class ChargePoint:
 
     # The core
 
+    @property
+    def next_seq(self) -> int:
+        """The first event of the core's journal whose effect is not on disk here."""
+        return self._acks.last_seq + 1
+
     def on_core_connected(self) -> None:
         """The core's door is open; events follow from the last acknowledged one."""
         self.station.core_up = True
@@ -152,7 +159,7 @@ class ChargePoint:
             self._acks.done(seq)
         else:
             self.station.states[evse] = changed
-            self.transactions.keep(changed, record, lambda: self._acks.done(seq))
+            self.transactions.keep(changed, record, seq, lambda: self._acks.done(seq))
         self._after(parsed.event, evse)
 
     def on_powermeter(self, evse: int, value: dict[str, Any]) -> None:
@@ -251,12 +258,12 @@ class ChargePoint:
         self.station.stop_transaction(evse, StopTransactionReason.Remote)
 
     def unlock(self, evse: int, on_done: Callable[[bool], None]) -> None:
-        """Unlock the connector; a transaction ends by it."""
+        """Unlock the connector (each EVSE has one); a transaction ends by it."""
 
         def done(reply: CoreReply) -> None:
             on_done(not reply.error and reply.result is True)
 
-        self.station.command("force_unlock", evse, {"connector_id": evse}, done)
+        self.station.command("force_unlock", evse, {"connector_id": 1}, done)
 
     def install_profile(self, connector: int, profile: Profile, transaction: int | None) -> None:
         """Raises ProfileRefused, e.g. for a TxProfile without its running transaction."""
@@ -343,29 +350,6 @@ class ChargePoint:
     def _reject(self, what: str, error: Exception) -> None:
         self.rejected_inputs += 1
         _log.error("the core sent a %s that is not understood: %s", what, error)
-
-
-class _Acknowledgements:
-    """Tells the core how far its journal is durable here, in order and without gaps."""
-
-    def __init__(self, acknowledge: Callable[[int], None]) -> None:
-        self._acknowledge = acknowledge
-        self._durable: dict[int, bool] = {}
-        """Of the events taken and not yet acknowledged, in the order they came."""
-
-    def expect(self, seq: int) -> None:
-        self._durable.setdefault(seq, False)
-
-    def done(self, seq: int) -> None:
-        self._durable[seq] = True
-        last = None
-        for known, durable in list(self._durable.items()):
-            if not durable:
-                break
-            last = known
-            del self._durable[known]
-        if last is not None:
-            self._acknowledge(last)
 
 
 def _states(info: StationInfo, kept: Snapshot) -> dict[int, EvseState]:

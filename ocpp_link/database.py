@@ -116,9 +116,10 @@ class Database:
     def delete(self, kind: str, name: str) -> None:
         self._db.execute("DELETE FROM item WHERE kind = ? AND name = ?", (kind, name))
 
-    def keep(self, state: EvseState, record: TxRecord | None = None) -> StoredRecord | None:
-        """Keep what an event of the core changed, all or nothing."""
+    def keep(self, state: EvseState, record: TxRecord | None, seq: int) -> StoredRecord | None:
+        """Keep what the core's event `seq` changed, all or nothing."""
         self.put("evse", str(state.evse), msgspec.json.encode(state))
+        self.put("journal", "seq", str(seq).encode())
         return self.append(record) if record else None
 
     def append(self, record: TxRecord) -> StoredRecord | None:

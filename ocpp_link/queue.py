@@ -38,15 +38,15 @@ class TransactionQueue:
         return len(self._window) + self._on_disk
 
     def keep(
-        self, state: EvseState, record: TxRecord | None, on_durable: Callable[[], None]
+        self, state: EvseState, record: TxRecord | None, seq: int, on_durable: Callable[[], None]
     ) -> None:
-        """Make an event's effect durable: the EVSE's state and, if any, its record."""
+        """Make what the core's event `seq` changed durable: the EVSE's state, and its record."""
 
         def done(stored: StoredRecord | None) -> None:
             self._added(stored)
             on_durable()
 
-        self._store.submit(lambda database: database.keep(state, record), done)
+        self._store.submit(lambda database: database.keep(state, record, seq), done)
 
     def append(self, record: TxRecord) -> None:
         """Queue a record of the link's own."""

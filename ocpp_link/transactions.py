@@ -43,10 +43,10 @@ class Transactions:
         return None
 
     def keep(
-        self, state: EvseState, record: TxRecord | None, on_durable: Callable[[], None]
+        self, state: EvseState, record: TxRecord | None, seq: int, on_durable: Callable[[], None]
     ) -> None:
-        """Take the effect of one event of the core."""
-        self.queue.keep(state, record, on_durable)
+        """Take the effect of the core's event `seq`."""
+        self.queue.keep(state, record, seq, on_durable)
 
     def await_sample(self, evse: int) -> None:
         """Start or stop the timer `sample`, as the EVSE's state and the settings want it."""

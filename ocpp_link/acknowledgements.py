@@ -1,0 +1,35 @@
+"""How far the core's journal is durable here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+
+class Acknowledgements:
+    """Tells the core the last event up to which everything is durable: in order, without gaps.
+
+    `last_seq` is the last event known to be durable at the start.
+    """
+
+    def __init__(self, acknowledge: Callable[[int], None], last_seq: int = 0) -> None:
+        self._acknowledge = acknowledge
+        self._durable: dict[int, bool] = {}
+        """Of the events taken and not yet acknowledged, in the order they came."""
+        self.last_seq = last_seq
+
+    def expect(self, seq: int) -> None:
+        """Event `seq` came."""
+        self._durable.setdefault(seq, False)
+
+    def done(self, seq: int) -> None:
+        """What event `seq` changed is durable."""
+        self._durable[seq] = True
+        told = False
+        for known, durable in list(self._durable.items()):
+            if not durable:
+                break
+            self.last_seq = known
+            told = True
+            del self._durable[known]
+        if told:
+            self._acknowledge(self.last_seq)

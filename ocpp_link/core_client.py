@@ -1,0 +1,140 @@
+"""The core's door as the engine's CorePort, and what follows from the door to the engine.
+
+`DoorCore` outlives connections: calls while the core is away fail at once, in words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from evse.door_client import DoorClient
+from evse.jsonrpc import RpcError
+from ocpp_link.ports import CoreReply
+from ocpp_link.runner import Runner
+
+CONSUMER = "ocpp"
+SESSION_EVENT = "evse_manager.session_event"
+TOKEN = "auth_token_provider.provided_token"
+PROVIDED = "ocpp"
+RETRY_S = 0.5
+"""Between attempts to reach the door; it is on this machine."""
+CALL_TIMEOUT_S = 15.0
+"""The slowest command is force_unlock, with 5 s of its own."""
+
+Serve = Callable[[str, dict[str, Any]], Awaitable[Any]]
+
+
+class DoorCore:
+    """CorePort over whichever connection to the door stands now."""
+
+    def __init__(self) -> None:
+        self._client: DoorClient | None = None
+        self._runner: Runner | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def attach(self, client: DoorClient | None, runner: Runner) -> None:
+        """Use this connection from now on; None = the core is away."""
+        self._client = client
+        self._runner = runner
+
+    def call(
+        self, method: str, params: dict[str, Any], on_reply: Callable[[CoreReply], None]
+    ) -> None:
+        if self._client is None:
+            on_reply(CoreReply(error="the core is away"))
+        else:
+            self._start(self._call(self._client, method, params, on_reply))
+
+    def acknowledge(self, seq: int) -> None:
+        params = {"consumer": CONSUMER, "seq": seq}
+        self.call("journal.acknowledge", params, _unheeded)
+
+    def publish(self, variable: str, value: Any) -> None:
+        """A variable of `ocpp`; lost while the core is away (it is published again)."""
+        if self._client is not None:
+            self._start(_publish(self._client, variable, value))
+
+    def _start(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _call(
+        self,
+        client: DoorClient,
+        method: str,
+        params: dict[str, Any],
+        on_reply: Callable[[CoreReply], None],
+    ) -> None:
+        try:
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                reply = CoreReply(result=await client.call(method, params))
+        except (OSError, RpcError) as error:
+            reply = CoreReply(error=f"{method}: {error or type(error).__name__}")
+        if self._runner is not None:
+            self._runner.run(lambda: on_reply(reply))
+
+
+def _unheeded(_reply: CoreReply) -> None:
+    """An acknowledgement that is lost is given again with the next event."""
+
+
+async def _publish(client: DoorClient, variable: str, value: Any) -> None:
+    try:
+        await client.publish(variable, value)
+    except (OSError, RpcError):
+        return  # said again after the next connect
+
+
+async def follow_core(path: Path, core: DoorCore, runner: Runner, serve: Serve) -> None:
+    """Keep the engine at the core's door, for ever; `serve` answers calls to `ocpp.*`."""
+    while True:
+        try:
+            client = await DoorClient.connect(path)
+        except OSError:
+            await asyncio.sleep(RETRY_S)
+            continue
+        try:
+            core.attach(client, runner)
+            await _subscribe(client, runner)
+            await client.provide(PROVIDED, serve)
+            runner.run(runner.engine.on_core_connected)
+            await client.closed()
+        except (OSError, RpcError):
+            await asyncio.sleep(RETRY_S)
+        finally:
+            core.attach(None, runner)
+            await client.aclose()
+            runner.run(runner.engine.on_core_lost)
+
+
+async def _subscribe(client: DoorClient, runner: Runner) -> None:
+    engine = runner.engine
+
+    def on_event(params: dict[str, Any]) -> None:
+        engine.on_session_event(params["evse"], params["value"], params["seq"])
+        runner.touch()
+
+    def on_powermeter(params: dict[str, Any]) -> None:
+        engine.on_powermeter(params["evse"], params["value"])
+
+    def on_limits(params: dict[str, Any]) -> None:
+        engine.on_limits(params["evse"], params["value"])
+
+    def on_token(params: dict[str, Any]) -> None:
+        engine.on_token(params["value"])
+        runner.touch()
+
+    from_seq = engine.next_seq
+    told = await client.subscribe(SESSION_EVENT, on_event, from_seq=from_seq)
+    if told["last_seq"] + 1 < from_seq:  # the core began a new journal
+        await client.subscribe(SESSION_EVENT, on_event, from_seq=1)
+    await client.subscribe("evse_manager.powermeter", on_powermeter)
+    await client.subscribe("evse_manager.limits", on_limits)
+    await client.subscribe(TOKEN, on_token)
+    for evse in engine.station.evses:
+        if value := await client.call("get", {"variable": "evse_manager.limits", "evse": evse}):
+            engine.on_limits(evse, value)

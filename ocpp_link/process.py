@@ -1,0 +1,115 @@
+"""The body of the `evse-ocpp` process: engine, storage thread, WebSocket, and the core's door."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import uuid
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from evse.clock import MonotonicClock
+from evse.jsonrpc import METHOD_NOT_FOUND, RpcError
+from ocpp_link.charge_point import ChargePoint
+from ocpp_link.connection import Connection
+from ocpp_link.core_client import DoorCore, follow_core
+from ocpp_link.database import Database
+from ocpp_link.ports import StationInfo
+from ocpp_link.reconnect import Backoff, BackoffSettings
+from ocpp_link.runner import Runner
+from ocpp_link.settings import Settings
+from ocpp_link.store import ThreadStore
+from ocpp_link.v16.dialect import Dialect16
+
+
+class LinkConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What the process is started with."""
+
+    url: str
+    """Of the CSMS, without the identity."""
+    identity: str
+    door: Path
+    """The core's socket."""
+    database: Path
+    station: StationInfo
+    settings: Settings = Settings()
+    """In effect until the CSMS changes them."""
+    backoff: BackoffSettings = BackoffSettings()
+
+
+class LinkProcess:
+    """Construct it on a running loop; `run` until cancelled, then `close`."""
+
+    def __init__(self, config: LinkConfig) -> None:
+        loop = asyncio.get_running_loop()
+        self._config = config
+        self._core = DoorCore()
+        self._store = ThreadStore(
+            Database(config.database),
+            lambda act: loop.call_soon_threadsafe(self._runner.run, act),
+        )
+        self.engine = ChargePoint(
+            config.station,
+            core=self._core,
+            store=self._store,
+            clock=MonotonicClock(),
+            dialect=Dialect16(),
+            new_id=lambda: str(uuid.uuid4()),
+            defaults=config.settings,
+        )
+        self._runner = Runner(self.engine, loop)
+        self.connection = Connection(
+            self._runner,
+            url=config.url,
+            identity=config.identity,
+            backoff=Backoff(config.backoff, random.random),
+            on_change=lambda connected: self._core.publish("ocpp.is_connected", connected),
+        )
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(follow_core(self._config.door, self._core, self._runner, self._serve))
+            tasks.create_task(self.connection.run())
+
+    def close(self) -> bool:
+        """After `run` was cancelled. False when the disk did not take the last writes in time."""
+        self.engine.close()
+        self._runner.close()
+        return self._store.close()
+
+    async def _serve(self, method: str, _params: dict[str, Any]) -> Any:
+        """Calls to `ocpp.*` at the door."""
+        match method:
+            case "ocpp.disconnect" | "ocpp.stop":
+                self.connection.disconnect()
+            case "ocpp.connect" | "ocpp.restart":
+                self.connection.connect()
+            case "ocpp.state":
+                return self._state()
+            case _:
+                raise RpcError(METHOD_NOT_FOUND, f"no method {method}")
+        return True
+
+    def _state(self) -> dict[str, Any]:
+        engine, boot = self.engine, self.engine.station.boot
+        return {
+            "is_connected": self.connection.is_connected,
+            "registration": boot.status.value if boot.status else "",
+            "queued": len(engine.transactions.queue),
+            "dropped": engine.transactions.queue.dropped,
+            "attempts": self.connection.attempts,
+            "last_error": self.connection.last_error,
+            "rpc": msgspec.to_builtins(engine.station.rpc.stats),
+        }
+
+
+async def serve(config: LinkConfig) -> None:
+    """Run the link until the task is cancelled."""
+    process = LinkProcess(config)
+    try:
+        await process.run()
+    finally:
+        process.close()
