@@ -101,6 +101,11 @@ class Plant:
         return self._supply.current_ma / 1000
 
     @property
+    def driven(self) -> Driven:
+        """What ring 1 last output."""
+        return self._driven
+
+    @property
     def faults(self) -> frozenset[str]:
         """The active faults."""
         return frozenset(self._faults)

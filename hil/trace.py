@@ -127,6 +127,11 @@ class Trace:
         return sorted({evse for evse, _ in self._lanes})
 
     @property
+    def start_ms(self) -> int:
+        """The time of the first record; 0 for an empty trace."""
+        return min((times[0] for times, _ in self._lanes.values() if times), default=0)
+
+    @property
     def end_ms(self) -> int:
         """The time of the last record; 0 for an empty trace."""
         return max((times[-1] for times, _ in self._lanes.values() if times), default=0)
