@@ -12,12 +12,11 @@ import msgspec
 
 from evse.clock import earliest
 from evse.model import BoardAnalog, BoardIdentity, BoardStatus, CommandStatus, CommandVerb
-from firmware_bridge.codec import PROTOCOL_VERSION, SCHEMA_HASH, pack, unpack
+from firmware_bridge.codec import PROTOCOL_VERSION, SCHEMA_HASH
 from firmware_bridge.command_memory import Arrival, CommandMemory
-from firmware_bridge.errors import MessageError
 from firmware_bridge.events import BoardEvent, CommandReceived, HostHello, PermitReceived
-from firmware_bridge.frames import Decoder, encode
 from firmware_bridge.hello import same_language
+from firmware_bridge.message_stream import MessageReader, to_wire
 from firmware_bridge.messages import (
     NO_SESSION,
     AnalogMessage,
@@ -54,14 +53,14 @@ class BoardSession:
         """Raises MessageError when `identity` does not fit into a hello."""
         self._timing = timing or LinkTiming()
         self._identity = identity
-        pack(self._hello(NO_SESSION, 0))
-        self._decoder = Decoder()
+        to_wire([self._hello(NO_SESSION, 0)])
+        self._reader = MessageReader()
         self._gate = PermitGate(evses=identity.evses, age_ms=self._timing.permit_age_ms)
         self._memory = CommandMemory()
         self._session = NO_SESSION
         self._hello_due: Hello | None = None
         self._telemetry = {evse: _Telemetry() for evse in range(1, identity.evses + 1)}
-        self._malformed = 0
+        self._unexpected = 0
         self._stats_ms: int | None = None
         self._stats_due = False
         self.repeated_commands = 0
@@ -77,9 +76,9 @@ class BoardSession:
         """This end's counters since its start."""
         return LinkStats(
             session=self._session,
-            frames=self._decoder.frames % U32,
-            bad_frames=self._decoder.errors % U32,
-            malformed=self._malformed % U32,
+            frames=self._reader.frames.frames % U32,
+            bad_frames=self._reader.frames.errors % U32,
+            malformed=(self._reader.malformed + self._unexpected) % U32,
             permits=self._gate.passed % U32,
             permits_refused=self._gate.refused % U32,
             permits_late=self._gate.late % U32,
@@ -98,17 +97,12 @@ class BoardSession:
 
     def connected(self) -> None:
         """The byte stream starts anew: forget half a frame. The session stays."""
-        self._decoder.reset()
+        self._reader.reset()
 
     def receive(self, data: bytes, now_ms: int) -> list[BoardEvent]:
         """Events of the frames that `data` completes. Never raises, whatever the bytes."""
         events: list[BoardEvent] = []
-        for payload in self._decoder.feed(data):
-            try:
-                message = unpack(payload)
-            except MessageError:
-                self._malformed += 1
-                continue
+        for message in self._reader.read(data):
             event = self._dispatch(message, now_ms)
             if event is not None:
                 events.append(event)
@@ -161,7 +155,7 @@ class BoardSession:
         if self._stats_due:
             self._stats_due = False
             messages.append(self.stats)
-        return b"".join([encode(pack(message)) for message in messages])
+        return to_wire(messages)
 
     def _collect(self, evse: int, telemetry: _Telemetry, messages: list[Message]) -> None:
         if telemetry.status_due and telemetry.status is not None:
@@ -191,7 +185,7 @@ class BoardSession:
             case Command() if message.session == self._session != NO_SESSION:
                 return self._on_command(message)
             case _:
-                self._malformed += 1
+                self._unexpected += 1
         return None
 
     def _on_hello(self, request: HelloRequest, now_ms: int) -> HostHello | None:

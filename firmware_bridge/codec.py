@@ -41,6 +41,11 @@ def pack(message: Message) -> bytes:
     return _BY_SHAPE[type(message)].pack(message)
 
 
+def layout_of(message: Message) -> Layout:
+    """The rows of the table that describe `message`."""
+    return _BY_SHAPE[type(message)]
+
+
 def unpack(payload: bytes) -> Message:
     """The message in `payload` (at least one byte).
 

@@ -7,6 +7,7 @@ saturate: a sensor on its rail must not silence the board.
 from __future__ import annotations
 
 import enum
+import struct
 from collections.abc import Callable
 
 import msgspec
@@ -27,6 +28,11 @@ class Kind(msgspec.Struct, frozen=True):
     from_wire: Callable[..., object] | None = None
     members: tuple[tuple[str, int], ...] = ()
     """Of an enumeration or a set of flags."""
+
+    @property
+    def size(self) -> int:
+        """Bytes on the wire."""
+        return struct.calcsize(f"<{self.code}")
 
 
 U8 = Kind("u8", "B")

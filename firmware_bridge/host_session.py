@@ -13,9 +13,7 @@ from collections.abc import Callable
 
 from evse.clock import earliest
 from evse.model import F_BP, X1_BP, BoardIdentity, CommandVerb, LockTarget, Permit
-from firmware_bridge.codec import pack, unpack
 from firmware_bridge.command_lane import CommandLane
-from firmware_bridge.errors import MessageError
 from firmware_bridge.events import (
     Analog,
     HostEvent,
@@ -24,10 +22,10 @@ from firmware_bridge.events import (
     Restarted,
     Status,
 )
-from firmware_bridge.frames import Decoder, encode
 from firmware_bridge.hello import Expected, refusal
 from firmware_bridge.hello_lane import HelloLane
-from firmware_bridge.host_stats import HostLinkStats, RoundTrip
+from firmware_bridge.host_stats import HostLinkStats, Tally, gather
+from firmware_bridge.message_stream import MessageReader, to_wire
 from firmware_bridge.messages import (
     AnalogMessage,
     Command,
@@ -66,7 +64,7 @@ class HostSession:
         `expected_config_crc` None accepts any configuration of the board."""
         timing = timing or LinkTiming()
         self._expected = Expected(evses=evses, config_crc=expected_config_crc)
-        self._decoder = Decoder()
+        self._reader = MessageReader()
         self._hello = HelloLane(next_nonce, timing)
         self._permits = PermitLane()
         self._commands = CommandLane(timing)
@@ -74,9 +72,7 @@ class HostSession:
         self._phase = Phase.CLOSED
         self._events: list[HostEvent] = []
         self._now_ms = 0
-        self._round_trip = RoundTrip()
-        self._malformed = self._unexpected = self._links_up = 0
-        self._board_stats: LinkStats | None = None
+        self._tally = Tally()
         self.identity: BoardIdentity | None = None
         """Of the board that was last accepted."""
         self.why_down: str | None = None
@@ -92,7 +88,7 @@ class HostSession:
         """The port is open: forget half a frame and ask who is there."""
         if self.up:
             self._fall("the port was opened anew")
-        self._decoder.reset()
+        self._reader.reset()
         self._ask(now_ms)
         return self._taken(now_ms)
 
@@ -103,12 +99,7 @@ class HostSession:
 
     def receive(self, data: bytes, now_ms: int) -> list[HostEvent]:
         """Events of the frames that `data` completes. Never raises, whatever the bytes."""
-        for payload in self._decoder.feed(data):
-            try:
-                message = unpack(payload)
-            except MessageError:
-                self._malformed += 1
-                continue
+        for message in self._reader.read(data):
             self._dispatch(message, now_ms)
         return self._taken(now_ms)
 
@@ -145,7 +136,7 @@ class HostSession:
         command = self._commands.take_due()
         if command is not None:
             messages.append(command)
-        return b"".join([encode(pack(message)) for message in messages])
+        return to_wire(messages)
 
     # For the core.
 
@@ -186,25 +177,7 @@ class HostSession:
 
     @property
     def stats(self) -> HostLinkStats:
-        return HostLinkStats(
-            frames=self._decoder.frames,
-            bad_frames=self._decoder.errors,
-            resyncs=self._decoder.resyncs,
-            malformed=self._malformed,
-            unexpected=self._unexpected + self._commands.unexpected_results,
-            status_lost=self._inbox.status_lost,
-            analog_lost=self._inbox.analog_lost,
-            repeated=self._inbox.repeated,
-            permits_sent=self._permits.sent,
-            permits_replaced=self._permits.replaced,
-            permits_withheld=self._permits.withheld,
-            command_retries=self._commands.retries,
-            commands_lost=self._commands.lost,
-            links_up=self._links_up,
-            rtt_ms=self._round_trip.last_ms,
-            rtt_max_ms=self._round_trip.max_ms,
-            board=self._board_stats,
-        )
+        return gather(self._reader, self._inbox, self._permits, self._commands, self._tally)
 
     def _dispatch(self, message: Message, now_ms: int) -> None:
         match message:
@@ -218,14 +191,14 @@ class HostSession:
             case CommandResult() if self.up and self._ours(message.session):
                 self._on_result(message, now_ms)
             case LinkStats() if self.up and self._ours(message.session):
-                self._board_stats = message
+                self._tally.board = message
             case StatusMessage() | AnalogMessage() | LinkStats() if not self.up:
                 pass  # Boards talk all the time; until the hello it concerns nobody.
             case _:
-                self._unexpected += 1
+                self._tally.unexpected += 1
 
     def _on_hello(self, hello: Hello, now_ms: int) -> None:
-        self._round_trip.add(self._hello.answered(now_ms))
+        self._tally.add_round_trip(self._hello.answered(now_ms))
         why = refusal(hello, self._expected)
         if why is not None:
             self._tell_down(why)
@@ -236,7 +209,7 @@ class HostSession:
         self._events.append(LinkUp(new))
         self.identity = new
         self.why_down = None
-        self._links_up += 1
+        self._tally.links_up += 1
         self._phase = Phase.UP
         self._inbox.restart(now_ms)
         self._permits.open(hello.session)
@@ -255,7 +228,7 @@ class HostSession:
         if finished is not None:
             done, rtt_ms = finished
             self._events.append(done)
-            self._round_trip.add(rtt_ms)
+            self._tally.add_round_trip(rtt_ms)
 
     def _check_silence(self, now_ms: int) -> None:
         silent = self._inbox.silent(now_ms)

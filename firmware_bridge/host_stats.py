@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from firmware_bridge.command_lane import CommandLane
+from firmware_bridge.message_stream import MessageReader
 from firmware_bridge.messages import LinkStats
+from firmware_bridge.permit_lane import PermitLane
+from firmware_bridge.telemetry_inbox import TelemetryInbox
 
 
 class HostLinkStats(msgspec.Struct, frozen=True):
@@ -36,14 +40,47 @@ class HostLinkStats(msgspec.Struct, frozen=True):
     """The board's own counters, as last told."""
 
 
-class RoundTrip:
-    """The last and the longest of the round trips that could be measured."""
+class Tally:
+    """What the host session itself counts and measures."""
 
     def __init__(self) -> None:
-        self.last_ms: int | None = None
-        self.max_ms: int | None = None
+        self.unexpected = 0
+        self.links_up = 0
+        self.board: LinkStats | None = None
+        self.rtt_ms: int | None = None
+        self.rtt_max_ms: int | None = None
 
-    def add(self, rtt_ms: int | None) -> None:
+    def add_round_trip(self, rtt_ms: int | None) -> None:
+        """One that could not be measured (None) changes nothing."""
         if rtt_ms is not None:
-            self.last_ms = rtt_ms
-            self.max_ms = max(rtt_ms, self.max_ms or 0)
+            self.rtt_ms = rtt_ms
+            self.rtt_max_ms = max(rtt_ms, self.rtt_max_ms or 0)
+
+
+def gather(
+    reader: MessageReader,
+    inbox: TelemetryInbox,
+    permits: PermitLane,
+    commands: CommandLane,
+    tally: Tally,
+) -> HostLinkStats:
+    """The counters of all parts, as they are now."""
+    return HostLinkStats(
+        frames=reader.frames.frames,
+        bad_frames=reader.frames.errors,
+        resyncs=reader.frames.resyncs,
+        malformed=reader.malformed,
+        unexpected=tally.unexpected + commands.unexpected_results,
+        status_lost=inbox.status_lost,
+        analog_lost=inbox.analog_lost,
+        repeated=inbox.repeated,
+        permits_sent=permits.sent,
+        permits_replaced=permits.replaced,
+        permits_withheld=permits.withheld,
+        command_retries=commands.retries,
+        commands_lost=commands.lost,
+        links_up=tally.links_up,
+        rtt_ms=tally.rtt_ms,
+        rtt_max_ms=tally.rtt_max_ms,
+        board=tally.board,
+    )
