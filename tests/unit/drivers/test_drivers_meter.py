@@ -118,7 +118,7 @@ def test_one_reading_holds_what_the_meter_measures(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("mode", "error", "sentence", "requests"),
     [
-        (MeterMode.SILENT, MeterTimeout, r"unit 1 address 0x0000: no answer in 52 ms", 2),
+        (MeterMode.SILENT, MeterTimeout, r"unit 1 address 0x0000: no answer in 82 ms", 2),
         (MeterMode.GARBAGE, MeterGarbled, r"unit 1 address 0x0000: 157 bytes came, no answer", 2),
         (MeterMode.EXCEPTION, MeterRejected, r"unit 1 address 0x0000: exception 6 \(busy\)", 1),
     ],
@@ -136,7 +136,7 @@ def test_each_way_to_fail_has_its_error_and_the_meter_is_read_again_afterwards(
         slave.set_mode(MeterMode.NORMAL)
         assert (await rig.meter.read()).voltage_v == TRUTH.voltage_v
 
-    on_rig(tmp_path / "m", slave, scenario)
+    on_rig(tmp_path / "m", slave, scenario, timeout_ms=60)
 
 
 @pytest.mark.parametrize(
@@ -160,11 +160,11 @@ def test_a_lost_or_wrong_answer_is_asked_for_once_more(tmp_path: Path, wrong: by
         assert rig.bus.counters.garbled == bool(wrong)
         assert rig.bus.counters.timeouts == (not wrong)
 
-    on_rig(tmp_path / "m", Script(sound(), wrong), scenario)
+    on_rig(tmp_path / "m", Script(sound(), wrong), scenario, timeout_ms=60)
 
 
 def test_a_late_answer_is_not_taken_for_that_to_the_next_request(tmp_path: Path) -> None:
-    """Answers count for 52 ms. The first comes after 70; the second, 40 ms after its request,
+    """Answers count for 222 ms. The first comes after 300; the second, 150 ms after its request,
     would come behind it if that request did not wait."""
     truth = [TRUTH]
     later = MeterTruth((100.0,) * 3, (0.0,) * 3, (0.0,) * 3, 99_000.0, 50.0)
@@ -172,11 +172,12 @@ def test_a_late_answer_is_not_taken_for_that_to_the_next_request(tmp_path: Path)
     async def scenario(rig: Rig) -> None:
         with pytest.raises(MeterTimeout):
             await rig.bus.read(1, 4, Request(0, 76))
-        truth[0], rig.port.answer_delay_ms = later, 40
+        truth[0], rig.port.answer_delay_ms = later, 150
         assert (await rig.meter.read()).voltage_v == later.voltage_v
         assert rig.bus.counters.requests == 2
 
-    on_rig(tmp_path / "m", SimulatedMeter(lambda: truth[0]), scenario, delay_ms=70)
+    slave = SimulatedMeter(lambda: truth[0])
+    on_rig(tmp_path / "m", slave, scenario, timeout_ms=200, delay_ms=300)
 
 
 def test_a_device_that_vanishes_and_returns_is_found_again(tmp_path: Path) -> None:
@@ -210,7 +211,7 @@ def test_a_device_that_vanishes_during_a_request_is_an_error_in_bounded_time(
             with pytest.raises(MeterUnreachable):
                 await rig.meter.read()
 
-    on_rig(tmp_path / "m", slave, scenario)
+    on_rig(tmp_path / "m", slave, scenario, timeout_ms=60)
 
 
 def test_a_port_that_another_program_holds_is_not_shared(tmp_path: Path) -> None:
@@ -267,7 +268,7 @@ def test_a_dead_neighbour_does_not_keep_a_meter_from_being_read(tmp_path: Path) 
         with pytest.raises(MeterTimeout, match="unit 2"):
             await failing
 
-    on_rig(tmp_path / "m", sound(1), scenario)
+    on_rig(tmp_path / "m", sound(1), scenario, timeout_ms=60)
 
 
 def test_a_cancelled_read_leaves_the_line_usable(tmp_path: Path) -> None:
@@ -281,7 +282,7 @@ def test_a_cancelled_read_leaves_the_line_usable(tmp_path: Path) -> None:
         slave.set_mode(MeterMode.NORMAL)
         assert await rig.bus.read(1, 4, ONE_VALUE) == [0x4366, 0x0000]
 
-    on_rig(tmp_path / "m", slave, scenario)
+    on_rig(tmp_path / "m", slave, scenario, timeout_ms=60)
 
 
 def test_a_foreign_slave_is_read_too(tmp_path: Path) -> None:
