@@ -21,3 +21,21 @@ class PlugError(HilError, ValueError):
 
 class TraceError(HilError, ValueError):
     """A trace record or file that makes no sense."""
+
+
+class BenchRefused(HilError, ValueError):
+    """The bench can not do that, or not now."""
+
+
+class BenchTimeout(HilError, TimeoutError):
+    """What a test waited for did not come in time."""
+
+
+class DutRefused(HilError, RuntimeError):
+    """The station answered a call with an error."""
+
+    def __init__(self, method: str, error: dict[str, object]) -> None:
+        super().__init__(f"{method}: {error.get('message')}")
+        self.method = method
+        self.error = error
+        """The error object of the JSON-RPC answer."""
