@@ -105,12 +105,20 @@ def _probe(port: str, line: Line) -> None:
         raise MeterUnreachable(f"{port}: {_OBSTACLES.get(number, error)}") from error
 
 
+def _hush_pymodbus() -> None:
+    """It dumps past frames to the log for each missing answer; our errors say what is needed.
+    Who set a level before wants to see them."""
+    logger = logging.getLogger("pymodbus")
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.CRITICAL)
+
+
 class ModbusBus:
     """The master of the line at `port`; belongs to one event loop."""
 
     def __init__(self, port: str, line: Line, *, timeout_ms: int = 500) -> None:
         """`timeout_ms`: longest wait for an answer to begin; its time on the wire is added."""
-        logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
+        _hush_pymodbus()
         self.port = port
         self.counters = BusCounters()
         self._line = line

@@ -248,6 +248,17 @@ def test_what_is_no_serial_port_is_unreachable(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+def test_a_silent_meter_does_not_fill_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(rig: Rig) -> None:
+        with pytest.raises(MeterTimeout):
+            await rig.bus.read(1, 4, ONE_VALUE)
+        assert caplog.records == []
+
+    on_rig(tmp_path / "m", SimulatedMeter(lambda: None), scenario, timeout_ms=30)
+
+
 def test_two_meters_share_a_line_one_request_at_a_time(tmp_path: Path) -> None:
     async def scenario(rig: Rig) -> None:
         other = ModbusMeter(rig.bus, SDM630, 2, rig.clock)
