@@ -17,6 +17,11 @@ class Acknowledgements:
         """Of the events taken and not yet acknowledged, in the order they came."""
         self.last_seq = last_seq
 
+    def restart(self) -> None:
+        """The core began a new journal, from 1."""
+        self._durable.clear()
+        self.last_seq = 0
+
     def expect(self, seq: int) -> None:
         """Event `seq` came."""
         self._durable.setdefault(seq, False)
@@ -24,12 +29,11 @@ class Acknowledgements:
     def done(self, seq: int) -> None:
         """What event `seq` changed is durable."""
         self._durable[seq] = True
-        told = False
+        before = self.last_seq
         for known, durable in list(self._durable.items()):
             if not durable:
                 break
-            self.last_seq = known
-            told = True
+            self.last_seq = max(self.last_seq, known)
             del self._durable[known]
-        if told:
+        if self.last_seq > before:
             self._acknowledge(self.last_seq)

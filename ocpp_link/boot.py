@@ -27,7 +27,7 @@ class Boot:
     @property
     def silent(self) -> bool:
         """Rejected: nothing is sent and nothing is answered until the interval is over."""
-        return self.status is BootStatus.REJECTED
+        return self.status is BootStatus.REJECTED and not self._in_flight
 
     @property
     def next_deadline_ms(self) -> int | None:

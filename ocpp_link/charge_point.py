@@ -19,16 +19,15 @@ import msgspec
 from evse.clock import Clock, earliest
 from evse.types.authorization import ProvidedIdToken
 from evse.types.powermeter import Powermeter
-from evse.types.session import Limits, SessionEvent, SessionEventEnum, StopTransactionReason
+from evse.types.session import Limits, SessionEvent, SessionEventEnum
 from ocpp_link import sessions
 from ocpp_link.acknowledgements import Acknowledgements
-from ocpp_link.authorization import ACCEPTED, Authorization, KnownTokens
+from ocpp_link.authorization import Authorization, KnownTokens
 from ocpp_link.availability import Availability
 from ocpp_link.database import Snapshot
-from ocpp_link.errors import ProfileRefused
-from ocpp_link.ports import CorePort, CoreReply, Dialect, StationInfo, Store
-from ocpp_link.profiles import Installed, Profile, Purpose, check
+from ocpp_link.ports import CorePort, Dialect, StationInfo, Store
 from ocpp_link.records import EvseState, SampleContext
+from ocpp_link.remote import Remote
 from ocpp_link.rpc import IncomingCall, Outcome, OutcomeKind, Rpc
 from ocpp_link.settings import Settings
 from ocpp_link.smart_charging import SmartCharging
@@ -77,6 +76,7 @@ class ChargePoint:
         self.authorization = Authorization(station, known)
         self.transactions = Transactions(station, known, kept)
         self.charging = SmartCharging(station, kept)
+        self.remote = Remote(station, self.authorization, self.transactions, self.charging)
         last_seq = int(kept.items.get("journal", {}).get("seq", b"0"))
         self._acks = Acknowledgements(core.acknowledge, last_seq)
         self.rejected_inputs = 0
@@ -137,6 +137,10 @@ class ChargePoint:
         self.status.core_came()
         self.availability.core_came()
         self.charging.push_all(anew=True)
+
+    def on_journal_restarted(self) -> None:
+        """The core lost its journal and counts from 1 again; call before its events."""
+        self._acks.restart()
 
     def on_core_lost(self) -> None:
         """The core's door closed. Reported to the back office when it stays so."""
@@ -233,56 +237,6 @@ class ChargePoint:
         if settings.sample_interval_s != before.sample_interval_s:
             for evse in self.station.evses:
                 self.transactions.await_sample(evse)
-
-    def evse_to_start(self, connector: int | None) -> int | None:
-        """The EVSE that a remote start means, if it may start there now."""
-        if not self.station.boot.accepted or not self.station.core_up:
-            return None
-        plugged_first = sorted(
-            self.station.evses, key=lambda evse: not self.station.states[evse].plugged
-        )
-        candidates = plugged_first if connector is None else [connector]
-        free = (evse for evse in candidates if self.authorization.can_start_remotely(evse))
-        return next(free, None)
-
-    def remote_start(self, evse: int, token: ProvidedIdToken) -> None:
-        """Authorise, as configured, and let the EVSE start."""
-        if self.station.settings.authorize_remote:
-            self.authorization.ask(
-                token, lambda verdict: self.authorization.accept(evse, token, verdict)
-            )
-        else:
-            self.authorization.accept(evse, token, ACCEPTED)
-
-    def remote_stop(self, evse: int) -> None:
-        self.station.stop_transaction(evse, StopTransactionReason.Remote)
-
-    def unlock(self, evse: int, on_done: Callable[[bool], None]) -> None:
-        """Unlock the connector (each EVSE has one); a transaction ends by it."""
-
-        def done(reply: CoreReply) -> None:
-            on_done(not reply.error and reply.result is True)
-
-        self.station.command("force_unlock", evse, {"connector_id": 1}, done)
-
-    def install_profile(self, connector: int, profile: Profile, transaction: int | None) -> None:
-        """Raises ProfileRefused, e.g. for a TxProfile without its running transaction."""
-        session = ""
-        if profile.purpose is Purpose.TX:
-            state = self.station.states.get(connector)
-            if state is None or not state.in_transaction:
-                raise ProfileRefused("a TxProfile needs a running transaction")
-            if transaction not in (None, self.transactions.id_of(state.session)):
-                raise ProfileRefused(f"transaction {transaction} does not run here")
-            session = state.session
-        self.charging.install(Installed(connector, profile, session))
-
-    def install_for_next_transaction(self, evse: int, profile: Profile) -> None:
-        """The profile of a remote start. Raises ProfileRefused."""
-        if profile.purpose is not Purpose.TX:
-            raise ProfileRefused("a remote start takes a TxProfile")
-        check(profile, evse, len(self.station.info.evses))
-        self.charging.install(Installed(evse, profile))
 
     def sample_now(self, evse: int | None) -> None:
         """Meter values of the running transactions, because the back office asks."""

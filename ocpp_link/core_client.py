@@ -131,6 +131,7 @@ async def _subscribe(client: DoorClient, runner: Runner) -> None:
     from_seq = engine.next_seq
     told = await client.subscribe(SESSION_EVENT, on_event, from_seq=from_seq)
     if told["last_seq"] + 1 < from_seq:  # the core began a new journal
+        engine.on_journal_restarted()
         await client.subscribe(SESSION_EVENT, on_event, from_seq=1)
     await client.subscribe("evse_manager.powermeter", on_powermeter)
     await client.subscribe("evse_manager.limits", on_limits)

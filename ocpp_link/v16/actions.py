@@ -39,13 +39,13 @@ def _status(call: IncomingCall, status: str) -> None:
 
 def _remote_start(call: IncomingCall, engine: ChargePoint) -> None:
     """§5.11; not allowed while registration is pending (§4.2)."""
-    evse = engine.evse_to_start(call.payload.get("connectorId"))
+    evse = engine.remote.evse_to_start(call.payload.get("connectorId"))
     id_tag = call.payload["idTag"]
     if evse is None or len(id_tag) > ID_TAG_CHARS or not _took_profile(call, engine, evse):
         _status(call, "Rejected")
         return
     _status(call, "Accepted")
-    engine.remote_start(evse, remote_token(id_tag, evse))
+    engine.remote.start(evse, remote_token(id_tag, evse))
 
 
 def _took_profile(call: IncomingCall, engine: ChargePoint, evse: int) -> bool:
@@ -56,7 +56,9 @@ def _took_profile(call: IncomingCall, engine: ChargePoint, evse: int) -> bool:
     if "transactionId" in payload:
         return False
     try:
-        engine.install_for_next_transaction(evse, profile_of(payload, engine.station.utc_ms()))
+        engine.remote.install_for_next_transaction(
+            evse, profile_of(payload, engine.station.utc_ms())
+        )
     except ProfileRefused:
         return False
     return True
@@ -69,7 +71,7 @@ def _remote_stop(call: IncomingCall, engine: ChargePoint) -> None:
         _status(call, "Rejected")
         return
     _status(call, "Accepted")
-    engine.remote_stop(evse)
+    engine.remote.stop(evse)
 
 
 def _change_availability(call: IncomingCall, engine: ChargePoint) -> None:
@@ -86,7 +88,7 @@ def _unlock_connector(call: IncomingCall, engine: ChargePoint) -> None:
     if evse not in engine.station.evses or not engine.station.info.evses[evse - 1].has_lock:
         _status(call, "NotSupported")
         return
-    engine.unlock(evse, lambda done: _status(call, "Unlocked" if done else "UnlockFailed"))
+    engine.remote.unlock(evse, lambda done: _status(call, "Unlocked" if done else "UnlockFailed"))
 
 
 def _set_charging_profile(call: IncomingCall, engine: ChargePoint) -> None:
@@ -94,7 +96,7 @@ def _set_charging_profile(call: IncomingCall, engine: ChargePoint) -> None:
     connector, payload = call.payload["connectorId"], call.payload["csChargingProfiles"]
     try:
         profile = profile_of(payload, engine.station.utc_ms())
-        engine.install_profile(connector, profile, payload.get("transactionId"))
+        engine.remote.install_profile(connector, profile, payload.get("transactionId"))
     except ProfileRefused:
         _status(call, "Rejected")
         return

@@ -1,0 +1,84 @@
+"""What the back office wants done from afar: start, stop, unlock, and profiles for it.
+
+Nothing here answers the request itself; see the dialects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from evse.types.authorization import ProvidedIdToken
+from evse.types.session import StopTransactionReason
+from ocpp_link.authorization import ACCEPTED, Authorization
+from ocpp_link.errors import ProfileRefused
+from ocpp_link.ports import CoreReply
+from ocpp_link.profiles import Installed, Profile, Purpose, check
+from ocpp_link.smart_charging import SmartCharging
+from ocpp_link.station import Station
+from ocpp_link.transactions import Transactions
+
+
+class Remote:
+    """Acts on behalf of the back office."""
+
+    def __init__(
+        self,
+        station: Station,
+        authorization: Authorization,
+        transactions: Transactions,
+        charging: SmartCharging,
+    ) -> None:
+        self._station = station
+        self._authorization = authorization
+        self._transactions = transactions
+        self._charging = charging
+
+    def evse_to_start(self, connector: int | None) -> int | None:
+        """The EVSE that a remote start means, if it may start there now."""
+        if not self._station.boot.accepted or not self._station.core_up:
+            return None
+        plugged_first = sorted(
+            self._station.evses, key=lambda evse: not self._station.states[evse].plugged
+        )
+        candidates = plugged_first if connector is None else [connector]
+        free = (evse for evse in candidates if self._authorization.can_start_remotely(evse))
+        return next(free, None)
+
+    def start(self, evse: int, token: ProvidedIdToken) -> None:
+        """Authorise, as configured, and let the EVSE start."""
+        if self._station.settings.authorize_remote:
+            self._authorization.ask(
+                token, lambda verdict: self._authorization.accept(evse, token, verdict)
+            )
+        else:
+            self._authorization.accept(evse, token, ACCEPTED)
+
+    def stop(self, evse: int) -> None:
+        self._station.stop_transaction(evse, StopTransactionReason.Remote)
+
+    def unlock(self, evse: int, on_done: Callable[[bool], None]) -> None:
+        """Unlock the connector (each EVSE has one); a transaction ends by it."""
+
+        def done(reply: CoreReply) -> None:
+            on_done(not reply.error and reply.result is True)
+
+        self._station.command("force_unlock", evse, {"connector_id": 1}, done)
+
+    def install_profile(self, connector: int, profile: Profile, transaction: int | None) -> None:
+        """Raises ProfileRefused, e.g. for a TxProfile without its running transaction."""
+        session = ""
+        if profile.purpose is Purpose.TX:
+            state = self._station.states.get(connector)
+            if state is None or not state.in_transaction:
+                raise ProfileRefused("a TxProfile needs a running transaction")
+            if transaction not in (None, self._transactions.id_of(state.session)):
+                raise ProfileRefused(f"transaction {transaction} does not run here")
+            session = state.session
+        self._charging.install(Installed(connector, profile, session))
+
+    def install_for_next_transaction(self, evse: int, profile: Profile) -> None:
+        """The profile of a remote start. Raises ProfileRefused."""
+        if profile.purpose is not Purpose.TX:
+            raise ProfileRefused("a remote start takes a TxProfile")
+        check(profile, evse, len(self._station.info.evses))
+        self._charging.install(Installed(evse, profile))

@@ -1,0 +1,166 @@
+"""OCPP 1.6 §4.9: which event of the core becomes which status, and when it is told."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from conftest import Rig, token
+
+from evse.types.session import SessionEvent, SessionEventEnum
+from hil.csms import Misbehaviour
+from ocpp_link.records import EvseState, EvseStatus
+from ocpp_link.sessions import apply
+from ocpp_link.v16.status import STATUS
+
+S = EvseStatus
+AT = "2026-01-01T00:00:00.000Z"
+METER = {"timestamp": AT, "energy_Wh_import": {"total": 1.0}}
+
+OPEN = EvseState(1, session="s", status=S.CHARGING, plugged=True, in_transaction=True)
+
+TABLE = [
+    ("Enabled", EvseState(1, status=S.UNAVAILABLE, enabled=False), S.AVAILABLE),
+    ("Enabled", OPEN, S.CHARGING),
+    ("Disabled", EvseState(1), S.UNAVAILABLE),
+    ("SessionStarted", EvseState(1), S.PREPARING),
+    ("AuthRequired", EvseState(1, status=S.PREPARING), S.PREPARING),
+    ("Authorized", EvseState(1, status=S.PREPARING), S.PREPARING),
+    ("Deauthorized", EvseState(1, status=S.PREPARING), S.PREPARING),
+    ("TransactionStarted", EvseState(1, status=S.PREPARING), S.PREPARING),
+    ("PrepareCharging", EvseState(1, status=S.SUSPENDED_EVSE), S.SUSPENDED_EVSE),
+    ("ChargingStarted", OPEN, S.CHARGING),
+    ("ChargingPausedEV", OPEN, S.SUSPENDED_EV),
+    ("ChargingPausedEVSE", OPEN, S.SUSPENDED_EVSE),
+    ("SwitchingPhases", OPEN, S.SUSPENDED_EVSE),
+    ("StoppingCharging", OPEN, S.CHARGING),
+    ("ChargingFinished", OPEN, S.CHARGING),
+    ("TransactionFinished", OPEN, S.FINISHING),
+    ("SessionFinished", EvseState(1, session="s", status=S.FINISHING), S.AVAILABLE),
+    ("SessionFinished", EvseState(1, session="s", enabled=False), S.UNAVAILABLE),
+    ("PluginTimeout", EvseState(1, session="s", status=S.PREPARING), S.FINISHING),
+    ("ReservationStart", EvseState(1), S.RESERVED),
+    ("ReservationEnd", EvseState(1, status=S.RESERVED), S.AVAILABLE),
+    ("ReservationEnd", OPEN, S.CHARGING),
+    ("SessionResumed", EvseState(1), S.AVAILABLE),
+]
+
+
+def an_event(name: str) -> SessionEvent:
+    meter = {"meter_value": METER}
+    payloads = {
+        "SessionStarted": {"session_started": {"reason": "EVConnected", **meter}},
+        "TransactionStarted": {"transaction_started": {"id_tag": token(), **meter}},
+        "TransactionFinished": {"transaction_finished": meter},
+        "ChargingPausedEVSE": {"charging_paused_evse": {"reasons": ["NoEnergy"]}},
+    }
+    value = {"uuid": "s", "event": name, "timestamp": AT, **payloads.get(name, {})}
+    return msgspec.convert(value, SessionEvent)
+
+
+@pytest.mark.parametrize(("name", "before", "after"), TABLE)
+def test_c9_the_mapping_of_events_to_status(
+    name: str, before: EvseState, after: EvseStatus
+) -> None:
+    state, _ = apply(before, an_event(name), 1)
+    assert state.status is after
+
+
+def test_the_table_holds_every_event() -> None:
+    assert {name for name, _, _ in TABLE} == set(SessionEventEnum)
+
+
+def test_every_status_has_its_name_in_1_6() -> None:
+    assert set(STATUS) == set(EvseStatus)
+    assert STATUS[S.SUSPENDED_EVSE] == "SuspendedEVSE"
+
+
+def statuses(rig: Rig) -> list[str]:
+    return [s["status"] for s in rig.brain.sent("StatusNotification") if s["connectorId"] == 1]
+
+
+def test_4_9_after_registration_every_connector_is_told_the_station_first() -> None:
+    rig = Rig(evses=2).start()
+    sent = rig.brain.sent("StatusNotification")
+    assert [s["connectorId"] for s in sent] == [0, 1, 2]
+
+
+def test_an_unplug_tells_finishing_and_then_available(rig: Rig) -> None:
+    rig.session()
+    assert statuses(rig) == ["Available", "Preparing", "Charging", "Finishing", "Available"]
+
+
+def test_an_unchanged_status_is_not_told_again(rig: Rig) -> None:
+    rig.plug_in()
+    rig.event("AuthRequired")
+    assert statuses(rig) == ["Available", "Preparing"]
+
+
+def test_after_an_interruption_only_the_present_status_is_told(rig: Rig) -> None:
+    rig.disconnect()
+    rig.plug_in()
+    rig.start_transaction()
+    rig.connect()
+    assert statuses(rig) == ["Available", "Charging"]
+    assert rig.brain.sent("StatusNotification")[-1]["timestamp"].startswith("2026-01-01")
+
+
+def test_an_interruption_without_change_tells_nothing(rig: Rig) -> None:
+    rig.disconnect()
+    rig.plug_in()
+    rig.plug_out()
+    rig.connect()
+    assert statuses(rig) == ["Available"]
+
+
+def test_a_status_that_was_lost_with_the_connection_is_told_on_the_next(rig: Rig) -> None:
+    rig.brain.misbehave("StatusNotification", Misbehaviour.DROP)
+    rig.plug_in()
+    assert not rig.engine.connected
+    rig.connect()
+    assert statuses(rig) == ["Available", "Preparing"]
+
+
+def test_a_status_without_an_answer_is_told_again_in_a_minute(rig: Rig) -> None:
+    rig.brain.misbehave("StatusNotification", Misbehaviour.NO_ANSWER)
+    rig.plug_in()
+    rig.run(30 + 60)
+    assert statuses(rig) == ["Available", "Preparing"]
+
+
+def test_a_pause_by_the_station_says_why(rig: Rig) -> None:
+    rig.plug_in()
+    rig.start_transaction()
+    rig.event("ChargingPausedEVSE", charging_paused_evse={"reasons": ["UserPause", "NoEnergy"]})
+    last = rig.brain.sent("StatusNotification")[-1]
+    assert (last["status"], last["info"]) == ("SuspendedEVSE", "UserPause,NoEnergy")
+
+
+def test_nothing_is_told_before_the_core_has_spoken() -> None:
+    rig = Rig()
+    rig.connect()
+    assert rig.brain.sent("StatusNotification") == []
+    rig.engine.on_core_connected()
+    rig.flush()
+    assert len(rig.brain.sent("StatusNotification")) == 2
+
+
+def test_a_core_that_stays_away_is_a_fault_and_its_return_ends_it(rig: Rig) -> None:
+    rig.engine.on_core_lost()
+    rig.run(9)
+    assert statuses(rig) == ["Available"]
+    rig.run(1)
+    last = rig.brain.sent("StatusNotification")[-1]
+    assert (last["status"], last["errorCode"]) == ("Faulted", "InternalError")
+    rig.engine.on_core_connected()
+    rig.flush()
+    assert statuses(rig)[-1] == "Available"
+
+
+def test_events_that_cannot_be_understood_are_counted_and_acknowledged(rig: Rig) -> None:
+    rig.engine.on_session_event(1, {"event": "Nonsense"}, 1)
+    rig.engine.on_session_event(9, {"uuid": "", "event": "Enabled", "timestamp": AT}, 2)
+    rig.engine.on_powermeter(1, {"energy": 1})
+    rig.engine.on_limits(1, {})
+    rig.engine.on_token({})
+    assert rig.engine.rejected_inputs == 5
+    assert rig.core.acknowledged == 2
