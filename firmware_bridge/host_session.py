@@ -72,6 +72,7 @@ class HostSession:
         self._phase = Phase.CLOSED
         self._events: list[HostEvent] = []
         self._now_ms = 0
+        self._errors_before = 0
         self._tally = Tally()
         self.identity: BoardIdentity | None = None
         """Of the board that was last accepted."""
@@ -108,7 +109,7 @@ class HostSession:
         if self._phase is Phase.HELLO:
             self._hello.poll(now_ms)
             if self._hello.unanswered:
-                self._tell_down("the board does not answer the hello")
+                self._tell_down(self._no_answer())
         elif self._phase is Phase.UP:
             done = self._commands.poll(now_ms)
             if done is not None:
@@ -237,8 +238,14 @@ class HostSession:
             self._fall(f"the board sent no status of EVSE {evse} for {silent_ms} ms")
             self._ask(now_ms)
 
+    def _no_answer(self) -> str:
+        if self._reader.frames.errors > self._errors_before:
+            return "the board does not answer, only rubbish arrives: check speed and wiring"
+        return "the board does not answer the hello"
+
     def _ask(self, now_ms: int) -> None:
         self._phase = Phase.HELLO
+        self._errors_before = self._reader.frames.errors
         self._hello.ask(now_ms)
 
     def _fall(self, why: str) -> None:

@@ -21,3 +21,10 @@ class LinkTiming(msgspec.Struct, frozen=True):
     that permits which waited in a buffer cannot feed the lease of a dead core."""
     stats_ms: int = 1000
     """The board sends LINK_STATS this often within a session."""
+
+    def __post_init__(self) -> None:
+        if self.silence_ms <= 2 * self.heartbeat_ms:
+            raise ValueError(
+                f"silence_ms {self.silence_ms} must be more than two heartbeats"
+                f" of {self.heartbeat_ms} ms, or one lost frame takes the link down"
+            )

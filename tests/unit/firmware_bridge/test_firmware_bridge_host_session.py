@@ -36,6 +36,7 @@ from firmware_bridge.messages import (
     PermitMessage,
     StatusMessage,
 )
+from firmware_bridge.timing import LinkTiming
 
 SESSION = 1000
 
@@ -112,6 +113,17 @@ def test_nobody_there_is_said_once() -> None:
         events += session.poll(now_ms)
     assert events == [LinkDown("the board does not answer the hello")]
     assert session.why_down == "the board does not answer the hello"
+
+
+def test_rubbish_instead_of_an_answer_points_at_speed_and_wiring() -> None:
+    session = host()
+    events = session.connected(0)
+    for now_ms in range(0, 3000, 100):
+        events += session.receive(b"\xf8\x00\xe0\xfe\x00", now_ms)
+        events += session.poll(now_ms)
+    assert events == [
+        LinkDown("the board does not answer, only rubbish arrives: check speed and wiring")
+    ]
 
 
 def test_a_blocked_port_holds_one_copy_of_a_hello() -> None:
@@ -364,3 +376,8 @@ def test_on_a_wire_a_dead_board_is_down_after_600_ms_and_comes_back() -> None:
     wire.run_for(1000)
     assert wire.host.up
     assert wire.of(Restarted) == [Restarted(1, 7)]
+
+
+def test_times_that_one_lost_frame_would_break_are_refused() -> None:
+    with pytest.raises(ValueError, match="silence_ms 300 must be more than two heartbeats"):
+        LinkTiming(silence_ms=300)
