@@ -42,9 +42,12 @@ class Core:
     ) -> None:
         self.config = config
         self.clock = clock
+        self.started_ms = clock.now_ms()
         self.journal = journal
         self._publish = publish
         self._limits: dict[int, Limits] = {}
+        self.on_settled: Callable[[], None] = lambda: None
+        """Called after everything that may have changed the wishes for the board."""
         self.board_identity: BoardIdentity | None = None
         self.board_why = "it has not answered yet"
         self.sessions: dict[int, Session] = {
@@ -121,6 +124,7 @@ class Core:
             session.poll()
             self._publish_limits(evse, session)
         self.journal.poll(self.clock.now_ms())
+        self.on_settled()
 
     @property
     def next_deadline_ms(self) -> int | None:

@@ -29,6 +29,10 @@ class DoorServer:
         self._server: asyncio.Server | None = None
         self.peers: set[_Peer] = set()
 
+    @property
+    def path(self) -> Path:
+        return self._path
+
     async def start(self) -> None:
         """Bind. A socket that a dead process left is replaced; raises OSError otherwise."""
         self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -135,14 +135,16 @@ class DoorClient:
         task.add_done_callback(self._serving.discard)
 
     async def _serve_one(self, call_id: int | str, method: str, params: dict[str, Any]) -> None:
-        handler = self._provided.get(method.partition(".")[0])
+        handler = self._provided.get(method.partition(".")[0], _unserved)
         try:
-            if handler is None:
-                raise RpcError(jsonrpc.METHOD_NOT_FOUND, f"no method {method}")
             answer = jsonrpc.result(call_id, await handler(method, params))
         except RpcError as error:
             answer = jsonrpc.failure(call_id, error)
         self._writer.write(answer)
+
+
+async def _unserved(method: str, _params: dict[str, Any]) -> Any:
+    raise RpcError(jsonrpc.METHOD_NOT_FOUND, f"no method {method}")
 
 
 def _params(message: Message) -> dict[str, Any]:

@@ -7,6 +7,7 @@ form, so that quiet time can be skipped. A test shows that both give the same tr
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Protocol
 
@@ -165,8 +166,8 @@ class FrameLink:
     """Every byte of the real protocol over an in-memory wire; ticks every period."""
 
     def __init__(self, evses: int, config_crc: int, next_nonce: Callable[[], int]) -> None:
-        self._new_session = lambda: HostSession(
-            evses=evses, next_nonce=next_nonce, expected_config_crc=config_crc
+        self._new_session: Callable[[], HostSession] = functools.partial(
+            HostSession, evses=evses, next_nonce=next_nonce, expected_config_crc=config_crc
         )
         self._host: GuardHost | None = None
         self._board: BoardSession | None = None

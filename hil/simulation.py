@@ -20,7 +20,6 @@ from evse.clock import VirtualClock, earliest
 from evse.config import StationConfig, guard_config_crc
 from evse.guard_host import PERIOD_MS, GuardHost
 from hil.plant import Plant
-from hil.plant_model import Driven
 from hil.sim_link import RENEW_MS, DirectLink, FrameLink, SimLink, next_tick
 from hil.sim_meter import SimMeters
 from hil.sim_station import LocalPeer, SimStation, new_database
@@ -28,6 +27,8 @@ from hil.trace import Lane, Trace
 from hil.virtual_board import PlantPins, guard_host, identity, plant_config
 
 START_MS = 1_000_000
+COIL_WATCHDOG_MS = 200
+"""Ring 0's monostable: so long after ring 1 last drove its outputs, the coil drops."""
 
 
 class Part(Protocol):
@@ -49,7 +50,7 @@ class Simulation:
         self.said: list[str] = []
         self._rng = random.Random(seed)
         self._frames = frames
-        watchdog_ms = 200 if frames else None
+        watchdog_ms = COIL_WATCHDOG_MS if frames else None
         self.plants = {
             t.id: Plant(
                 plant_config(t, coil_watchdog_ms=watchdog_ms),
@@ -76,6 +77,9 @@ class Simulation:
         self.on_core: list[Callable[[SimStation], None]] = []
         self._last_tick_ms = START_MS
         self._dirty = True
+        self._acting = False
+        """Inside an action of `at`: ring 1's period at this instant is still to come."""
+        self._watchdog_due_ms = START_MS
         self._actions: list[tuple[int, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self.turns = 0
@@ -98,13 +102,17 @@ class Simulation:
         """Ring 1 is gone; ring 0's watchdog drops the coils after its time."""
         self.guard = None
         self.link.board(None, identity(self.config, 0), self.now_ms)
-        self.at(self.now_ms + 200, self._coil_watchdog)
+        if not self._frames:
+            last_ms = self.now_ms - (1 if self._acting else 0)
+            self._watchdog_due_ms = last_ms - last_ms % PERIOD_MS + COIL_WATCHDOG_MS
+            self.at(self._watchdog_due_ms, self._coil_watchdog)
 
     def _coil_watchdog(self) -> None:
-        if self.guard is not None:
+        """Ring 0's, where the plants have none of their own: of all outputs, the coil alone."""
+        if self.guard is not None or self.now_ms != self._watchdog_due_ms:
             return
         for plant in self.plants.values():
-            plant.drive(Driven(), self.now_ms)
+            plant.drive(msgspec.structs.replace(plant.driven, coil=False), self.now_ms)
 
     def start_core(self) -> None:
         self.station = SimStation(
@@ -207,9 +215,11 @@ class Simulation:
             changes_ms = plant.next_change_ms
             self._dirty |= changes_ms is not None and changes_ms <= at_ms
             plant.advance(at_ms)
+        self._acting = True
         while self._actions and self._actions[0][0] <= at_ms:
             heapq.heappop(self._actions)[2]()
             self._dirty = True
+        self._acting = False
         if self.station is not None:
             self.station.core.poll()
         if self.meters is not None:

@@ -1,0 +1,52 @@
+"""`evse`: one command with sub-commands. Each imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("evse.cli.demo", "a car is charged and billed, in front of you"),
+    "run": ("evse.cli.run", "run a station: start what its configuration needs"),
+    "check-config": ("evse.cli.check_config", "say what is wrong with a configuration"),
+    "why": ("evse.cli.ask", "why is it not charging?"),
+    "state": ("evse.cli.ask", "everything about the station, as JSON"),
+    "call": ("evse.cli.ask", "call any method at the door"),
+    "sim": ("evse.cli.sim", "act on a simulated station: plug a car in, swipe, break things"),
+    "link": ("evse.cli.link", "decode a recording of the board link"),
+    "core": ("evse.cli.run", "one process of `run`: the core"),
+    "ocpp": ("evse.cli.run", "one process of `run`: the OCPP link"),
+}
+"""Sub-command -> (module with `add(parser)` and `run(arguments)`, one line of help)."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code: 0 done, 1 refused or failed, 2 wrong usage."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    name = given[0] if given else ""
+    if name not in COMMANDS:
+        return _usage(name)
+    module = import_module(COMMANDS[name][0])
+    parser = argparse.ArgumentParser(prog=f"evse {name}", description=COMMANDS[name][1])
+    parser.set_defaults(command=name)
+    module.add(parser, name)
+    run: Callable[[argparse.Namespace], int] = module.run
+    try:
+        return run(parser.parse_args(given[1:]))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 1
+
+
+def _usage(name: str) -> int:
+    wanted_help = name in ("", "-h", "--help")
+    out = sys.stdout if wanted_help else sys.stderr
+    if not wanted_help:
+        print(f"evse: there is no command {name!r}", file=out)
+    print("usage: evse COMMAND [options]   (evse COMMAND --help tells more)\n", file=out)
+    for command, (_module, line) in COMMANDS.items():
+        print(f"  {command:<14}{line}", file=out)
+    return 0 if wanted_help else 2

@@ -1,0 +1,84 @@
+"""`evse why`, `evse state`, `evse call`: questions to a running station."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from evse.cli.places import add_socket
+from evse.door_client import DoorClient
+from evse.jsonrpc import RpcError
+
+ANSWER_S = 30.0
+"""A forced unlock may take this long; everything else answers at once."""
+
+
+def add(parser: argparse.ArgumentParser, name: str) -> None:
+    add_socket(parser)
+    if name == "why":
+        parser.add_argument("evse", type=int, nargs="?", help="which EVSE (all, if left out)")
+    if name == "call":
+        parser.add_argument("method", help="such as evse_manager.pause_charging")
+        parser.add_argument("params", nargs="?", default="{}", help='JSON, such as {"evse": 1}')
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.command == "why":
+        return _why(arguments.socket, arguments.evse)
+    if arguments.command == "state":
+        return _show(arguments.socket, "sys.state", {})
+    try:
+        params = json.loads(arguments.params)
+    except ValueError as error:
+        print(f"params are not JSON: {error}", file=sys.stderr)
+        return 2
+    return _show(arguments.socket, arguments.method, params)
+
+
+def ask(socket: Path, method: str, params: dict[str, Any]) -> Any:
+    """One call. Raises RpcError when it is refused, OSError when no station runs there."""
+    return asyncio.run(_ask(socket, method, params))
+
+
+async def _ask(socket: Path, method: str, params: dict[str, Any]) -> Any:
+    door = await DoorClient.connect(socket)
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            return await door.call(method, params)
+    finally:
+        await door.aclose()
+
+
+def explain(error: Exception, socket: Path) -> int:
+    """Print why a call failed; the exit code."""
+    if isinstance(error, RpcError):
+        print(error.message, file=sys.stderr)
+    elif isinstance(error, TimeoutError):
+        print(f"the station at {socket} does not answer", file=sys.stderr)
+    else:
+        print(f"no station is running at {socket}: start one with `evse run`", file=sys.stderr)
+    return 1
+
+
+def _show(socket: Path, method: str, params: dict[str, Any]) -> int:
+    try:
+        print(json.dumps(ask(socket, method, params), indent=2))
+    except (RpcError, OSError) as error:
+        return explain(error, socket)
+    return 0
+
+
+def _why(socket: Path, evse: int | None) -> int:
+    try:
+        if evse is not None:
+            print(ask(socket, "sys.why", {"evse": evse}))
+            return 0
+        for row in ask(socket, "sys.state", {})["evses"]:
+            print(row["why"])
+    except (RpcError, OSError) as error:
+        return explain(error, socket)
+    return 0

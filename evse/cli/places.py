@@ -1,0 +1,51 @@
+"""Where a station keeps its state and its sockets, and how commands find it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from evse.config import ConfigError, StationConfig, load
+
+SOCKET_VARIABLE = "PIEVSE_SOCKET"
+MAX_SOCKET_PATH = 100
+"""Unix socket paths end at 107 bytes; ours append up to a short file name."""
+
+
+def default_state_dir() -> Path:
+    """`/var/lib/pievse` for root under systemd, else below the user's state directory."""
+    system = Path("/var/lib/pievse")
+    if os.access(system, os.W_OK):
+        return system
+    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base) / "pievse"
+
+
+def run_dir(state_dir: Path) -> Path:
+    """For the sockets and ptys of a running station."""
+    return state_dir / "run"
+
+
+def default_socket(state_dir: Path) -> Path:
+    return run_dir(state_dir) / "door.sock"
+
+
+def add_socket(parser: argparse.ArgumentParser) -> None:
+    """`--socket`, for commands that talk to a running station."""
+    parser.add_argument(
+        "--socket",
+        type=Path,
+        default=Path(os.environ.get(SOCKET_VARIABLE) or default_socket(default_state_dir())),
+        help=f"the station's door (default: ${SOCKET_VARIABLE}, else %(default)s)",
+    )
+
+
+def load_or_explain(path: Path) -> StationConfig | None:
+    """The configuration, or None after all its mistakes were printed."""
+    try:
+        return load(path)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return None

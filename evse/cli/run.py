@@ -1,0 +1,122 @@
+"""`evse run`: a whole station under one supervisor; `evse core`, `evse ocpp`: its processes."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from pathlib import Path
+
+import msgspec
+
+from evse.cli.places import MAX_SOCKET_PATH, default_socket, default_state_dir, load_or_explain
+from evse.cli.places import run_dir as run_dir_of
+from evse.config import StationConfig
+from evse.process import die_with_parent, log_to_stderr
+from evse.storage import StorageError
+from evse.supervisor import Supervisor, Unit, python_unit
+from evse.supervisor_door import SupervisorDoor
+
+_log = logging.getLogger(__name__)
+
+
+def add(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.add_argument("--config", type=Path, required=True, help="station.toml")
+    parser.add_argument("--state-dir", type=Path, default=default_state_dir())
+    parser.add_argument("--socket", type=Path, help="the door (default: in the state directory)")
+    if name in ("run", "core", "ocpp"):
+        parser.add_argument(
+            "--sim", action="store_true", help="simulate board, meters and car, whatever is named"
+        )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    config = load_or_explain(arguments.config)
+    if config is None:
+        return 1
+    if arguments.sim:
+        config = simulated(config)
+    state_dir: Path = arguments.state_dir.absolute()
+    socket: Path = (arguments.socket or default_socket(state_dir)).absolute()
+    run_dir = run_dir_of(state_dir)
+    if len(str(run_dir)) > MAX_SOCKET_PATH - 20 or len(str(socket)) > MAX_SOCKET_PATH:
+        print("--state-dir or --socket is too long for a Unix socket's path", file=sys.stderr)
+        return 2
+    run_dir.mkdir(parents=True, exist_ok=True)
+    bodies = {"run": _run_station, "core": _run_core, "ocpp": _run_ocpp}
+    return bodies[arguments.command](config, arguments.config.absolute(), state_dir, socket)
+
+
+def simulated(config: StationConfig) -> StationConfig:
+    """The same station on a simulated board."""
+    board = msgspec.structs.replace(config.board, kind="simulated")
+    return msgspec.structs.replace(config, board=board)
+
+
+def units(config: StationConfig, path: Path, state_dir: Path, socket: Path) -> list[Unit]:
+    """What `config` needs, in starting order."""
+    run_dir = str(run_dir_of(state_dir))
+    ours = ["--config", str(path), "--state-dir", str(state_dir), "--socket", str(socket)]
+    found: list[Unit] = []
+    if config.board.kind == "simulated":
+        ours.append("--sim")
+        metal = ("--config", str(path), "--run-dir", run_dir)
+        found.append(python_unit("plant", "hil.plant_process", *metal, simulated_metal=True))
+        found.append(python_unit("guard", "hil.guard_process", *metal))
+        found += [_meter(evse.id, run_dir) for evse in config.evses if evse.meter.kind != "none"]
+    found.append(python_unit("core", "evse", "core", *ours))
+    if config.ocpp is not None:
+        found.append(python_unit("ocpp", "evse", "ocpp", *ours))
+    return found
+
+
+def _meter(evse: int, run_dir: str) -> Unit:
+    link, plant = f"{run_dir}/meter-{evse}.tty", f"{run_dir}/meter-{evse}.sock"
+    arguments = ("--link", link, "--plant", plant)
+    return python_unit(f"meter-{evse}", "hil.meter_process", *arguments, simulated_metal=True)
+
+
+def _run_station(config: StationConfig, path: Path, state_dir: Path, socket: Path) -> int:
+    log_to_stderr("evse")
+    asyncio.run(_supervise(config, path, state_dir, socket))
+    return 0
+
+
+async def _supervise(config: StationConfig, path: Path, state_dir: Path, socket: Path) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    wanted = units(config, path, state_dir, socket)
+    supervisor = Supervisor(wanted)
+    computer = tuple(unit.name for unit in wanted if not unit.simulated_metal)
+    door = SupervisorDoor(
+        supervisor, run_dir_of(state_dir), computer=computer, evses=len(config.evses)
+    )
+    await door.server.start()
+    _log.info("station %s: door %s", config.station.identity, socket)
+    await supervisor.run(stop)
+    await door.server.aclose()
+
+
+def _run_core(config: StationConfig, _path: Path, state_dir: Path, socket: Path) -> int:
+    from evse.runtime import run_core
+
+    die_with_parent()
+    log_to_stderr("core")
+    run_dir = run_dir_of(state_dir)
+    try:
+        return asyncio.run(run_core(config, state_dir=state_dir, socket=socket, run_dir=run_dir))
+    except (StorageError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _run_ocpp(config: StationConfig, _path: Path, state_dir: Path, socket: Path) -> int:
+    from evse.runtime_ocpp import link_config, run_link
+
+    die_with_parent()
+    log_to_stderr("ocpp")
+    asyncio.run(run_link(link_config(config, state_dir=state_dir, door=socket)))
+    return 0

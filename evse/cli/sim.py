@@ -1,0 +1,88 @@
+"""`evse sim ...`: act on a simulated station as its driver, its car and its bad luck."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from evse.cli.ask import ask, explain
+from evse.cli.places import add_socket
+from evse.jsonrpc import RpcError
+
+_PLAIN = {
+    "plug-out": "unplug the car",
+    "ev-pause": "the car stops asking for power",
+    "ev-resume": "the car asks for power again",
+}
+
+
+def add(parser: argparse.ArgumentParser, _name: str) -> None:
+    add_socket(parser)
+    acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
+    plug = acts.add_parser("plug-in", help="plug a car in")
+    plug.add_argument("--amps", type=float, default=16.0, help="what the car draws at most")
+    plug.add_argument("--phases", type=int, default=3)
+    plug.add_argument("--cable-a", type=int, default=32, help="rating of the cable")
+    plug.add_argument("--variant", default="normal", help="normal, sleepy, rude, simplified, ...")
+    plug.add_argument("--delay-s", type=float, default=0.0)
+    for act, text in _PLAIN.items():
+        _with_evse(acts.add_parser(act, help=text))
+    _with_evse(plug)
+    swipe = acts.add_parser("swipe", help="hold a card to the reader")
+    swipe.add_argument("token", nargs="?", default="04A1B2C3")
+    swipe.add_argument("--evse", type=int, default=None)
+    fault = acts.add_parser("fault", help="break something, or mend it")
+    fault.add_argument("fault")
+    fault.add_argument("--clear", action="store_true", help="mend it")
+    _with_evse(fault)
+    cut = acts.add_parser("power-cut", help="kill processes, or cut the whole station's power")
+    cut.add_argument("processes", nargs="*")
+    cut.add_argument("--off-s", type=float, default=1.0)
+    acts.add_parser("state", help="what the metal is really doing")
+
+
+def _with_evse(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--evse", type=int, default=1)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    method, params = request(arguments)
+    try:
+        answer = ask(arguments.socket, method, params)
+    except (RpcError, OSError) as error:
+        return explain(error, arguments.socket)
+    print(json.dumps(answer, indent=2) if isinstance(answer, dict) else answer)
+    return 0
+
+
+def request(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
+    """The call that a command line means."""
+    act: str = arguments.act
+    if act in _PLAIN:
+        return f"sim.{act.replace('-', '_')}", {"evse": arguments.evse}
+    if act == "plug-in":
+        draw = {"amps": arguments.amps, "phases": arguments.phases}
+        params = {"evse": arguments.evse, "delay_s": arguments.delay_s, "draw": draw}
+        return "sim.plug_in", {
+            **params,
+            "cable_a": arguments.cable_a,
+            "variant": arguments.variant,
+        }
+    if act == "swipe":
+        token = {"id_token": {"value": arguments.token, "type": "ISO14443"}}
+        return "sim.swipe", token if arguments.evse is None else {
+            **token,
+            "evses": [arguments.evse],
+        }
+    if act == "fault":
+        active = not arguments.clear
+        return "sim.set_fault", {
+            "evse": arguments.evse,
+            "fault": arguments.fault,
+            "active": active,
+        }
+    if act == "power-cut":
+        named = {"processes": arguments.processes} if arguments.processes else {}
+        return "sim.power_cut", {**named, "off_s": arguments.off_s}
+    return "sim.state", {}
