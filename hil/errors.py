@@ -11,6 +11,10 @@ class TimeRunsBack(HilError, ValueError):
     """A call names an instant before one that was already lived through."""
 
 
+class OutOfRange(HilError, ValueError):
+    """A number that no such metal has."""
+
+
 class UnknownFault(HilError, ValueError):
     """A fault that the plant cannot have."""
 

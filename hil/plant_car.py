@@ -6,6 +6,7 @@ car's end comes off first (the station sees state A), the station's end when the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from hil.errors import PlugError
@@ -58,6 +59,10 @@ class Car:
         """
         if self.drivetrain or self._coming:
             raise PlugError("a car is plugged in already, or on its way")
+        if delay_ms < 0:
+            raise PlugError(f"delay_ms {delay_ms}: the car cannot have come before now")
+        if not math.isfinite(draw_a):
+            raise PlugError(f"draw_a {draw_a}: must be finite")
         ev = Ev(
             cable_a=cable_a,
             draw_ma=round(draw_a * 1000),

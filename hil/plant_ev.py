@@ -8,6 +8,10 @@ from hil.errors import PlugError
 from hil.plant_model import CABLE_OHM
 from hil.plant_pilot import CarResistors
 
+MAX_DRAW_MA = 1_000_000
+MAX_BATTERY_WH = 1e9
+"""Sanity bounds: beyond them a number was meant in another unit, or is not finite."""
+
 
 class Behaviour(msgspec.Struct, frozen=True):
     """How a car answers the pilot. Defaults: a good car, well within IEC 61851-1 Table A.6."""
@@ -70,10 +74,13 @@ class Ev(msgspec.Struct, frozen=True):
             raise PlugError(f"cable_a {self.cable_a}: no such coding, known are {[*CABLE_OHM]}")
         if self.phases not in (1, 2, 3):
             raise PlugError(f"phases {self.phases}: a car uses 1, 2 or 3")
-        if self.draw_ma < 0:
-            raise PlugError(f"draw_ma {self.draw_ma}: cars do not feed back here")
-        if self.battery_wh is not None and self.battery_wh <= 0:
-            raise PlugError(f"battery_wh {self.battery_wh}: must be above 0, or None for endless")
+        if not 0 <= self.draw_ma <= MAX_DRAW_MA:
+            raise PlugError(f"draw_ma {self.draw_ma}: must be 0 to {MAX_DRAW_MA}")
+        if self.battery_wh is not None and not 0 < self.battery_wh <= MAX_BATTERY_WH:
+            raise PlugError(
+                f"battery_wh {self.battery_wh}: must be above 0 and at most {MAX_BATTERY_WH}, "
+                "or None for an endless one"
+            )
         if not 0 <= self.soc_percent <= 100:
             raise PlugError(f"soc_percent {self.soc_percent}: must be 0 to 100")
 

@@ -7,6 +7,7 @@ import enum
 import msgspec
 
 from evse.model import X1_BP
+from hil.errors import OutOfRange
 
 NEVER_MS = 1 << 62
 """A deadline that does not come: larger than any simulated time, and compares as fast as one."""
@@ -136,6 +137,17 @@ class PlantConfig(msgspec.Struct, frozen=True):
     heating_dc: int = 0
     """Final temperature rise at 32 A, tenths of a degree; 0: no heating."""
     heating_tau_s: int = 600
+
+    def __post_init__(self) -> None:
+        if self.phases not in (1, 2, 3):
+            raise OutOfRange(f"phases {self.phases}: a station has 1, 2 or 3")
+        if self.coil_watchdog_ms is not None and self.coil_watchdog_ms <= 0:
+            raise OutOfRange(f"coil_watchdog_ms {self.coil_watchdog_ms}: above 0, or None")
+        for name in ("voltage_mv", "noise_mv", "lock_travel_ms", "heating_dc"):
+            if getattr(self, name) < 0:
+                raise OutOfRange(f"{name} {getattr(self, name)}: must not be negative")
+        if self.heating_tau_s < 10:
+            raise OutOfRange(f"heating_tau_s {self.heating_tau_s}: at least one step of 10 s")
 
 
 class Violation(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 
+from hil.errors import OutOfRange
 from hil.plant_car import Car
 from hil.plant_energy import NJ_PER_WH, Integrator
 from hil.plant_faults import FAULT_LOST_PHASE
@@ -25,7 +26,9 @@ class Supply:
         self._shape: tuple[Triple, Triple, Triple] | None = None
 
     def set_voltage(self, voltage_mv: int, phase: int | None) -> None:
-        """Mains voltage of phase 1 to 3, or of all (None); a phase not fitted stays dead."""
+        """Mains voltage of one fitted phase (from 1), or of all (None)."""
+        if phase is not None and not 1 <= phase <= self._config.phases:
+            raise OutOfRange(f"phase {phase}: this station has 1 to {self._config.phases}")
         for index in range(self._config.phases):
             if phase is None or phase == index + 1:
                 self._fitted_mv[index] = voltage_mv

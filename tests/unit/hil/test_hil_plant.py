@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evse.model import X1_BP
-from hil.errors import TimeRunsBack, UnknownFault
+from hil.errors import OutOfRange, TimeRunsBack, UnknownFault
 from hil.plant import Plant
 from hil.plant_ev import VARIANTS
 from hil.plant_faults import FAULTS
@@ -165,6 +165,28 @@ def test_an_unknown_fault_is_refused_by_name() -> None:
     metal = Plant(QUIET, seed=1)
     with pytest.raises(UnknownFault, match=r"'weld': the plant knows .*contactor_weld"):
         metal.set_fault("weld")
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ({"phases": 4}, "phases 4"),
+        ({"coil_watchdog_ms": 0}, "coil_watchdog_ms 0"),
+        ({"noise_mv": -1}, "noise_mv -1"),
+        ({"heating_tau_s": 0}, "heating_tau_s 0"),
+    ],
+)
+def test_metal_that_cannot_exist_is_refused(config: dict[str, int], says: str) -> None:
+    with pytest.raises(OutOfRange, match=says):
+        PlantConfig(**config)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_a_phase_that_is_not_there_has_no_voltage_to_set() -> None:
+    metal = Plant(PlantConfig(phases=1), seed=1)
+    metal.set_voltage_v(225.5, phase=1)
+    assert metal.meter(0).voltage_v == (225.5, 0.0, 0.0)
+    with pytest.raises(OutOfRange, match="phase 2: this station has 1 to 1"):
+        metal.set_voltage_v(230.0, phase=2)
 
 
 def test_ring_0_drops_the_coil_200_ms_after_the_last_refresh_and_leaves_the_pilot() -> None:

@@ -291,6 +291,8 @@ def test_pulling_at_a_locked_socket_does_nothing() -> None:
         ({"cable_a": 16}, "cable_a 16"),
         ({"phases": 4}, "phases 4"),
         ({"draw_a": -1}, "draw_ma -1000"),
+        ({"draw_a": float("nan")}, "draw_a nan"),
+        ({"delay_ms": -1}, "delay_ms -1"),
         ({"battery_wh": 0}, "battery_wh 0"),
         ({"soc_percent": 101}, "soc_percent 101"),
         ({"variant": "flying"}, "variant 'flying'"),
