@@ -47,6 +47,7 @@ class HelloLane:
         """Somebody answered: the round trip in ms, if it is known which copy was answered."""
         rtt_ms = now_ms - self._sent_ms if self._tries == 1 else None
         self._tries = 0
+        self._due = False
         return rtt_ms
 
     def close(self) -> None:

@@ -213,6 +213,37 @@ def test_a_permit_that_waited_while_the_link_fell_never_leaves() -> None:
     assert [type(message) for message in sent(session)] == [HelloRequest]
 
 
+def test_permits_are_numbered_from_1_in_each_session() -> None:
+    session = up()
+    for now_ms in (10, 20):
+        session.send_permit(1, close=True, duty_bp=2666, now_ms=now_ms)
+    session.connected(30)
+    session.data_to_send()
+    tell(session, hello(session=SESSION + 1), now_ms=31)
+    session.send_permit(1, close=True, duty_bp=2666, now_ms=32)
+    [permit] = sent(session)
+    assert isinstance(permit, PermitMessage)
+    assert permit.permit.seq == 1
+
+
+def test_a_permit_whose_time_was_read_before_the_last_status_still_leaves() -> None:
+    session = up()
+    tell(session, status(1), now_ms=100)
+    session.send_permit(1, close=True, duty_bp=2666, now_ms=99)
+    [permit] = sent(session)
+    assert isinstance(permit, PermitMessage)
+    assert permit.held_ms == 0
+
+
+def test_a_hello_that_was_answered_before_its_copy_left_is_not_sent_again() -> None:
+    session = host()
+    session.connected(0)
+    session.data_to_send()
+    session.poll(500)
+    tell(session, hello(), now_ms=501)
+    assert sent(session) == []
+
+
 @pytest.mark.parametrize(("evse", "duty_bp"), [(0, 100), (2, 100), (1, -1), (1, 10_001)])
 def test_a_permit_outside_its_ranges_is_the_callers_error(evse: int, duty_bp: int) -> None:
     session = up()
