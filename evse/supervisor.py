@@ -22,8 +22,8 @@ import msgspec
 from evse.process import BOOT_ID_VARIABLE
 
 STOP_S = 2.0
-"""For the core; the others then have half a second."""
-REST_STOP_S = 0.5
+"""For the core; then ring 1 and the links, then the simulated metal have REST_STOP_S each."""
+REST_STOP_S = 0.4
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 5.0
 STEADY_S = 10.0
@@ -122,8 +122,10 @@ class Supervisor:
     async def _end(self) -> None:
         self._stopping = True
         self._power.clear()
+        ours = [unit.name for unit in self._units.values() if not unit.simulated_metal]
         self._signal("ocpp", signal.SIGTERM)
-        await self._end_units([name for name in self._units if name == "core"], STOP_S)
+        await self._end_units([name for name in ours if name == "core"], STOP_S)
+        await self._end_units(ours, REST_STOP_S)
         await self._end_units(list(self._units), REST_STOP_S)
         for name in self._units:
             self._signal(name, signal.SIGKILL)
