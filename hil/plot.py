@@ -18,10 +18,10 @@ from hil.plot_lanes import (
     current_lane,
     duty_lane,
     hue,
-    marker_lane,
     pilot_lane,
     time_axis,
 )
+from hil.plot_markers import marker_lane
 from hil.plot_scale import TimeScale
 from hil.trace import EVENT_LANES, Entry, Lane, Trace
 

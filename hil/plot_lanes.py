@@ -1,4 +1,4 @@
-"""One lane after the other as SVG: step lines, bands, and markers whose labels do not overlap."""
+"""Level lanes as SVG: step lines with their units, and bands."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ import msgspec
 
 from evse.model import F_BP, X1_BP
 from hil.plant_pilot import ev_offer_ma
-from hil.plot_scale import Label, TimeScale, ValueScale, round_top, stagger
+from hil.plot_scale import TimeScale, ValueScale, round_top
 from hil.trace import Entry, Value
 
 CHAR_PX = 6.1
 """Width of an average character of the labels, on the wide side."""
-ROW_PX = 15
-LABEL_GAP_PX = 8
 PILOT_LEVELS_V = ((12, "A"), (9, "B"), (6, "C"), (3, "D"), (0, "E"), (-12, "F"))
 
 _HUES = (
@@ -79,7 +77,7 @@ def band_lane(
     for value, from_ms, to_ms in spans(entries, scale):
         colour = hue(str(value)) if classes is None else classes.get(str(value), "half")
         parts.append(_band(scale, top, height, str(value), colour, (from_ms, to_ms)))
-    return Drawn(_backdrop(scale, top, height), "".join(parts), height)
+    return Drawn(backdrop(scale, top, height), "".join(parts), height)
 
 
 def _band(
@@ -112,7 +110,7 @@ def pilot_lane(entries: list[Entry], scale: TimeScale, top: float) -> Drawn:
         if volt >= low:
             parts.append(_level(scale, axis.y(volt), f"{volt}", state))
     parts.append(f'<path class="line volt" d="{_steps(volts, scale, axis)}"/>')
-    return Drawn(_backdrop(scale, top, height), "".join(parts), height)
+    return Drawn(backdrop(scale, top, height), "".join(parts), height)
 
 
 def duty_lane(entries: list[Entry], scale: TimeScale, top: float) -> Drawn:
@@ -128,7 +126,7 @@ def duty_lane(entries: list[Entry], scale: TimeScale, top: float) -> Drawn:
         if F_BP < int(value) < X1_BP:
             label = f"{int(value) / 100:.1f} % = {ev_offer_ma(int(value)) / 1000:.1f} A"
             parts.append(_along(scale, axis.y(int(value) / 100), label, "duty", from_ms, to_ms))
-    return Drawn(_backdrop(scale, top, height), "".join(parts), height)
+    return Drawn(backdrop(scale, top, height), "".join(parts), height)
 
 
 def current_lane(entries: list[Entry], scale: TimeScale, top: float) -> Drawn:
@@ -151,33 +149,7 @@ def current_lane(entries: list[Entry], scale: TimeScale, top: float) -> Drawn:
         if int(value):
             y = axis.y(int(value) / 1000)
             parts.append(_along(scale, y, f"{int(value) / 1000:.1f} A", "amp", from_ms, to_ms))
-    return Drawn(_backdrop(scale, top, height), "".join(parts), height)
-
-
-def marker_lane(
-    entries: list[Entry], scale: TimeScale, top: float, name: str, *, bad: bool = False
-) -> Drawn:
-    """A dot for each event, its label beside a leader in the first row with room."""
-    labels = [_label(entry, scale) for entry in entries]
-    rows = stagger(labels, LABEL_GAP_PX)
-    height = 24.0 + ROW_PX * (max(rows, default=0) + 1)
-    dot_y = top + 8
-    leaders, texts = [], []
-    for entry, label, row in zip(entries, labels, rows, strict=True):
-        y = top + 26 + ROW_PX * row
-        text = escape(str(entry.value))
-        leaders.append(
-            f'<line class="leader" x1="{label.x:.1f}" y1="{dot_y:.1f}" '
-            f'x2="{label.x:.1f}" y2="{y:.1f}"/>'
-        )
-        texts.append(
-            f'<circle class="dot" cx="{label.x:.1f}" cy="{dot_y:.1f}" r="3">'
-            f"<title>{text}: {scale.seconds(entry.t_ms)}</title></circle>"
-            f'<text class="halo" x="{label.left:.1f}" y="{y:.1f}">{text}</text>'
-        )
-    group = f'<g class="{"bad" if bad else "good"}">{"".join(leaders + texts)}</g>'
-    back = _backdrop(scale, top, height)
-    return Drawn(back, heading(top + 12, name) + group, height)
+    return Drawn(backdrop(scale, top, height), "".join(parts), height)
 
 
 def time_axis(scale: TimeScale, top: float, bottom: float) -> str:
@@ -197,16 +169,8 @@ def time_axis(scale: TimeScale, top: float, bottom: float) -> str:
     return "".join(parts)
 
 
-def _label(entry: Entry, scale: TimeScale) -> Label:
-    """To the right of the marker, or to its left where the right edge is too near."""
-    x, width = scale.x(entry.t_ms), len(str(entry.value)) * CHAR_PX
-    if x + 4 + width <= scale.right:
-        return Label(x, x + 4, x + 4 + width)
-    left = max(x - 4 - width, scale.left)
-    return Label(x, left, left + width)
-
-
-def _backdrop(scale: TimeScale, top: float, height: float) -> str:
+def backdrop(scale: TimeScale, top: float, height: float) -> str:
+    """What a lane stands on."""
     return (
         f'<rect class="back" x="{scale.left}" y="{top:.1f}" '
         f'width="{scale.right - scale.left}" height="{height:.1f}" rx="3"/>'

@@ -171,6 +171,17 @@ def test_a_crowd_of_labels_stays_low() -> None:
     assert max(stagger(crowd, 8)) < 12
 
 
+def test_in_a_long_run_the_frequent_messages_go_unnamed() -> None:
+    trace = session()
+    for k in range(500):
+        trace.record(30_000 + k * 1000, 1, Lane.MESSAGE, "MeterValues")
+    trace.record(600_000, 1, Lane.MESSAGE, "StopTransaction")
+    shown = texts(lane_plot(trace, title="t"))
+    assert "MeterValues" not in shown
+    assert {"StartTransaction", "StopTransaction"} <= set(shown)
+    assert sum(1 for _ in drawing(lane_plot(trace, title="t")).iter("circle")) == 503
+
+
 @given(st.integers(0, 10**9), st.integers(1, 10**9))
 def test_time_ticks_are_few_and_on_the_axis(start_ms: int, span_ms: int) -> None:
     scale = TimeScale(start_ms, start_ms + span_ms, 100, 1100, start_ms)
