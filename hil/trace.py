@@ -156,6 +156,9 @@ class Trace:
         if stored.version != FORMAT_VERSION:
             raise TraceError(f"trace version {stored.version}, this reads {FORMAT_VERSION}")
         trace = cls()
-        for entry in stored.entries:
-            trace.record(entry.t_ms, entry.evse, entry.lane, entry.value)
+        try:
+            for entry in stored.entries:
+                trace.record(entry.t_ms, entry.evse, entry.lane, entry.value)
+        except TimeRunsBack as error:
+            raise TraceError(f"not a trace: {error}") from error
         return trace

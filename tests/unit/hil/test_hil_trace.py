@@ -109,8 +109,17 @@ def test_neighbours_in_a_level_lane_differ(rows: list[tuple[int, int, Lane, int]
         (b'{"version":1}', "entries"),
         (b'{"version":2,"entries":[]}', "trace version 2"),
         (b'{"version":1,"entries":[[1,1,"sideways",1]]}', "sideways"),
+        (b'{"version":1,"entries":[[2,1,"duty",1],[1,1,"duty",2]]}', "1 ms after 2 ms"),
     ],
 )
 def test_a_file_that_is_no_trace_is_refused(data: bytes, says: str) -> None:
     with pytest.raises(TraceError, match=says):
         Trace.from_json(data)
+
+
+@given(st.binary(max_size=60))
+def test_random_bytes_are_refused_or_read_but_never_worse(data: bytes) -> None:
+    try:
+        Trace.from_json(data).lines()
+    except TraceError as error:
+        assert "trace" in str(error)
