@@ -24,7 +24,7 @@ from firmware_bridge.events import (
     PermitReceived,
     Status,
 )
-from firmware_bridge.frames import encode
+from firmware_bridge.frames import Decoder, encode
 from firmware_bridge.guard_server import GuardServer
 from firmware_bridge.host_session import HostSession
 from firmware_bridge.loopback import Loopback
@@ -197,6 +197,29 @@ def test_the_next_host_on_a_socket_waits_until_the_first_has_gone(
     server.pump(20)
     assert server.hosts == 2
     second.close()
+
+
+def test_halves_of_the_last_hosts_frames_do_not_reach_the_next(socket_port: SocketPort) -> None:
+    server = serve(socket_port)
+    first = connected(socket_port)
+    server.pump(0)
+    first.setblocking(False)
+    first.send(encode(b"torn by a kill")[:7])
+    for now_ms in range(10, 50_000, 10):
+        server.session.send_status(1, BoardStatus(cable_a=now_ms // 10 % 64), now_ms)
+        server.pump(now_ms)
+    first.close()
+    server.pump(50_000)
+    with connected(socket_port) as second:
+        server.pump(50_010)
+        second.setblocking(False)
+        second.send(encode(b"\xeea good frame"))
+        server.pump(50_020)
+        decoder = Decoder()
+        assert decoder.feed(second.recv(4096))
+        assert decoder.errors == 0
+    stats = server.session.stats
+    assert (stats.bad_frames, stats.malformed) == (0, 1)
 
 
 def test_a_host_that_dies_on_a_socket_costs_nothing(socket_port: SocketPort) -> None:

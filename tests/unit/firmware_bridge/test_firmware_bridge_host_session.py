@@ -28,10 +28,12 @@ from firmware_bridge.events import (
 from firmware_bridge.frames import Decoder, encode
 from firmware_bridge.host_session import HostSession
 from firmware_bridge.messages import (
+    AnalogMessage,
     Command,
     CommandResult,
     Hello,
     HelloRequest,
+    LinkStats,
     Message,
     PermitMessage,
     StatusMessage,
@@ -281,6 +283,16 @@ def test_a_command_is_tried_three_times_100_ms_apart_and_then_lost() -> None:
     assert tell(session, late, now_ms=311) == [], "exactly one end"
 
 
+def test_a_repeated_command_measures_no_round_trip() -> None:
+    session = up()
+    id_ = session.command(1, CommandVerb.ACKNOWLEDGE, now_ms=10)
+    session.poll(110)
+    events = tell(session, CommandResult(SESSION, id_, CommandStatus.DONE), now_ms=111)
+    assert [type(event) for event in events] == [CommandDone]
+    assert session.stats.rtt_ms == 4, "still that of the hello"
+    assert session.stats.command_retries == 1
+
+
 def test_commands_with_the_link_down_are_lost_at_once() -> None:
     session = host()
     session.connected(0)
@@ -333,6 +345,39 @@ def test_a_board_that_forgot_the_session_is_noticed_at_its_first_status() -> Non
     assert sent(session) == [HelloRequest(PROTOCOL_VERSION, SCHEMA_HASH, SESSION + 1)]
     events = tell(session, hello(session=SESSION + 1, boot_id=2), now_ms=52)
     assert events == [Restarted(1, 2), LinkUp(identity(boot_id=2))]
+
+
+def test_telemetry_of_a_restarted_board_counts_from_anywhere() -> None:
+    session = up()
+    tell(session, status(500), AnalogMessage(1, SESSION, 500, BoardAnalog()), now_ms=10)
+    tell(session, status(1, session=0), now_ms=50)
+    tell(session, hello(session=SESSION + 1, boot_id=2), now_ms=52)
+    events = tell(
+        session,
+        status(1, session=SESSION + 1),
+        AnalogMessage(1, SESSION + 1, 1, BoardAnalog()),
+        now_ms=53,
+    )
+    assert [type(event) for event in events] == [Status, Analog]
+    assert session.stats.status_lost == session.stats.repeated == 0
+
+
+def test_a_hello_that_comes_twice_tells_the_link_up_once() -> None:
+    session = up()
+    assert tell(session, hello(), now_ms=5) == []
+
+
+def test_what_another_session_left_in_a_buffer_is_not_taken() -> None:
+    session = up()
+    id_ = session.command(1, CommandVerb.ACKNOWLEDGE, now_ms=5)
+    stale = (
+        CommandResult(SESSION - 1, id_, CommandStatus.DONE),
+        AnalogMessage(1, SESSION - 1, 1, BoardAnalog()),
+        LinkStats(SESSION - 1, 1, 2, 3, 4, 5, 6, 7),
+    )
+    assert tell(session, *stale, now_ms=6) == []
+    assert session.stats.board is None
+    assert session.stats.unexpected == 3
 
 
 def test_gaps_and_repeats_of_telemetry_are_counted() -> None:
