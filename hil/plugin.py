@@ -20,6 +20,8 @@ from hil.bench_station import StationSetup
 from hil.plot import lane_plot
 
 DEFAULT_SEED = 20_261_121
+START_S = 30.0
+"""How long a station may take to be ready for a car."""
 SIMULATED = "simulated_hours"
 """Name under which a test reports the time it lived through."""
 _FAILED = pytest.StashKey[bool]()
@@ -87,7 +89,7 @@ def setup(request: pytest.FixtureRequest) -> StationSetup:
 def bench(
     request: pytest.FixtureRequest, setup: StationSetup, tmp_path: Path, record_property: Any
 ) -> Iterator[Bench]:
-    """A station with its car, mains, faults and probes, fresh for each test."""
+    """A started station with its car, mains, faults and probes, fresh for each test."""
     seed = seed_of(request.config)
     if bench_kind(request.config) == "sim":
         bench: Bench = SimBench(setup, seed=seed)
@@ -96,6 +98,9 @@ def bench(
     begin_ms = bench.clock.now_ms()
     print(f"bench {bench_kind(request.config)}, seed {seed}")
     try:
+        for evse in bench.evses:
+            probe = bench.at(evse).probe
+            bench.clock.run_until(lambda p=probe: p.state() == "idle", within=START_S, what="start")
         yield bench
         excused = {n for marker in request.node.iter_markers("expect_fault") for n in marker.args}
         found = unexcused(bench, excused)
