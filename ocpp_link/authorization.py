@@ -20,6 +20,8 @@ MAX_KNOWN_TOKENS = 500
 
 ACCEPTED = Verdict(AuthorizationStatus.Accepted)
 REFUSED = Verdict(AuthorizationStatus.Invalid)
+NOT_NOW = Verdict(AuthorizationStatus.NotAtThisTime)
+"""A good token, and nowhere to start with it."""
 
 
 class KnownTokens:
@@ -136,8 +138,10 @@ class Authorization:
         if group:
             self._stop_by(token, group)
             return
-        evse = next((evse for evse in candidates if self.can_start(evse)), candidates[0])
-        self.accept(evse, token, verdict)
+        free = next((evse for evse in candidates if self.can_start(evse)), None)
+        if free is None and verdict.status is AuthorizationStatus.Accepted:
+            verdict = NOT_NOW
+        self.accept(candidates[0] if free is None else free, token, verdict)
 
     def can_start(self, evse: int) -> bool:
         """Would a good token start something here?"""

@@ -20,7 +20,7 @@ FEATURE_PROFILES = "Core,SmartCharging,RemoteTrigger"
 MAX_KEYS = 50
 MAX_MEASURANDS = 22
 _MAX_INTEGER = 2**31 - 1
-_INTEGER = re.compile(r"\d{1,10}")
+_INTEGER = re.compile(r"[0-9]{1,10}")
 
 Parsed = object
 Parse = Callable[[str], Parsed]

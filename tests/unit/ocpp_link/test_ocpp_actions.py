@@ -1,0 +1,466 @@
+"""OCPP 1.6 §5: requests of the back office, answered in its terms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Rig, token
+
+from hil.csms import Misbehaviour
+from ocpp_link.database import Database
+from ocpp_link.ports import CoreReply
+from ocpp_link.schemas import Schemas
+from ocpp_link.v16.actions import HANDLERS
+
+ACCEPTED = ("result", {"status": "Accepted"})
+REJECTED = ("result", {"status": "Rejected"})
+STRICT = Schemas(strict=True)
+
+
+def authorized(rig: Rig) -> list[tuple[str, str]]:
+    return [
+        (
+            params["provided_token"]["id_token"]["value"],
+            params["validation_result"]["authorization_status"],
+        )
+        for params in rig.core.called("authorize_response")
+    ]
+
+
+def test_5_11_a_remote_start_authorises_without_asking(rig: Rig) -> None:
+    rig.plug_in()
+    assert rig.ask("RemoteStartTransaction", {"idTag": "APP", "connectorId": 1}) == ACCEPTED
+    assert authorized(rig) == [("APP", "Accepted")]
+    assert rig.brain.sent("Authorize") == []
+
+
+def test_5_11_with_authorize_remote_the_answer_goes_first_and_then_the_question(rig: Rig) -> None:
+    rig.ask("ChangeConfiguration", {"key": "AuthorizeRemoteTxRequests", "value": "TRUE"})
+    rig.plug_in()
+    rig.sent.clear()
+    assert rig.ask("RemoteStartTransaction", {"idTag": "APP"}) == ACCEPTED
+    assert [frame[1:2] for frame in rig.sent] == ["3", "2"]
+    assert rig.brain.sent("Authorize") == [{"idTag": "APP"}]
+    assert authorized(rig) == [("APP", "Accepted")]
+
+
+def test_5_11_a_refused_remote_token_starts_nothing(rig: Rig) -> None:
+    rig.ask("ChangeConfiguration", {"key": "AuthorizeRemoteTxRequests", "value": "true"})
+    rig.brain.refused["APP"] = "Blocked"
+    rig.plug_in()
+    rig.ask("RemoteStartTransaction", {"idTag": "APP"})
+    assert authorized(rig) == [("APP", "Blocked")]
+
+
+@pytest.mark.parametrize("payload", [{"connectorId": 0}, {"connectorId": 2}, {"idTag": "x" * 21}])
+def test_5_11_what_cannot_start_is_rejected(payload: dict[str, Any], rig: Rig) -> None:
+    status, _ = reply = rig.ask("RemoteStartTransaction", {"idTag": "APP", **payload})
+    assert reply == REJECTED or status == "PropertyConstraintViolation"
+    assert authorized(rig) == []
+
+
+def test_5_11_an_occupied_disabled_or_already_waiting_connector_is_rejected(rig: Rig) -> None:
+    start = {"idTag": "APP", "connectorId": 1}
+    rig.plug_in()
+    rig.start_transaction()
+    assert rig.ask("RemoteStartTransaction", start) == REJECTED
+    rig.stop_transaction()
+    rig.plug_out()
+    rig.event("Disabled", uuid="")
+    assert rig.ask("RemoteStartTransaction", start) == REJECTED
+    rig.event("Enabled", uuid="")
+    assert rig.ask("RemoteStartTransaction", start) == ACCEPTED
+    assert rig.ask("RemoteStartTransaction", start) == REJECTED
+
+
+def test_5_11_without_a_connector_the_one_with_a_waiting_car_is_chosen() -> None:
+    rig = Rig(evses=2).start()
+    rig.plug_in(evse=2)
+    assert rig.ask("RemoteStartTransaction", {"idTag": "APP"}) == ACCEPTED
+    assert rig.core.called("authorize_response")[0]["evse"] == 2
+
+
+def test_connection_timeout_withdraws_the_authorisation_of_a_car_that_never_came(rig: Rig) -> None:
+    rig.ask("ChangeConfiguration", {"key": "ConnectionTimeOut", "value": "45"})
+    rig.ask("RemoteStartTransaction", {"idTag": "APP"})
+    rig.run(44)
+    assert rig.core.called("withdraw_authorization") == []
+    rig.run(1)
+    assert rig.core.called("withdraw_authorization") == [{"evse": 1}]
+
+
+def test_connection_timeout_ends_with_the_transaction_and_survives_a_restart(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "link.db"
+    rig = Rig(database=Database(path)).start()
+    rig.ask("RemoteStartTransaction", {"idTag": "APP"})
+    meter = rig.meter()
+    rig.event("SessionStarted", session_started={"reason": "Authorized", "meter_value": meter})
+    rig.event("Authorized")
+    rig.database.close()
+    again = Rig(database=Database(path), clock=rig.clock).start()
+    again.run(120)
+    assert again.core.called("withdraw_authorization") == [{"evse": 1}]
+    again.ask("RemoteStartTransaction", {"idTag": "APP"})
+    again.seq = rig.seq
+    again.start_transaction()
+    again.run(300)
+    assert len(again.core.called("withdraw_authorization")) == 1
+
+
+def test_5_11_the_profile_of_a_remote_start_binds_to_its_transaction(rig: Rig) -> None:
+    body = {
+        "chargingProfileId": 5,
+        "stackLevel": 1,
+        "chargingProfilePurpose": "TxProfile",
+        "chargingProfileKind": "Relative",
+        "chargingSchedule": {
+            "chargingRateUnit": "A",
+            "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 7}],
+        },
+    }
+    start = {"idTag": "APP", "chargingProfile": {**body, "transactionId": 4}}
+    assert rig.ask("RemoteStartTransaction", start) == REJECTED
+    start["chargingProfile"] = {**body, "chargingProfilePurpose": "TxDefaultProfile"}
+    assert rig.ask("RemoteStartTransaction", start) == REJECTED
+    start["chargingProfile"] = body
+    assert rig.ask("RemoteStartTransaction", start) == ACCEPTED
+    rig.plug_in()
+    rig.start_transaction(tag="APP")
+    update = {**body, "chargingProfileId": 6, "transactionId": 1}
+    payload = {"connectorId": 1, "csChargingProfiles": update}
+    assert rig.ask("SetChargingProfile", payload) == ACCEPTED
+    assert rig.ask("ClearChargingProfile", {"id": 5})[1] == {"status": "Unknown"}, "errata 3.41"
+
+
+def test_5_12_a_remote_stop_needs_the_id_of_a_running_transaction(rig: Rig) -> None:
+    assert rig.ask("RemoteStopTransaction", {"transactionId": 1}) == REJECTED
+    rig.plug_in()
+    rig.start_transaction()
+    assert rig.ask("RemoteStopTransaction", {"transactionId": 2}) == REJECTED
+    assert rig.ask("RemoteStopTransaction", {"transactionId": 1}) == ACCEPTED
+    assert rig.core.called("stop_transaction") == [{"evse": 1, "request": {"reason": "Remote"}}]
+    rig.stop_transaction(reason="Remote")
+    assert rig.ask("RemoteStopTransaction", {"transactionId": 1}) == REJECTED
+
+
+def test_5_2_inoperative_now_and_operative_again(rig: Rig) -> None:
+    change = {"connectorId": 1, "type": "Inoperative"}
+    assert rig.ask("ChangeAvailability", change) == ACCEPTED
+    assert rig.ask("ChangeAvailability", change) == ACCEPTED
+    assert rig.ask("ChangeAvailability", {**change, "type": "Operative"}) == ACCEPTED
+    commands = [name.rpartition(".")[2] for name, _ in rig.core.calls]
+    assert commands == ["disable", "disable", "enable"]
+    assert rig.ask("ChangeAvailability", {**change, "connectorId": 3}) == REJECTED
+
+
+def test_5_2_with_a_transaction_it_is_scheduled_for_its_end(rig: Rig) -> None:
+    rig.plug_in()
+    rig.start_transaction()
+    change = {"connectorId": 0, "type": "Inoperative"}
+    assert rig.ask("ChangeAvailability", change) == ("result", {"status": "Scheduled"})
+    assert rig.core.called("disable") == []
+    rig.stop_transaction()
+    assert rig.core.called("disable") == [{"evse": 1, "connector_id": 0}]
+    assert rig.brain.statuses[0] == "Unavailable"
+
+
+def test_5_2_operative_takes_a_scheduled_change_back(rig: Rig) -> None:
+    rig.plug_in()
+    rig.start_transaction()
+    rig.ask("ChangeAvailability", {"connectorId": 1, "type": "Inoperative"})
+    assert rig.ask("ChangeAvailability", {"connectorId": 1, "type": "Operative"}) == ACCEPTED
+    rig.stop_transaction()
+    assert rig.core.called("disable") == []
+
+
+def test_5_2_a_core_that_cannot_is_a_rejection(rig: Rig) -> None:
+    rig.core.replies["evse_manager.disable"] = CoreReply(result=False)
+    assert rig.ask("ChangeAvailability", {"connectorId": 1, "type": "Inoperative"}) == REJECTED
+
+
+def test_5_2_out_of_operation_survives_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "link.db"
+    rig = Rig(database=Database(path)).start()
+    rig.ask("ChangeAvailability", {"connectorId": 0, "type": "Inoperative"})
+    rig.database.close()
+    again = Rig(database=Database(path)).start()
+    assert again.core.called("disable") == [{"evse": 1, "connector_id": 0}]
+    assert again.brain.statuses[0] == "Unavailable"
+
+
+@pytest.mark.parametrize(
+    ("reply", "status"),
+    [
+        (CoreReply(result=True), "Unlocked"),
+        (CoreReply(result=False), "UnlockFailed"),
+        (CoreReply(error="gone"), "UnlockFailed"),
+    ],
+)
+def test_5_18_unlock_tells_the_real_outcome(reply: CoreReply, status: str, rig: Rig) -> None:
+    rig.core.replies["evse_manager.force_unlock"] = None
+    rig.engine.on_frame(rig.csms.call("UnlockConnector", {"connectorId": 1}))
+    rig.flush()
+    assert rig.csms.replies == [], "the answer waits for the lock"
+    rig.core.pending[0](reply)
+    rig.flush()
+    assert rig.csms.replies == [("result", {"status": status})]
+
+
+def test_5_18_an_unknown_connector_is_not_supported(rig: Rig) -> None:
+    for connector in (0, 2):
+        assert rig.ask("UnlockConnector", {"connectorId": connector}) == (
+            "result",
+            {"status": "NotSupported"},
+        )
+
+
+def test_a_core_that_never_replies_does_not_leave_the_back_office_waiting(rig: Rig) -> None:
+    rig.core.replies["evse_manager.force_unlock"] = None
+    rig.engine.on_frame(rig.csms.call("UnlockConnector", {"connectorId": 1}))
+    rig.run(30)
+    assert rig.csms.replies == [("InternalError", {})]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "status"),
+    [
+        ("HeartbeatInterval", "600", "Accepted"),
+        ("heartbeatinterval", " 600 ", "Accepted"),
+        ("HeartbeatInterval", "0", "Rejected"),
+        ("HeartbeatInterval", "-1", "Rejected"),
+        ("HeartbeatInterval", "1.5", "Rejected"),
+        ("HeartbeatInterval", "", "Rejected"),
+        ("HeartbeatInterval", "99999999999", "Rejected"),
+        ("HeartbeatInterval", "٣", "Rejected"),
+        ("WebSocketPingInterval", "0", "Accepted"),
+        ("WebSocketPingInterval", "-5", "Rejected"),
+        ("AuthorizeRemoteTxRequests", "True", "Accepted"),
+        ("AuthorizeRemoteTxRequests", "yes", "Rejected"),
+        ("NumberOfConnectors", "2", "Rejected"),
+        ("AuthorizationKey", "00", "NotSupported"),
+        ("MeterValuesSampledData", "Voltage, Current.Import.L1", "Accepted"),
+        ("MeterValuesSampledData", "Voltage.L1-N,voltage", "Accepted"),
+        ("MeterValuesSampledData", "", "Accepted"),
+        ("MeterValuesSampledData", "Voltage,SoC", "Rejected"),
+        ("MeterValuesSampledData", "Voltage.L4", "Rejected"),
+        ("MeterValuesSampledData", "Voltage,,Current.Import", "Rejected"),
+        ("MeterValuesSampledData", ",".join(["Voltage"] * 23), "Rejected"),
+    ],
+)
+def test_5_3_change_configuration(key: str, value: str, status: str, rig: Rig) -> None:
+    before = rig.engine.station.settings
+    answer = rig.ask("ChangeConfiguration", {"key": key, "value": value})
+    assert answer == ("result", {"status": status})
+    if status != "Accepted":
+        assert rig.engine.station.settings == before
+
+
+def test_5_8_get_configuration_answers_with_canonical_names(rig: Rig) -> None:
+    _, payload = rig.ask("GetConfiguration", {"key": ["numberofconnectors", "Nonsense"]})
+    assert payload == {
+        "configurationKey": [{"key": "NumberOfConnectors", "readonly": True, "value": "1"}],
+        "unknownKey": ["Nonsense"],
+    }
+    _, everything = rig.ask("GetConfiguration", {})
+    assert "SupportedFeatureProfiles" in {row["key"] for row in everything["configurationKey"]}
+    assert rig.ask("GetConfiguration", {"key": []})[1] == everything
+    STRICT.response("GetConfiguration", everything)
+
+
+def test_5_3_settings_survive_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "link.db"
+    rig = Rig(database=Database(path)).start()
+    rig.ask("ChangeConfiguration", {"key": "MeterValueSampleInterval", "value": "7"})
+    rig.database.close()
+    assert Rig(database=Database(path)).engine.station.settings.sample_interval_s == 7
+
+
+@pytest.mark.parametrize(
+    ("message", "action"),
+    [
+        ("Heartbeat", "Heartbeat"),
+        ("BootNotification", "BootNotification"),
+        ("StatusNotification", "StatusNotification"),
+        ("MeterValues", "MeterValues"),
+    ],
+)
+def test_5_17_a_trigger_is_answered_and_then_sent(message: str, action: str, rig: Rig) -> None:
+    rig.plug_in()
+    rig.start_transaction()
+    rig.meter()
+    before = len(rig.brain.sent(action))
+    rig.sent.clear()
+    assert rig.ask("TriggerMessage", {"requestedMessage": message, "connectorId": 1}) == ACCEPTED
+    assert rig.sent[0].startswith("[3")
+    assert len(rig.brain.sent(action)) == before + 1
+
+
+def test_5_17_what_is_not_implemented_is_said_so(rig: Rig) -> None:
+    trigger = {"requestedMessage": "FirmwareStatusNotification"}
+    assert rig.ask("TriggerMessage", trigger) == ("result", {"status": "NotImplemented"})
+    trigger = {"requestedMessage": "Heartbeat", "connectorId": 4}
+    assert rig.ask("TriggerMessage", trigger) == REJECTED
+
+
+@pytest.mark.parametrize(
+    "action", ["Reset", "SendLocalList", "UpdateFirmware", "GetDiagnostics", "CertificateSigned"]
+)
+def test_4_2_3_a_known_action_that_is_not_here_is_not_supported(action: str, rig: Rig) -> None:
+    payloads: dict[str, dict[str, Any]] = {
+        "Reset": {"type": "Soft"},
+        "SendLocalList": {"listVersion": 1, "updateType": "Full"},
+        "UpdateFirmware": {"location": "ftp://x", "retrieveDate": "2026-01-01T00:00:00Z"},
+        "GetDiagnostics": {"location": "ftp://x"},
+        "CertificateSigned": {"certificateChain": "x"},
+    }
+    assert rig.ask(action, payloads[action]) == ("NotSupported", {})
+
+
+def test_data_transfer_knows_no_vendor(rig: Rig) -> None:
+    assert rig.ask("DataTransfer", {"vendorId": "org.x"})[1] == {"status": "UnknownVendorId"}
+
+
+def test_every_answer_is_strictly_valid(rig: Rig) -> None:
+    rig.plug_in()
+    rig.start_transaction()
+    requests: dict[str, dict[str, Any]] = {
+        "RemoteStartTransaction": {"idTag": "A"},
+        "RemoteStopTransaction": {"transactionId": 1},
+        "ChangeAvailability": {"connectorId": 1, "type": "Operative"},
+        "UnlockConnector": {"connectorId": 1},
+        "ClearChargingProfile": {},
+        "GetCompositeSchedule": {"connectorId": 1, "duration": 60},
+        "GetConfiguration": {},
+        "ChangeConfiguration": {"key": "HeartbeatInterval", "value": "5"},
+        "ClearCache": {},
+        "DataTransfer": {"vendorId": "v"},
+        "TriggerMessage": {"requestedMessage": "Heartbeat"},
+    }
+    assert set(requests) | {"SetChargingProfile"} == set(HANDLERS)
+    for action, payload in requests.items():
+        status, answer = rig.ask(action, payload)
+        assert status == "result", action
+        STRICT.response(action, answer)
+    assert rig.brain.complaints == []
+
+
+# Tokens (§4.1, §3.4)
+
+
+def test_4_1_a_presented_token_is_asked_about_and_its_verdict_told_to_the_core(rig: Rig) -> None:
+    rig.plug_in()
+    rig.engine.on_token(token("CARD", connectors=[1]))
+    rig.flush()
+    assert rig.brain.sent("Authorize") == [{"idTag": "CARD"}]
+    (params,) = rig.core.called("authorize_response")
+    assert params == {
+        "evse": 1,
+        "provided_token": token("CARD", connectors=(1,)),
+        "validation_result": {"authorization_status": "Accepted", "tariff_messages": []},
+    }
+
+
+@pytest.mark.parametrize("status", ["Blocked", "Expired", "Invalid", "ConcurrentTx"])
+def test_4_1_a_refusal_is_told_too(status: str, rig: Rig) -> None:
+    rig.brain.refused["CARD"] = status
+    rig.engine.on_token(token())
+    rig.flush()
+    assert authorized(rig) == [("CARD", status)]
+
+
+def test_a_token_held_twice_is_asked_about_once(rig: Rig) -> None:
+    rig.engine.on_token(token("CARD"))
+    rig.engine.on_token(token("card"))
+    rig.flush()
+    assert len(rig.brain.sent("Authorize")) == 1
+
+
+def test_a_prevalidated_token_is_not_asked_about(rig: Rig) -> None:
+    rig.engine.on_token(token(prevalidated=True))
+    rig.flush()
+    assert rig.brain.sent("Authorize") == []
+    assert authorized(rig) == [("CARD", "Accepted")]
+
+
+def test_a_token_longer_than_an_id_tag_is_refused_here(rig: Rig) -> None:
+    rig.engine.on_token(token("x" * 21))
+    rig.flush()
+    assert rig.brain.sent("Authorize") == []
+    assert authorized(rig) == [("x" * 21, "Invalid")]
+
+
+def test_3_4_offline_only_tokens_that_were_accepted_here_may_start(tmp_path: Path) -> None:
+    path = tmp_path / "link.db"
+    rig = Rig(database=Database(path)).start()
+    rig.brain.refused["BAD"] = "Blocked"
+    for value in ("GOOD", "BAD"):
+        rig.engine.on_token(token(value))
+        rig.flush()
+    rig.database.close()
+    again = Rig(database=Database(path))
+    again.engine.on_core_connected()
+    for value in ("good", "BAD", "UNKNOWN"):
+        again.engine.on_token(token(value))
+    assert authorized(again) == [("good", "Accepted"), ("BAD", "Blocked"), ("UNKNOWN", "Invalid")]
+
+
+def test_3_4_an_expired_token_and_a_cleared_cache_start_nothing(rig: Rig) -> None:
+    from evse.types.authorization import AuthorizationStatus
+    from ocpp_link.records import Verdict
+
+    known = rig.engine.authorization.known
+    known.remember("OLD", Verdict(AuthorizationStatus.Accepted, expiry="2025-12-31T00:00:00Z"))
+    known.remember("ODD", Verdict(AuthorizationStatus.Accepted, expiry="soon"))
+    known.remember("NEW", Verdict(AuthorizationStatus.Accepted, expiry="2026-12-31T00:00:00Z"))
+    assert [known.offline(name).status.value for name in ("OLD", "ODD", "new")] == [
+        "Expired",
+        "Expired",
+        "Accepted",
+    ]
+    rig.ask("ClearCache", {})
+    assert known.offline("NEW").status is AuthorizationStatus.Invalid
+
+
+@pytest.mark.parametrize("how", [Misbehaviour.CALLERROR, Misbehaviour.NO_ANSWER, Misbehaviour.DROP])
+def test_no_usable_answer_counts_as_offline(how: Misbehaviour, rig: Rig) -> None:
+    rig.brain.misbehave("Authorize", how)
+    rig.engine.on_token(token())
+    rig.flush()
+    rig.run(30)
+    assert authorized(rig) == [("CARD", "Invalid")]
+
+
+def test_without_local_authorize_offline_nobody_starts(rig: Rig) -> None:
+    rig.engine.on_token(token())
+    rig.flush()
+    rig.ask("ChangeConfiguration", {"key": "LocalAuthorizeOffline", "value": "false"})
+    rig.disconnect()
+    rig.engine.on_token(token())
+    assert authorized(rig) == [("CARD", "Accepted"), ("CARD", "Invalid")]
+
+
+def test_the_same_token_or_one_of_its_group_stops_the_transaction(rig: Rig) -> None:
+    rig.brain.parents.update({"ONE": "FLEET", "TWO": "fleet", "THREE": "OTHER"})
+    rig.plug_in()
+    rig.engine.on_token(token("ONE"))
+    rig.flush()
+    rig.start_transaction(tag="ONE")
+    for value in ("THREE", "TWO", "one"):
+        rig.engine.on_token(token(value))
+        rig.flush()
+    stops = [
+        p["request"]["id_tag"]["id_token"]["value"] for p in rig.core.called("stop_transaction")
+    ]
+    assert stops == ["TWO", "one"]
+    rig.stop_transaction(reason="Local")
+
+
+def test_the_known_tokens_are_bounded(rig: Rig) -> None:
+    for number in range(600):
+        rig.engine.on_token(token(f"T{number}"))
+        rig.flush()
+    assert len(rig.engine.authorization.known._verdicts) == 500

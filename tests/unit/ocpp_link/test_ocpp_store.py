@@ -1,0 +1,229 @@
+"""The link's memory: versioned, set aside when damaged, durable in order, never blocking."""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evse.types.powermeter import Energy, Powermeter
+from ocpp_link import store
+from ocpp_link.database import SCHEMA_VERSION, TOMBSTONES, Database
+from ocpp_link.errors import StoreTooNew
+from ocpp_link.queue import WINDOW, TransactionQueue
+from ocpp_link.records import EvseState, RecordKind, TxRecord
+from ocpp_link.store import InlineStore, ThreadStore
+
+AT = "2026-01-01T00:00:00.000Z"
+
+
+def record(seq: int, session: str = "s", kind: RecordKind = RecordKind.SAMPLE) -> TxRecord:
+    meter = Powermeter(timestamp=AT, energy_Wh_import=Energy(total=float(seq)))
+    return TxRecord(session=session, kind=kind, seq=seq, evse=1, timestamp=AT, meter=meter)
+
+
+def test_items_and_records_survive(tmp_path: Path) -> None:
+    database = Database(tmp_path / "a.db")
+    database.put("token", "x", b"1")
+    database.append(record(1))
+    database.keep(EvseState(2), record(2), 7)
+    database.close()
+    again = Database(tmp_path / "a.db")
+    snapshot = again.load()
+    assert snapshot.items["token"] == {"x": b"1"}
+    assert snapshot.items["journal"] == {"seq": b"7"}
+    assert msgspec.json.decode(snapshot.items["evse"]["2"], type=EvseState) == EvseState(2)
+    assert snapshot.waiting == 2
+    assert [stored.record for stored in again.waiting_after(0, 9)] == [record(1), record(2)]
+
+
+def test_a_key_is_taken_once_also_after_delivery() -> None:
+    database = Database(":memory:")
+    stored = database.append(record(1))
+    assert stored is not None
+    assert database.append(record(1)) is None
+    database.deliver(stored.row)
+    assert database.append(record(1)) is None
+    assert database.append(record(1, kind=RecordKind.STARTED)) is not None
+    assert database.append(record(1, session="other")) is not None
+
+
+def test_delivered_records_are_forgotten_after_a_while() -> None:
+    database = Database(":memory:")
+    for seq in range(TOMBSTONES + 100):
+        stored = database.append(record(seq))
+        assert stored is not None
+        database.deliver(stored.row)
+    (kept,) = database._db.execute("SELECT count(*) FROM record").fetchone()
+    assert kept == TOMBSTONES
+
+
+def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    Database(path).close()
+    with sqlite3.connect(path) as db:
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    db.close()
+    with pytest.raises(StoreTooNew, match="newer release"):
+        Database(path)
+    assert [entry.name for entry in tmp_path.iterdir() if "damaged" in entry.name] == []
+
+
+@pytest.mark.parametrize("damage", [b"not a database at all, but long enough to be read " * 40])
+def test_a_damaged_file_is_set_aside_and_an_empty_one_begun(tmp_path: Path, damage: bytes) -> None:
+    path = tmp_path / "a.db"
+    for number in (1, 2):
+        path.write_bytes(damage)
+        database = Database(path)
+        snapshot = database.load()
+        assert snapshot.set_aside == str(tmp_path / f"a.db.damaged-{number}")
+        assert Path(snapshot.set_aside).read_bytes() == damage
+        assert snapshot.waiting == 0
+        database.close()
+
+
+def test_a_torn_page_is_found_at_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    database = Database(path)
+    for seq in range(500):
+        database.append(record(seq))
+    database.close()
+    body = bytearray(path.read_bytes())
+    body[8_192:16_384] = bytes(8_192)
+    path.write_bytes(bytes(body))
+    assert Database(path).load().set_aside
+
+
+def test_a_place_that_cannot_be_written_is_an_error_and_nothing_is_moved(tmp_path: Path) -> None:
+    with pytest.raises(sqlite3.OperationalError):
+        Database(tmp_path / "nowhere" / "a.db")
+
+
+class Engine:
+    """A thread's inbox, as an event loop would be."""
+
+    def __init__(self) -> None:
+        self.inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self.done: list[Any] = []
+
+    def run_one(self) -> None:
+        self.inbox.get(timeout=10)()
+
+
+def test_the_storage_thread_reports_in_order_and_shares_commits(tmp_path: Path) -> None:
+    engine = Engine()
+    threaded = ThreadStore(Database(tmp_path / "a.db"), engine.inbox.put)
+    hold = threading.Event()
+    threaded.load()
+    threaded.submit(lambda _: hold.wait(10))
+    for seq in range(100):
+        threaded.submit(lambda db, seq=seq: db.append(record(seq)), engine.done.append)
+    assert engine.done == []
+    hold.set()
+    for _ in range(100):
+        engine.run_one()
+    assert [stored.record.seq for stored in engine.done] == list(range(100))
+    assert threaded.stats_commits <= 5
+    assert threaded.close()
+    assert Database(tmp_path / "a.db").load().waiting == 100
+
+
+def test_a_stalled_disk_blocks_nobody_who_submits(tmp_path: Path) -> None:
+    engine = Engine()
+    threaded = ThreadStore(Database(tmp_path / "a.db"), engine.inbox.put)
+    threaded.load()
+    hold = threading.Event()
+    threaded.submit(lambda _: hold.wait(10))
+    begun_s = time.monotonic()
+    for seq in range(1_000):
+        threaded.submit(lambda db, seq=seq: db.append(record(seq)), engine.done.append)
+    assert time.monotonic() - begun_s < 2.0
+    hold.set()
+    assert threaded.close(timeout_s=10)
+
+
+def test_a_full_disk_is_a_slow_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "RETRY_S", 0.01)
+    left = 3
+
+    class Full(Database):
+        def commit(self) -> None:
+            nonlocal left
+            left -= 1
+            if left >= 0:
+                raise sqlite3.OperationalError("database or disk is full")
+            super().commit()
+
+    engine = Engine()
+    threaded = ThreadStore(Full(tmp_path / "a.db"), engine.inbox.put)
+    threaded.load()
+    threaded.submit(lambda db: db.append(record(1)), engine.done.append)
+    engine.run_one()
+    assert threaded.failures == 3
+    assert len(engine.done) == 1
+    assert threaded.close()
+    assert Database(tmp_path / "a.db").load().waiting == 1
+
+
+def test_what_was_submitted_before_the_close_is_durable(tmp_path: Path) -> None:
+    threaded = ThreadStore(Database(tmp_path / "a.db"), lambda act: None)
+    threaded.load()
+    for seq in range(50):
+        threaded.submit(lambda db, seq=seq: db.append(record(seq)))
+    assert threaded.close()
+    assert Database(tmp_path / "a.db").load().waiting == 50
+
+
+@given(
+    st.lists(st.sampled_from(["add", "send", "wait", "restart"]), max_size=300),
+    st.sampled_from([0, 5]),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_queue_delivers_each_record_once_and_in_order(steps: list[str], latency: int) -> None:
+    database = Database(":memory:")
+    delivered: list[int] = []
+    added, now_ms = 0, 0
+
+    def fresh() -> tuple[InlineStore, TransactionQueue]:
+        inline = InlineStore(database, latency_ms=latency)
+        inline.poll(now_ms)
+        waiting = inline.load().waiting
+        made = TransactionQueue(inline, waiting, lambda: None)
+        made.refill()
+        return inline, made
+
+    inline, records = fresh()
+    for step in steps:
+        if step == "add":
+            for _ in range(20):
+                added += 1
+                records.append(record(added))
+        elif step == "send" and (head := records.head(now_ms)) is not None:
+            delivered.append(head.record.seq)
+            records.remove()
+        elif step == "wait":
+            now_ms += 10
+            inline.poll(now_ms)
+        elif step == "restart":
+            now_ms += 10
+            inline.poll(now_ms)
+            inline, records = fresh()
+        assert len(records._window) <= 2 * WINDOW
+    for _ in range(2 * added + 10):
+        now_ms += 10
+        inline.poll(now_ms)
+        records.refill()
+        if (head := records.head(now_ms)) is not None:
+            delivered.append(head.record.seq)
+            records.remove()
+    assert delivered == list(range(1, added + 1))
+    assert len(records) == 0
