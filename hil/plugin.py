@@ -98,9 +98,7 @@ def bench(
     begin_ms = bench.clock.now_ms()
     print(f"bench {bench_kind(request.config)}, seed {seed}")
     try:
-        for evse in bench.evses:
-            probe = bench.at(evse).probe
-            bench.clock.run_until(lambda p=probe: p.state() == "idle", within=START_S, what="start")
+        started(bench)
         yield bench
         excused = {n for marker in request.node.iter_markers("expect_fault") for n in marker.args}
         found = unexcused(bench, excused)
@@ -111,6 +109,14 @@ def bench(
         if BenchCapability.VIRTUAL_TIME in bench.capabilities:
             record_property(SIMULATED, (bench.clock.now_ms() - begin_ms) / 3_600_000)
         bench.close()
+
+
+def started(bench: Bench) -> None:
+    """Let time pass until every EVSE waits for a car."""
+    probes = [bench.at(evse).probe for evse in bench.evses]
+    bench.clock.run_until(
+        lambda: all(probe.state() == "idle" for probe in probes), within=START_S, what="the start"
+    )
 
 
 def unexcused(bench: Bench, excused: set[str]) -> list[str]:

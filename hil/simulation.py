@@ -155,7 +155,7 @@ class Simulation:
         if self.meters is not None:
             self.meters.read_now(evse, self.now_ms)
 
-    # --- time ---------------------------------------------------------------------------------------
+    # --- time -------------------------------------------------------------------------------------
 
     def at(self, at_ms: int, action: Callable[[], None]) -> None:
         """Do `action` at `at_ms`."""
