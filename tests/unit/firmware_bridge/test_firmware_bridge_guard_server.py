@@ -222,6 +222,37 @@ def test_halves_of_the_last_hosts_frames_do_not_reach_the_next(socket_port: Sock
     assert (stats.bad_frames, stats.malformed) == (0, 1)
 
 
+def test_the_rest_of_a_torn_frame_is_not_sent_to_the_next_host() -> None:
+    class Narrow:
+        """Takes a few bytes, then another host comes."""
+
+        def __init__(self) -> None:
+            self.room = 5
+            self.taken = b""
+            self.incoming: list[bytes | None] = [b"", None]
+
+        def read(self, limit: int) -> bytes | None:
+            return self.incoming.pop(0) if self.incoming else b""
+
+        def write(self, data: bytes) -> int:
+            self.taken += data[: self.room]
+            return min(self.room, len(data))
+
+        def close(self) -> None:
+            self.room = 0
+
+    port = Narrow()
+    server = serve(port)
+    server.session.send_status(1, BoardStatus(), 0)
+    server.pump(0)
+    port.room, port.taken = 1000, b""
+    server.session.send_status(1, BoardStatus(coil=True), 1)
+    server.pump(1)
+    decoder = Decoder()
+    assert len(decoder.feed(port.taken)) == 1
+    assert decoder.errors == 0
+
+
 def test_a_host_that_dies_on_a_socket_costs_nothing(socket_port: SocketPort) -> None:
     server = serve(socket_port)
     stream = connected(socket_port)

@@ -264,6 +264,51 @@ def test_a_link_runs_over_a_loopback() -> None:
     asyncio.run(scenario())
 
 
+def test_events_behind_one_that_raised_come_without_waiting_for_more_bytes() -> None:
+    async def scenario() -> None:
+        loopback = Loopback()
+        server = GuardServer(BoardSession(identity()), loopback.board)
+        server.session.send_status(1, BoardStatus(), 0)
+        seen = Seen()
+
+        def fussy(event: HostEvent) -> None:
+            seen(event)
+            if event == LinkUp(identity()):
+                raise RuntimeError("not now")
+
+        session = HostSession(evses=1, next_nonce=nonces())
+        link = BoardLink(session, lambda: loopback.host, VirtualClock(), fussy)
+        link.start()
+        server.pump(0)
+        with pytest.raises(RuntimeError, match="not now"):
+            loopback.deliver()
+        await asyncio.sleep(0)
+        assert [type(event) for event in seen.events] == [LinkUp, Status]
+        link.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_command_is_repeated_in_its_own_time_not_in_that_of_the_heartbeat() -> None:
+    async def scenario() -> None:
+        loopback = Loopback()
+        server = GuardServer(BoardSession(identity()), loopback.board)
+        seen = Seen()
+        session = HostSession(evses=1, next_nonce=nonces())
+        link = BoardLink(session, lambda: loopback.host, CLOCK, seen)
+        link.start()
+        server.pump(CLOCK.now_ms())
+        loopback.deliver()
+        id_ = link.command(1, CommandVerb.ACKNOWLEDGE)
+        done = await seen.until(of(CommandDone))
+        assert done == CommandDone(id_, 1, CommandVerb.ACKNOWLEDGE, None)
+        assert link.session.up
+        assert link.session.stats.command_retries == 2
+        link.stop()
+
+    asyncio.run(scenario())
+
+
 def test_a_second_owner_of_a_port_is_refused_by_name(tmp_path: Path) -> None:
     board = PtyPort(tmp_path / "board")
     address = str(tmp_path / "board")
