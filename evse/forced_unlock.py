@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from evse.clock import earliest_after
 from evse.model import BoardStatus, LockState
 
 RETRY_MS = 500
@@ -22,11 +23,10 @@ class ForcedUnlock:
         self._give_up_ms = now_ms + WAIT_MS + ANSWER_MS
         self.answered = False
 
-    @property
-    def next_deadline_ms(self) -> int:
-        if self._sent_ms is None:
-            return self._give_up_ms
-        return min(self._give_up_ms, self._sent_ms + RETRY_MS)
+    def next_deadline_ms(self, now_ms: int) -> int | None:
+        """When to command again or to give up, whichever still lies ahead first."""
+        again_ms = None if self._sent_ms is None else self._sent_ms + RETRY_MS
+        return earliest_after(now_ms, again_ms, self._give_up_ms)
 
     def advance(self, status: BoardStatus, now_ms: int, *, allowed: bool) -> bool:
         """True when the unlock command is due now. `allowed`: nothing runs any more."""

@@ -31,6 +31,10 @@ from evse.types.session import (
 )
 
 
+_TAKES_NO_TOKEN = frozenset({"booting", "stopping", "finished", "disabled"})
+"""While booting, an interrupted session must be closed before another one begins."""
+
+
 class Session(SessionMachine):
     """One EVSE."""
 
@@ -39,8 +43,13 @@ class Session(SessionMachine):
         lock = self._lock_target()
         if self._offers():
             return self.state == "charging", self._offer.duty_bp(self.limit(), now_ms), lock
-        blocked_idle = self.state == "idle" and self._blocked() and not self.board.plugged
-        return False, F_BP if self.state == "disabled" or blocked_idle else X1_BP, lock
+        return False, F_BP if self.state == "disabled" or self._shows_fault() else X1_BP, lock
+
+    def _shows_fault(self) -> bool:
+        """Steady F for a car that may come, but X1 while a trip is latched: ring 1 forgets some
+        trips only once it has seen state A, and behind F it can not."""
+        free = self.state == "idle" and not self.board.plugged
+        return free and self._blocked() and not self.status.reason.is_trip
 
     def next_deadline_ms(self, now_ms: int) -> int | None:
         """When `poll` has something to do if nothing else happens."""
@@ -55,7 +64,7 @@ class Session(SessionMachine):
             self._checkpoint_ms,
             self._acknowledge_ms,
             self.board.next_deadline_ms,
-            self._unlock.next_deadline_ms if self._unlock else None,
+            self._unlock.next_deadline_ms(now_ms) if self._unlock else None,
         )
 
     def poll(self) -> None:
@@ -93,25 +102,25 @@ class Session(SessionMachine):
 
     def authorize(self, token: ProvidedIdToken) -> bool:
         """An accepted token. False where it is ignored (spec §A1.3 authorize_response)."""
-        if self.stop or self.disable_wanted or self.state in ("finished", "stopping", "disabled"):
+        if self.stop or self.disable_wanted or self.state in _TAKES_NO_TOKEN:
             return False
         if self.authorized and self.record.token is not None:
             return self.record.token.id_token.same_as(token.id_token)
         self.record.token = token
         if not self.record.uuid:
             self._begin_session(StartSessionReason.Authorized)
-        self.authorized = True
+        self.authorized, self._withdrawn = True, False
         self._emit(self._write.plain(SessionEventEnum.Authorized, self._clock.utc()))
         self.settle()
         return True
 
     def withdraw_authorization(self) -> None:
-        """Ends an authorization that no transaction came of; later it is ignored."""
-        if not self.record.uuid or self.record.transaction:
-            return
-        if self.state not in ("idle", "waiting_auth"):
+        """Ends an authorization, or the wait for one; a transaction and a repetition ignore it."""
+        waits = self.record.uuid and self.state in ("idle", "waiting_auth")
+        if not waits or self._withdrawn:
             return
         was_authorized, self.authorized = self.authorized, False
+        self._withdrawn = True
         self._emit(self._write.plain(SessionEventEnum.Deauthorized, self._clock.utc()))
         if self.state == "idle":
             self._end_session()

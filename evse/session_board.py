@@ -18,8 +18,7 @@ class BoardView:
         self.status = BoardStatus()
         self.lost_ms: int | None = now_ms
         self.plugged = False
-        self.opened_ms = now_ms
-        """Since when the contactor is known to be open."""
+        self._opened_ms = now_ms
         self._power_states = (PilotState.C, PilotState.D) if config.ventilation else (PilotState.C,)
 
     def heard(self, status: BoardStatus, now_ms: int, *, disabled: bool) -> bool:
@@ -32,7 +31,7 @@ class BoardView:
         self.status = status
         self.lost_ms = None
         if opened:
-            self.opened_ms = now_ms
+            self._opened_ms = now_ms
         if status.plugged:
             self.plugged = True
         elif status.pilot is PilotState.A or disabled:
@@ -59,6 +58,13 @@ class BoardView:
     def energised(self, now_ms: int) -> bool:
         dead_ms = self.dead_ms
         return self.status.energised and (dead_ms is None or now_ms < dead_ms)
+
+    @property
+    def opened_ms(self) -> int:
+        """Since when the contactor is known, or for a lost board assumed, to be open."""
+        if self.dead_ms is not None and self.status.energised:
+            return self.dead_ms
+        return self._opened_ms
 
     @property
     def dead_ms(self) -> int | None:

@@ -73,6 +73,8 @@ class SessionMachine:
         self.authorized = False
         self.stop: StopTransactionRequest | None = None
         self.user_pause = False
+        self._withdrawn = False
+        """The authorization, or the wait for one, was withdrawn and nothing came since."""
         self.announced: frozenset[PauseReason] = frozenset()
         self._addressed: int | None = None
         self._began_ms = now_ms
@@ -155,6 +157,7 @@ class SessionMachine:
 
     def _begin_session(self, reason: StartSessionReason) -> None:
         self.record.uuid = self._new_uuid()
+        self.record.boot_id = self._boot_id
         self._emit(self._write.session_started(reason, self._clock.utc()))
 
     def _end_transaction(self, stop: StopTransactionRequest) -> None:
@@ -171,6 +174,7 @@ class SessionMachine:
         self.authorized = False
         self.stop = None
         self.user_pause = False
+        self._withdrawn = False
         self._emit(finished)
 
     def _close_interrupted(self) -> None:
@@ -184,7 +188,6 @@ class SessionMachine:
         self._end_session()
 
     def _emit(self, event: SessionEvent) -> None:
-        self.record.boot_id = self._boot_id
         self._ports.emit(event, self.record.encode())
 
     # --- facts ---------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ class Snapshot(msgspec.Struct):
     meter: Powermeter | None = None
     """Last value known; at most CHECKPOINT_MS old while a transaction runs."""
     boot_id: str = ""
-    """Of the computer when this was written: another one after a restart means a power cut."""
+    """Of the computer when the session began: another one after a restart means a power cut."""
 
     def encode(self) -> bytes:
         return msgspec.json.encode(self)
