@@ -118,8 +118,9 @@ class Authorization:
         return taken
 
     def _candidates(self, token: ProvidedIdToken) -> list[int]:
+        """The EVSEs that the token may be meant for: those it names, or all if it names none."""
         named = token.connectors if isinstance(token.connectors, tuple) else ()
-        return [evse for evse in named if evse in self._sessions] or list(self._sessions)
+        return [evse for evse in named or self._sessions if evse in self._sessions]
 
 
 Present = Callable[[ProvidedIdToken], str]

@@ -119,9 +119,10 @@ class Core:
 
     def poll(self) -> None:
         """Let time act; publish what changed. Call after every input and at the deadline."""
+        for session in self.sessions.values():
+            session.poll()
         self.authorization.poll()
         for evse, session in self.sessions.items():
-            session.poll()
             self._publish_limits(evse, session)
         self.journal.poll(self.clock.now_ms())
         self.on_settled()

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from statemachine import StateChart
+from statemachine.engines.sync import SyncEngine
 from statemachine.exceptions import TransitionNotAllowed
 
 __all__ = ["SafeChart", "TransitionNotAllowed"]
@@ -36,6 +37,8 @@ class SafeChart(StateChart[Any]):
         _refuse_misnamed_callbacks(type(self))
         self.outbox = []
         super().__init__(**kwargs)
+        if not isinstance(self._engine, SyncEngine):
+            raise TypeError(f"{type(self).__name__}: callbacks are synchronous")
 
     @property
     def state(self) -> str:

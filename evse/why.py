@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evse.core import Core
-from evse.model import LockState, PilotState, Reason, SelfTest
+from evse.model import LockState, Reason, SelfTest
 from evse.session import Session
 from evse.types.session import PauseReason
 
@@ -54,7 +54,7 @@ def _preparing(_core: Core, session: Session) -> str:
     limit = session.limit()
     if not limit.enough:
         return _no_energy(session)
-    if session.status.pilot is PilotState.C:
+    if session.board.wants_power:
         return f"is about to charge: {_contactor(session)}."
     return (
         f"is not charging because the car has not asked for power: {limit.limit_a:g} A are "
