@@ -43,3 +43,7 @@ class DutRefused(HilError, RuntimeError):
         self.method = method
         self.error = error
         """The error object of the JSON-RPC answer."""
+
+
+class ClaimError(HilError, LookupError):
+    """A claim about safety that no test holds."""
