@@ -170,8 +170,14 @@ RULES = Rules(
         NamedRule("mirror_open", "The mirror reads open.", view.mirror_open),
         NamedRule("rested", "The coil has been off for min_off_ms.", view.rested),
         NamedRule("locked", "The plug reads locked, where there is a lock.", view.locked),
-        NamedRule("stays_locked", "Nobody wants to unlock.", view.stays_locked),
-        NamedRule("cable_rated", "The cable's rating is known, on a socket.", view.cable_rated),
+        NamedRule(
+            "stays_locked",
+            "The permit does not ask to unlock, and nothing is being unlocked.",
+            view.stays_locked,
+        ),
+        NamedRule(
+            "cable_rated", "On a socket, the cable is rated and still there.", view.cable_rated
+        ),
         NamedRule("not_forced", "No forced unlock happened this session.", view.not_forced),
         NamedRule(
             "temperature_known",

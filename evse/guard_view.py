@@ -169,7 +169,7 @@ def car_ready(v: View) -> bool:
 
 
 def certain(v: View) -> bool:
-    return v.state.doubt_since_ms is None
+    return v.seen.band is v.state.pilot.state
 
 
 def diode_proven(v: View) -> bool:
@@ -197,11 +197,13 @@ def locked(v: View) -> bool:
 
 
 def stays_locked(v: View) -> bool:
-    return v.lock_goal is not LockTarget.UNLOCK and v.state.lock.drive is not LockDrive.UNLOCK
+    s = v.state
+    return s.permit.lock is not LockTarget.UNLOCK and s.lock.drive is not LockDrive.UNLOCK
 
 
 def cable_rated(v: View) -> bool:
-    return bool(v.state.cable.rating_a) or not v.hardware.socket
+    rating_a = v.state.cable.rating_a
+    return not v.hardware.socket or (rating_a is not None and v.seen.cable_a >= rating_a > 0)
 
 
 def not_forced(v: View) -> bool:

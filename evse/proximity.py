@@ -2,7 +2,7 @@
 
 Responsibility: turns ohms into the cable's rating. It guarantees that a value between two codes
 counts as the lower rating, that a short or an impossible value rates 0 A, and that a rating, once
-read, stays for the session unless the coding disappears. IEC 61851-1 Annex B; the tests judge it by
+read, never rises within the session. IEC 61851-1 Annex B; the tests judge it by
 `evse/clauses.toml`.
 """
 
@@ -35,9 +35,12 @@ class Cable(msgspec.Struct, frozen=True, gc=False):
 
 
 def read_cable(cable: Cable, rating_a: int, now_ms: int, *, confirm_ms: int) -> Cable:
-    """Freeze the first rating that stays for `confirm_ms`; afterwards only its loss counts."""
+    """Take the first rating that stays for `confirm_ms`; after that it may only fall, likewise.
+
+    From 0 (coding missing) it is read anew.
+    """
     known_a = cable.rating_a
-    if known_a is not None and bool(known_a) == bool(rating_a):
+    if known_a is not None and (rating_a >= known_a > 0 or rating_a == known_a):
         return cable if cable.candidate_a is None else Cable(known_a)
     if rating_a != cable.candidate_a:
         return Cable(known_a, rating_a, now_ms)

@@ -1,0 +1,340 @@
+"""Worlds in which the guard is explored: every input may take every value at every step.
+
+No car and no contactor is modelled: any sequence of samples, mirror readings, permits and commands
+at all is allowed, which contains whatever metal can do. Each world frees one group of inputs, so
+that its state space stays small enough to be walked whole.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from functools import cached_property
+from typing import NamedTuple
+
+import msgspec
+
+from evse import guard
+from evse.guard import RULES, GuardState, Hardware, Rules, Timing
+from evse.guard_types import Heat, Seen
+from evse.model import (
+    F_BP,
+    X1_BP,
+    CommandVerb,
+    LockState,
+    LockTarget,
+    Permit,
+    PilotState,
+    Reason,
+)
+from hil.explore import Edge, Result, explore
+from hil.guard_invariants import INVARIANTS, PERIOD_MS, TRACKERS, Invariant, Moment, Tracker
+
+A, B, C, D = PilotState.A, PilotState.B, PilotState.C, PilotState.D
+E, F, INVALID = PilotState.E, PilotState.F, PilotState.INVALID
+STOP = Permit(seq=0, close=False, duty_bp=X1_BP)
+GO = Permit(seq=0, close=True, duty_bp=2_666)
+GO_X1 = Permit(seq=0, close=True, duty_bp=X1_BP)
+OFFER = Permit(seq=0, close=False, duty_bp=2_666)
+OUT_OF_ORDER = Permit(seq=0, close=False, duty_bp=F_BP)
+ACK, FORCE, RETEST = (
+    CommandVerb.ACKNOWLEDGE,
+    CommandVerb.FORCE_UNLOCK,
+    CommandVerb.RCD_SELF_TEST,
+)
+
+Place = tuple[GuardState, tuple[object, ...]]
+"""The guard's canonical state, and what each tracker remembers."""
+
+
+class Action(NamedTuple):
+    """What happens in one period: readings, then a permit or not, a step, then a command or not."""
+
+    seen: Seen
+    mirror_follows: bool
+    permit: Permit | None
+    command: CommandVerb | None
+
+    def __str__(self) -> str:
+        seen = self.seen
+        parts = [seen.band.name if seen.band is not None else "no verdict"]
+        for field in seen.__struct_fields__[1:]:
+            value = getattr(seen, field)
+            if value != getattr(_PLAIN, field):
+                parts.append(f"{field}={value!r}")
+        if self.permit is not None:
+            permit = self.permit
+            parts.append(f"permit(close={permit.close}, {permit.duty_bp} bp, {permit.lock.name})")
+        if self.command is not None:
+            parts.append(self.command.name.lower())
+        return " ".join(parts)
+
+
+_PLAIN = Seen(low_ok=True)
+
+
+class World(msgspec.Struct, frozen=True, dict=True):
+    """One group of inputs set free. A mirror of None follows the coil after one period."""
+
+    name: str
+    hardware: Hardware
+    timing: Timing = Timing.small()
+    bands: tuple[PilotState | None, ...] = (A, B, C)
+    low_ok: tuple[bool | None, ...] = (True,)
+    mirror: tuple[bool | None, ...] = (None,)
+    rcd: tuple[bool, ...] = (False,)
+    lock: tuple[LockState, ...] = (LockState.ABSENT,)
+    cable_a: tuple[int, ...] = (0,)
+    emergency_stop: tuple[bool, ...] = (False,)
+    heat: tuple[Heat, ...] = (Heat.OK,)
+    low_current: tuple[bool, ...] = (False,)
+    permits: tuple[Permit | None, ...] = (None, GO)
+    commands: tuple[CommandVerb, ...] = (ACK,)
+    leaves_out: tuple[str, ...] = ()
+    """Invariants about things that this world does not have."""
+
+    @cached_property
+    def actions(self) -> tuple[Action, ...]:
+        readings = [
+            (Seen(band, low, bool(mirror), rcd, lock, cable, stop, heat, current), mirror is None)
+            for band, low, mirror, rcd, lock, cable, stop, heat, current in itertools.product(
+                self.bands,
+                self.low_ok,
+                self.mirror,
+                self.rcd,
+                self.lock,
+                self.cable_a,
+                self.emergency_stop,
+                self.heat,
+                self.low_current,
+            )
+        ]
+        doings = [(permit, None) for permit in self.permits] + [(None, c) for c in self.commands]
+        return tuple(
+            Action(seen, follows, permit, command)
+            for seen, follows in readings
+            for permit, command in doings
+        )
+
+    @cached_property
+    def invariants(self) -> tuple[Invariant, ...]:
+        return tuple(i for i in INVARIANTS if i.name not in self.leaves_out)
+
+    @cached_property
+    def trackers(self) -> tuple[Tracker, ...]:
+        needed = {name for invariant in self.invariants for name in invariant.needs}
+        return tuple(tracker for name, tracker in TRACKERS.items() if name in needed)
+
+    def start(self) -> Place:
+        return guard.initial(self.hardware), tuple(tracker.start for tracker in self.trackers)
+
+    def successors(self, rules: Rules, place: Place) -> Iterator[Edge[Place]]:
+        """Everything that may happen in the next period."""
+        for action in self.actions:
+            following, broken = self.happen(rules, place, action)
+            yield Edge(action, following, broken)
+
+    def happen(self, rules: Rules, place: Place, action: Action) -> tuple[Place, str | None]:
+        """One period of `action`; the name of the first invariant that it breaks, if any."""
+        before, memories = place
+        seen, hardware, timing = action.seen, self.hardware, self.timing
+        if action.mirror_follows and before.coil:
+            seen = msgspec.structs.replace(seen, mirror_closed=True)
+        given = before
+        if action.permit is not None:
+            given = guard.renew(before, action.permit, PERIOD_MS)
+        after = guard.step(hardware, timing, rules, given, PERIOD_MS, seen)
+        answer = None
+        if action.command is not None:
+            verb = action.command
+            after, result = guard.command(hardware, timing, rules, after, PERIOD_MS, seen, verb)
+            answer = (verb, result)
+        moment = Moment(hardware, timing, seen, action.permit, before, after, answer)
+        remembered = tuple(
+            tracker.advance(memory, moment)
+            for tracker, memory in zip(self.trackers, memories, strict=True)
+        )
+        broken = next((i.name for i in self.invariants if not i.holds(moment)), None)
+        return (guard.canonical(timing, after, PERIOD_MS), remembered), broken
+
+    def explore(self, rules: Rules = RULES) -> tuple[Result, frozenset[str]]:
+        """Walk it all. Also what was reached: reasons, and `closed` if the coil was ever on."""
+        reached: set[str] = set()
+
+        def note(place: Place) -> None:
+            state = place[0]
+            if state.reason is not Reason.NONE:
+                reached.add(state.reason.name)
+            if state.coil:
+                reached.add("closed")
+            if state.lock.jammed:
+                reached.add("jammed")
+            if state.forced_unlock:
+                reached.add("forced_unlock")
+
+        result = explore(self.start(), lambda place: self.successors(rules, place), visit=note)
+        return result, frozenset(reached)
+
+
+_NO_LOCK = (
+    "closes_only_locked",
+    "lost_lock_opens",
+    "no_unlock_while_the_contactor_travels",
+    "unlocks_only_when_asked",
+    "lock_pulses_are_bounded",
+    "lock_pulses_are_spaced",
+    "forced_unlock_forbids_closing",
+)
+_NO_CODING = ("closes_only_on_a_rated_cable", "lost_coding_opens")
+_NO_TEST = ("self_test_before_closing",)
+_STEADY_DIODE = ("bad_diode_opens", "diode_is_latched")
+_STEADY_MIRROR = ("weld_is_latched", "mirror_disagreement_opens")
+_STEADY_LEVELS = ("pilot_fault_is_latched",)
+_BRISK = msgspec.structs.replace(Timing.small(), lease_ms=10, c1_open_ms=20, f_unlock_ms=20)
+_LOCKED = Permit(seq=0, close=True, duty_bp=2_666, lock=LockTarget.LOCK)
+_OPENED = Permit(seq=0, close=False, duty_bp=X1_BP, lock=LockTarget.UNLOCK)
+_CONTRARY = Permit(seq=0, close=True, duty_bp=2_666, lock=LockTarget.UNLOCK)
+
+WORLDS = {
+    world.name: world
+    for world in (
+        World(
+            "contactor",
+            Hardware(),
+            bands=(None, B, C),
+            mirror=(False, True),
+            permits=(None, STOP, GO),
+            leaves_out=_NO_LOCK + _NO_CODING + _NO_TEST + _STEADY_DIODE + _STEADY_LEVELS,
+        ),
+        World(
+            "lease",
+            Hardware(fast_current=True),
+            low_current=(False, True),
+            permits=(None, STOP, GO, GO_X1, OFFER),
+            commands=(),
+            leaves_out=_NO_LOCK + _NO_CODING + _NO_TEST + _STEADY_DIODE + _STEADY_MIRROR,
+        ),
+        World(
+            "levels",
+            Hardware(),
+            bands=(B, C, E),
+            mirror=(None,),
+            permits=(None, GO),
+            leaves_out=_NO_LOCK + _NO_CODING + _NO_TEST + _STEADY_DIODE + _STEADY_MIRROR,
+        ),
+        World(
+            "unavailable",
+            Hardware(),
+            bands=(A, C, F),
+            permits=(None, GO, OUT_OF_ORDER),
+            leaves_out=_NO_LOCK + _NO_CODING + _NO_TEST + _STEADY_DIODE + _STEADY_MIRROR,
+        ),
+        World(
+            "unventilated",
+            Hardware(),
+            bands=(B, C, D, INVALID),
+            leaves_out=_NO_LOCK + _NO_CODING + _NO_TEST + _STEADY_DIODE + _STEADY_MIRROR,
+        ),
+        World(
+            "ventilated",
+            Hardware(ventilation=True),
+            bands=(None, B, C, D),
+            leaves_out=_NO_LOCK + _NO_CODING + _NO_TEST + _STEADY_DIODE + _STEADY_MIRROR,
+        ),
+        World(
+            "diode",
+            Hardware(),
+            low_ok=(None, False, True),
+            leaves_out=_NO_LOCK + _NO_CODING + _NO_TEST + _STEADY_MIRROR + _STEADY_LEVELS,
+        ),
+        World(
+            "residual",
+            Hardware(rcd=True, rcd_self_test=True),
+            bands=(A, C),
+            rcd=(False, True),
+            commands=(ACK, RETEST),
+            leaves_out=_NO_LOCK + _NO_CODING + _STEADY_DIODE + _STEADY_MIRROR + _STEADY_LEVELS,
+        ),
+        World(
+            "stops",
+            Hardware(emergency_stop=True, temperature_trip_dc=900),
+            bands=(B, C),
+            emergency_stop=(False, True),
+            heat=tuple(Heat),
+            leaves_out=_NO_LOCK
+            + _NO_CODING
+            + _NO_TEST
+            + _STEADY_DIODE
+            + _STEADY_MIRROR
+            + _STEADY_LEVELS,
+        ),
+        World(
+            "socket",
+            Hardware(socket=True),
+            cable_a=(0, 20, 32),
+            leaves_out=_NO_LOCK + _NO_TEST + _STEADY_DIODE + _STEADY_MIRROR + _STEADY_LEVELS,
+        ),
+        World(
+            "lock",
+            Hardware(lock=True),
+            timing=_BRISK,
+            bands=(A, C),
+            lock=(LockState.UNLOCKED, LockState.LOCKED),
+            permits=(None, _LOCKED, _CONTRARY),
+            commands=(FORCE,),
+            leaves_out=_NO_CODING + _NO_TEST + _STEADY_DIODE + _STEADY_LEVELS + _STEADY_MIRROR,
+        ),
+        World(
+            "veto",
+            Hardware(lock=True),
+            bands=(C,),
+            mirror=(False, True),
+            lock=(LockState.MOVING, LockState.LOCKED),
+            permits=(None, _LOCKED, _OPENED),
+            commands=(FORCE, ACK),
+            leaves_out=_NO_CODING + _NO_TEST + _STEADY_DIODE + _STEADY_LEVELS,
+        ),
+    )
+}
+"""Small enough for every test run."""
+
+WIDE_WORLDS = {
+    world.name: world
+    for world in (
+        World(
+            "lock, all free",
+            Hardware(lock=True),
+            bands=(A, C),
+            mirror=(False, True),
+            lock=(LockState.UNLOCKED, LockState.LOCKED, LockState.MOVING),
+            permits=(None, _LOCKED, _OPENED, _CONTRARY),
+            commands=(ACK, FORCE),
+            leaves_out=_NO_CODING + _NO_TEST + _STEADY_DIODE + _STEADY_LEVELS,
+        ),
+        World(
+            "residual, all free",
+            Hardware(rcd=True, rcd_self_test=True),
+            mirror=(False, True),
+            rcd=(False, True),
+            commands=(ACK, RETEST),
+            leaves_out=_NO_LOCK + _NO_CODING + _STEADY_DIODE + _STEADY_LEVELS,
+        ),
+        World(
+            "all levels",
+            Hardware(),
+            bands=(None, A, B, C, D, E, F, INVALID),
+            permits=(None, GO, OUT_OF_ORDER),
+            leaves_out=_NO_LOCK + _NO_CODING + _NO_TEST + _STEADY_DIODE + _STEADY_MIRROR,
+        ),
+        World(
+            "contactor and current",
+            Hardware(fast_current=True),
+            bands=(None, A, B, C),
+            mirror=(False, True),
+            low_current=(False, True),
+            permits=(None, STOP, GO, GO_X1),
+            leaves_out=_NO_LOCK + _NO_CODING + _NO_TEST + _STEADY_DIODE + _STEADY_LEVELS,
+        ),
+    )
+}
+"""Groups of inputs freed together: minutes each."""
