@@ -1,0 +1,430 @@
+"""The WebSocket shell and the whole process, over loopback, against the demo back office."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from conftest import token
+from ocpp.v16 import call
+from websockets.asyncio.server import ServerConnection, serve
+
+from evse.clock import MonotonicClock
+from evse.door import DoorServer
+from evse.door_hub import Connection as DoorPeer
+from evse.door_hub import Follower, Hub, event_line
+from hil.csms import CsmsBrain, Misbehaviour
+from hil.csms_server import CsmsServer
+from ocpp_link import core_client
+from ocpp_link.ports import StationInfo
+from ocpp_link.process import LinkConfig, LinkProcess
+from ocpp_link.reconnect import STABLE_MS, Backoff, BackoffSettings, endpoint
+from ocpp_link.settings import Settings
+
+AT = "2026-01-01T00:00:00.000Z"
+QUICK = BackoffSettings(wait_minimum_s=0.01, random_range_s=0.0, repeat_times=0)
+
+
+@pytest.mark.parametrize(
+    ("url", "whole"),
+    [
+        ("ws://host/ocpp", "ws://host/ocpp/CP 1"),
+        ("wss://host:9000/a/b/", "wss://host:9000/a/b/CP 1"),
+        ("host:9000/ocpp", "ws://host:9000/ocpp/CP 1"),
+        ("ws://[::1]:80", "ws://[::1]:80/CP 1"),
+    ],
+)
+def test_3_1_1_the_identity_is_appended_percent_encoded(url: str, whole: str) -> None:
+    assert endpoint(url, "CP 1") == whole.replace(" ", "%20")
+    assert endpoint(url, "A/Ü") == whole.replace("CP 1", "A%2F%C3%9C")
+
+
+@pytest.mark.parametrize(
+    ("url", "identity"), [("ws://h", ""), ("ws://h", "a:b"), ("http://h", "a"), ("ws://", "a")]
+)
+def test_what_is_no_address_is_refused(url: str, identity: str) -> None:
+    with pytest.raises(ValueError):
+        endpoint(url, identity)
+
+
+def test_the_backoff_doubles_to_its_cap_and_resets_only_after_a_stable_connection() -> None:
+    backoff = Backoff(BackoffSettings(2.0, 4.0, 3), lambda: 0.5)
+    assert [backoff.wait_s() for _ in range(6)] == [4.0, 6.0, 10.0, 18.0, 18.0, 18.0]
+    backoff.survived(STABLE_MS - 1)
+    assert backoff.wait_s() == 18.0
+    backoff.survived(STABLE_MS)
+    assert backoff.wait_s() == 4.0
+
+
+class Core:
+    """A core's door: keeps the commands, replays its events, answers True."""
+
+    def __init__(self, path: Path) -> None:
+        self.hub = Hub()
+        self.door = DoorServer(self.hub, path)
+        self.commands: list[tuple[str, dict[str, Any]]] = []
+        self.acknowledged = 0
+        self.register_wh = 0.0
+        self.events: list[dict[str, Any]] = []
+        self.follower: DoorPeer | None = None
+        self.hub.register("subscribe", self._subscribe)
+        self.hub.register("get", lambda peer, params, reply: reply(None))
+        self.hub.register("journal.acknowledge", self._acknowledge)
+        for name in (
+            "authorize_response",
+            "stop_transaction",
+            "set_external_limits",
+            "force_unlock",
+            "disable",
+            "enable",
+        ):
+            self.hub.register(f"evse_manager.{name}", self._command(f"evse_manager.{name}"))
+
+    def _command(self, name: str) -> Any:
+        def serve(peer: DoorPeer, params: Any, reply: Callable[[Any], None]) -> None:
+            self.commands.append((name, msgspec.json.decode(params)))
+            reply(True)
+
+        return serve
+
+    def _subscribe(self, peer: DoorPeer, params: Any, reply: Callable[[Any], None]) -> None:
+        wanted = msgspec.json.decode(params)
+        if wanted["variable"] != core_client.SESSION_EVENT:
+            self.hub.follow(peer, wanted["variable"], Follower(None, None))
+            reply({"value": None})
+            return
+        self.follower = peer
+        reply({"last_seq": len(self.events)})
+        for seq in range(wanted["from_seq"], len(self.events) + 1):
+            self._tell(seq)
+
+    def _acknowledge(self, peer: DoorPeer, params: Any, reply: Callable[[Any], None]) -> None:
+        self.acknowledged = msgspec.json.decode(params)["seq"]
+        reply(True)
+
+    def _tell(self, seq: int) -> None:
+        if self.follower is not None and self.follower.open:
+            line = event_line(core_client.SESSION_EVENT, 1, self.events[seq - 1], seq)
+            self.follower.wire.send(line)
+
+    def event(self, name: str, **payload: Any) -> None:
+        self.events.append({"uuid": "s-1", "event": name, "timestamp": AT, **payload})
+        self._tell(len(self.events))
+
+    def session(self, uuid: str) -> None:
+        """A whole session, each at a register of its own."""
+        self.register_wh += 1_000.0
+        meter = {"meter_value": {"timestamp": AT, "energy_Wh_import": {"total": self.register_wh}}}
+        for name, payload in (
+            ("SessionStarted", {"session_started": {"reason": "EVConnected", **meter}}),
+            ("TransactionStarted", {"transaction_started": {"id_tag": token(), **meter}}),
+            ("ChargingStarted", {}),
+            ("TransactionFinished", {"transaction_finished": meter}),
+            ("SessionFinished", {}),
+        ):
+            self.event(name, uuid=uuid, **payload)
+
+
+class Bench:
+    """Back office, core and link process, all real, on loopback."""
+
+    def __init__(self, tmp_path: Path, **options: Any) -> None:
+        self.brain = CsmsBrain(MonotonicClock())
+        self.csms = CsmsServer(self.brain)
+        self.core = Core(tmp_path / "core.sock")
+        self._options = options
+        self._path = tmp_path
+        self._task: asyncio.Task[None] | None = None
+
+    def link(self, url: str | None = None) -> None:
+        config = LinkConfig(
+            url=url or self.csms.url,
+            identity="CP 1/a",
+            door=self._path / "core.sock",
+            database=self._path / "link.db",
+            station=StationInfo(vendor="PiEVSE", model="Bench"),
+            backoff=QUICK,
+            **self._options,
+        )
+        self.process = LinkProcess(config)
+        self._task = asyncio.create_task(self.process.run())
+
+    async def stop_link(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            assert self.process.close()
+            self._task = None
+
+    async def aclose(self) -> None:
+        await self.stop_link()
+        await self.csms.stop()
+        await self.core.door.aclose()
+
+
+async def until(condition: Callable[[], object], timeout_s: float = 15.0) -> None:
+    """Give the loop turns until something holds."""
+    async with asyncio.timeout(timeout_s):
+        while not condition():  # noqa: ASYNC110 - conditions of several peers, not one event
+            await asyncio.sleep(0.002)
+
+
+@contextlib.asynccontextmanager
+async def bench(tmp_path: Path, **options: Any) -> AsyncIterator[Bench]:
+    made = Bench(tmp_path, **options)
+    await made.csms.start()
+    await made.core.door.start()
+    made.link()
+    try:
+        yield made
+    finally:
+        await made.aclose()
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(test())  # type: ignore[arg-type]
+
+
+def test_a_session_through_real_sockets_is_billed(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with bench(tmp_path) as b:
+            await until(lambda: b.brain.statuses.get(1) == "Available")
+            assert set(b.csms.peers) == {"CP 1/a"}
+            b.core.session("s-1")
+            await until(lambda: b.brain.bill and not b.brain.open_transactions())
+            await until(lambda: b.core.acknowledged == 5)
+            assert b.brain.complaints == []
+
+    run(test)
+
+
+def test_the_back_office_commands_and_the_cores_answers_travel(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with bench(tmp_path) as b:
+            await until(lambda: b.brain.statuses.get(1) == "Available")
+            answer = await b.csms.call("CP 1/a", call.UnlockConnector(connector_id=1))
+            assert answer.status == "Unlocked"
+            answer = await b.csms.call("CP 1/a", call.RemoteStartTransaction(id_tag="APP"))
+            assert answer.status == "Accepted"
+            await until(lambda: len(b.core.commands) == 2)
+            assert [name for name, _ in b.core.commands] == [
+                "evse_manager.force_unlock",
+                "evse_manager.authorize_response",
+            ]
+            b.core.hub.publish(core_client.TOKEN, None, token("CARD"))
+            await until(lambda: b.brain.sent("Authorize"))
+
+    run(test)
+
+
+def test_a_back_office_that_restarts_misses_nothing(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with bench(tmp_path) as b:
+            await until(lambda: b.brain.statuses)
+            for number in range(5):
+                await b.csms.stop()
+                b.core.session(f"s-{number}")
+                await until(lambda: not b.process.connection.is_connected)
+                await b.csms.start()
+                await until(lambda n=number: len(b.brain.bill) == n + 1)
+            await until(lambda: not b.brain.open_transactions())
+            assert b.brain.complaints == []
+            assert len(b.brain.sent("BootNotification")) == 1
+
+    run(test)
+
+
+def test_dropped_and_misbehaving_connections_lose_and_double_nothing(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with bench(tmp_path, settings=Settings(message_retry_s=0)) as b:
+            drop, after = Misbehaviour.DROP, Misbehaviour.DROP_AFTER
+            b.brain.misbehave("StartTransaction", drop, after, Misbehaviour.CALLERROR, after)
+            b.brain.misbehave("StopTransaction", after, drop, Misbehaviour.GARBAGE, after)
+            b.brain.misbehave("StatusNotification", drop)
+            b.core.session("s-1")
+            b.core.session("s-2")
+            await until(lambda: len(b.brain.bill) == 2 and not b.brain.open_transactions())
+            await until(lambda: not len(b.process.engine.transactions.queue))
+            assert b.brain.repeated_starts + b.brain.repeated_stops == 4
+            assert b.brain.complaints == []
+
+    run(test)
+
+
+def test_a_core_that_restarts_is_followed_from_where_it_stood(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with bench(tmp_path) as b:
+            b.core.session("s-1")
+            await until(lambda: b.core.acknowledged == 5)
+            await b.core.door.aclose()
+            b.core.session("s-2")
+            await b.core.door.start()
+            await until(lambda: b.core.acknowledged == 10)
+            await until(lambda: len(b.brain.bill) == 2 and not b.brain.open_transactions())
+            b.core.events.clear()
+            await b.core.door.aclose()
+            b.core.session("s-3")
+            await b.core.door.start()
+            await until(lambda: b.core.acknowledged == 5)
+            await until(lambda: len(b.brain.bill) == 3)
+
+    run(test)
+
+
+def test_a_link_that_restarts_resends_nothing(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with bench(tmp_path) as b:
+            b.core.session("s-1")
+            await until(lambda: b.brain.bill and not b.brain.open_transactions())
+            await until(lambda: not len(b.process.engine.transactions.queue))
+            await b.stop_link()
+            b.link()
+            await until(lambda: len(b.brain.sent("BootNotification")) == 2)
+            b.core.session("s-2")
+            await until(lambda: b.brain.sent("StopTransaction")[1:])
+            assert b.brain.repeated_starts == b.brain.repeated_stops == 0
+
+    run(test)
+
+
+def test_disconnect_is_sticky_until_connect(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with bench(tmp_path) as b:
+            await until(lambda: b.csms.peers)
+            connection = b.process.connection
+            connection.disconnect()
+            await until(lambda: not b.csms.peers)
+            attempts = connection.attempts
+            b.core.session("s-1")
+            await asyncio.sleep(0.1)
+            assert (connection.attempts, connection.is_connected) == (attempts, False)
+            connection.connect()
+            await until(lambda: b.brain.bill)
+
+    run(test)
+
+
+def test_disconnect_and_state_are_served_at_the_door(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with bench(tmp_path) as b:
+            from evse.door_client import DoorClient
+
+            await until(lambda: b.core.hub.provider("ocpp") and b.csms.peers)
+            client = await DoorClient.connect(tmp_path / "core.sock")
+            assert await client.call("ocpp.disconnect") is True
+            await until(lambda: not b.csms.peers)
+            state = await client.call("ocpp.state")
+            assert (state["is_connected"], state["queued"]) == (False, 0)
+            assert await client.call("ocpp.connect") is True
+            await until(lambda: b.csms.peers)
+            await client.aclose()
+
+    run(test)
+
+
+def test_3_3_a_server_without_the_subprotocol_is_left_with_a_plain_sentence(
+    tmp_path: Path,
+) -> None:
+    async def test() -> None:
+        received: list[object] = []
+
+        async def talk(websocket: ServerConnection) -> None:
+            with contextlib.suppress(Exception):
+                async for message in websocket:
+                    received.append(message)
+
+        b = Bench(tmp_path)
+        async with serve(talk, "127.0.0.1", 0) as server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            b.link(f"ws://127.0.0.1:{port}")
+            await until(lambda: "did not agree" in b.process.connection.last_error)
+            await b.aclose()
+        assert received == []
+
+    run(test)
+
+
+def test_a_half_open_connection_is_cut_and_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ocpp_link.connection.PONG_TIMEOUT_S", 0.05)
+
+    async def test() -> None:
+        writers: list[asyncio.StreamWriter] = []
+
+        async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            """Shakes hands and never reads again."""
+            request = (await reader.readuntil(b"\r\n\r\n")).decode()
+            key = next(x for x in request.split("\r\n") if x.startswith("Sec-WebSocket-Key"))
+            from websockets.utils import accept_key
+
+            accept = accept_key(key.partition(": ")[2])
+            writer.write(
+                f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                f"Connection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n"
+                f"Sec-WebSocket-Protocol: ocpp1.6\r\n\r\n".encode()
+            )
+            writers.append(writer)
+
+        b = Bench(tmp_path, settings=Settings(ping_interval_s=1))
+        server = await asyncio.start_server(deaf, "127.0.0.1", 0)
+        b.link(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        await until(lambda: len(writers) >= 2)
+        await b.aclose()
+        server.close()
+        for writer in writers:
+            writer.close()
+
+    run(test)
+
+
+def test_hostile_frames_leave_the_link_working(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with bench(tmp_path) as b:
+            await until(lambda: b.csms.peers)
+            websocket = b.csms.peers["CP 1/a"]._websocket
+            for frame in (
+                '[2,"x",["Reset"],{}]',
+                "[" * 9_000,
+                "\x00",
+                b"binary",
+                '[3,"nobody",{}]',
+                '[4,"nobody","GenericError","",{}]',
+                '[2,7,"Reset",{}]',
+                "x" * 200_000,
+            ):
+                await websocket.send(frame)
+            answer = await b.csms.call("CP 1/a", call.ClearCache())
+            assert answer.status == "Accepted"
+            stats = b.process.engine.station.rpc.stats
+            assert (stats.malformed, stats.oversized, stats.unmatched_replies) == (3, 1, 2)
+            await websocket.send("x" * 300_000)
+            await until(lambda: b.process.connection.attempts == 2 and b.csms.peers)
+
+    run(test)
+
+
+def test_a_stalled_disk_leaves_the_link_answering(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with bench(tmp_path) as b:
+            await until(lambda: b.brain.statuses.get(1) == "Available")
+            blocker = sqlite3.connect(tmp_path / "link.db", isolation_level=None)
+            blocker.execute("BEGIN IMMEDIATE")
+            b.core.session("s-1")
+            await until(lambda: b.brain.sent("StatusNotification")[4:])
+            answer = await b.csms.call("CP 1/a", call.ClearCache())
+            assert answer.status == "Accepted"
+            assert (b.core.acknowledged, b.brain.bill) == (0, {})
+            blocker.execute("ROLLBACK")
+            blocker.close()
+            await until(lambda: b.core.acknowledged == 5)
+            await until(lambda: b.brain.bill)
+
+    run(test)
