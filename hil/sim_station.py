@@ -10,11 +10,13 @@ from typing import Any
 
 import msgspec
 
+from evse import jsonrpc
 from evse.clock import VirtualClock
 from evse.config import StationConfig
 from evse.core import Core
 from evse.door_hub import Hub
 from evse.journal import MIGRATIONS, Journal, last_seq, snapshots
+from evse.jsonrpc import RpcError
 from evse.methods import serve
 from evse.model import CommandVerb, MeterReading
 from evse.ports import MeterPort
@@ -109,6 +111,7 @@ class LocalPeer:
         self._next_id = 0
         self.on_notification: Callable[[str, dict[str, Any]], None] = lambda _m, _p: None
         self.on_request: Callable[[str, dict[str, Any], Callable[[Any], None]], None] | None = None
+        """Serves what this peer provides: method, params, and where its result or RpcError goes."""
 
     def call(
         self, method: str, params: dict[str, Any], done: Callable[[Any, Any], None] | None = None
@@ -144,9 +147,12 @@ class LocalPeer:
         self._hub.disconnect(self._connection)
 
     def _requested(self, message: dict[str, Any]) -> None:
-        def reply(result: Any) -> None:
-            body = {"jsonrpc": "2.0", "id": message["id"], "result": result}
-            self._hub.receive(self._connection, msgspec.json.encode(body))
+        def reply(outcome: Any) -> None:
+            if isinstance(outcome, RpcError):
+                answer = jsonrpc.failure(message["id"], outcome)
+            else:
+                answer = jsonrpc.result(message["id"], outcome)
+            self._hub.receive(self._connection, answer)
 
         if self.on_request is not None:
             self.on_request(message["method"], message["params"], reply)
