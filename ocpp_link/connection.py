@@ -56,6 +56,7 @@ class Connection:
         self._wanted.set()
         self._websocket: ClientConnection | None = None
         self.attempts = 0
+        self.faults = 0
         self.last_error = ""
 
     @property
@@ -82,6 +83,11 @@ class Connection:
             except (OSError, WebSocketException) as error:
                 self.last_error = f"{type(error).__name__}: {error}"
                 _log.warning("no connection to %s: %s", self._uri, self.last_error)
+            except Exception:  # noqa: BLE001 - the link's one supervisor: a fault of ours costs a
+                # connection, which is counted and shown, and never the process
+                self.faults += 1
+                self.last_error = "a fault of the link itself; see the log"
+                _log.exception("a frame of %s met a fault of the link", self._uri)
             if self._wanted.is_set():
                 await asyncio.sleep(self._backoff.wait_s())
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ RETRY_S = 0.5
 """Between attempts to reach the door; it is on this machine."""
 CALL_TIMEOUT_S = 15.0
 """The slowest command is force_unlock, with 5 s of its own."""
+
+_log = logging.getLogger(__name__)
 
 Serve = Callable[[str, dict[str, Any]], Awaitable[Any]]
 
@@ -98,17 +101,23 @@ async def follow_core(path: Path, core: DoorCore, runner: Runner, serve: Serve) 
             await asyncio.sleep(RETRY_S)
             continue
         try:
-            core.attach(client, runner)
-            await _subscribe(client, runner)
-            await client.provide(PROVIDED, serve)
-            runner.run(runner.engine.on_core_connected)
-            await client.closed()
-        except (OSError, RpcError):
-            await asyncio.sleep(RETRY_S)
+            await _follow(client, core, runner, serve)
+        except (OSError, RpcError) as error:
+            _log.warning("the core's door: %s", error)
         finally:
             core.attach(None, runner)
             await client.aclose()
             runner.run(runner.engine.on_core_lost)
+        await asyncio.sleep(RETRY_S)
+
+
+async def _follow(client: DoorClient, core: DoorCore, runner: Runner, serve: Serve) -> None:
+    """Be at the door until it closes."""
+    core.attach(client, runner)
+    await _subscribe(client, runner)
+    await client.provide(PROVIDED, serve)
+    runner.run(runner.engine.on_core_connected)
+    await client.closed()
 
 
 async def _subscribe(client: DoorClient, runner: Runner) -> None:

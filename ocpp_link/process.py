@@ -101,6 +101,7 @@ class LinkProcess:
             "queued": len(engine.transactions.queue),
             "dropped": engine.transactions.queue.dropped,
             "attempts": self.connection.attempts,
+            "faults": self.connection.faults,
             "last_error": self.connection.last_error,
             "rpc": msgspec.to_builtins(engine.station.rpc.stats),
         }

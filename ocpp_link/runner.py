@@ -18,9 +18,11 @@ class Runner:
         self._on_frames: Callable[[list[str]], None] | None = None
 
     def run(self, act: Callable[[], None]) -> None:
-        """Give the engine an input."""
-        act()
-        self.touch()
+        """Give the engine an input. What it wanted before an error in `act` is still done."""
+        try:
+            act()
+        finally:
+            self.touch()
 
     def connect(self, on_frames: Callable[[list[str]], None]) -> None:
         """A connection stands; frames go to `on_frames`, which must not block."""
