@@ -71,6 +71,9 @@ class Core:
             connection_timeout_ms=timeout_s * 1000,
         )
 
+        for table in config.evses:
+            publish("evse_manager.evse_id", table.id, table.evse_id)
+
     # --- from the board and the meters ------------------------------------------------------------
 
     def on_board_up(self, identity: BoardIdentity) -> None:
