@@ -60,6 +60,11 @@ class SafeChart(StateChart[Any]):
         commands, self.outbox = self.outbox, []
         return commands
 
+    @classmethod
+    def event_ids(cls) -> list[str]:
+        """Every event of the chart, in the order of its source."""
+        return [event.id for event in cls._events]
+
     def accepts(self, event: str) -> bool:
         """Does the present state take `event`?"""
         return any(event == allowed.id for allowed in self.allowed_events)
@@ -74,6 +79,8 @@ def _refuse_misnamed_callbacks(cls: type[SafeChart]) -> None:
             continue
         if inspect.iscoroutinefunction(member):
             raise TypeError(f"{cls.__name__}.{name}: callbacks are synchronous")
+        if name.startswith("after_"):
+            raise TypeError(f"{cls.__name__}.{name}: runs when the move can not be undone any more")
         if _subject(name) not in known:
             raise TypeError(f"{cls.__name__}.{name} fits no state or event: {_names(known)}")
 
