@@ -11,14 +11,21 @@ from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 """prctl(2)."""
+SUPERVISOR_VARIABLE = "PIEVSE_SUPERVISOR"
+"""Set by the supervisor to its process id."""
 BOOT_ID_VARIABLE = "PIEVSE_BOOT_ID"
 """Set by the supervisor of a simulated station, whose power can be cut."""
 
 
 def die_with_parent() -> None:
-    """Get SIGTERM when the parent ends, however it ends. Only under the supervisor."""
-    if os.environ.get("PIEVSE_SUPERVISED") and sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+    """Get SIGTERM when the supervisor ends, however it ends. Raises SystemExit where it has ended
+    before it could be asked for; without a supervisor nothing happens."""
+    supervisor = os.environ.get(SUPERVISOR_VARIABLE)
+    if not supervisor or sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+    if str(os.getppid()) != supervisor:
+        raise SystemExit(f"the supervisor (process {supervisor}) is gone; ending with it")
 
 
 def boot_id() -> str:

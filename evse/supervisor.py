@@ -2,8 +2,10 @@
 
 A process that ends is started again after a short wait that grows while it keeps failing. On
 SIGTERM the core is asked first, so that ring 1 opens on an orderly word, then everything else,
-and what has not ended after STOP_S is killed; the whole takes less than 3 s. If the supervisor
-itself is killed, its children get SIGTERM from the kernel (process.die_with_parent).
+and what has not ended in its time is killed; the whole takes less than 3 s. If the supervisor
+itself is killed, its children get SIGTERM from the kernel (process.die_with_parent). They are
+process groups of their own: a Ctrl-C at the terminal reaches the supervisor alone, which then
+ends them in that order.
 """
 
 from __future__ import annotations
@@ -19,11 +21,13 @@ from typing import Any
 
 import msgspec
 
-from evse.process import BOOT_ID_VARIABLE
+from evse.process import BOOT_ID_VARIABLE, SUPERVISOR_VARIABLE
 
-STOP_S = 2.0
+STOP_S = 1.8
 """For the core; then ring 1 and the links, then the simulated metal have REST_STOP_S each."""
-REST_STOP_S = 0.4
+REST_STOP_S = 0.3
+KILLED_S = 0.2
+"""For the kernel to take away what was killed."""
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 5.0
 STEADY_S = 10.0
@@ -51,94 +55,110 @@ class Supervisor:
 
     def __init__(self, units: Sequence[Unit], environment: Mapping[str, str] | None = None) -> None:
         self._units = {unit.name: unit for unit in units}
-        self._environment = {**os.environ, **(environment or {}), "PIEVSE_SUPERVISED": "1"}
+        ours = {SUPERVISOR_VARIABLE: str(os.getpid())}
+        self._environment = {**os.environ, **(environment or {}), **ours}
         self._environment.setdefault(BOOT_ID_VARIABLE, str(uuid.uuid4()))
         self._processes: dict[str, asyncio.subprocess.Process] = {}
-        self._restarts = dict.fromkeys(self._units, 0)
-        self._power = asyncio.Event()
-        self._power.set()
-        self._without_power: set[str] = set()
-        self._stopping = False
-        self._tasks: list[asyncio.Task[None]] = []
+        self._starts = dict.fromkeys(self._units, 0)
+        self._powered = {name: asyncio.Event() for name in self._units}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Start everything; return when `stop` is set and all have ended."""
-        self._tasks = [
+        self.release(list(self._units))
+        keepers = [
             asyncio.create_task(self._keep(unit), name=unit.name) for unit in self._units.values()
         ]
         await stop.wait()
         await self._end()
+        for keeper in keepers:
+            keeper.cancel()
+        await asyncio.gather(*keepers, return_exceptions=True)
 
     def processes(self) -> list[dict[str, Any]]:
         """Name, pid (None = not running) and restarts of each unit."""
         return [
-            {"name": name, "pid": self._pid(name), "restarts": self._restarts[name]}
+            {"name": name, "pid": self._pid(name), "restarts": max(0, self._starts[name] - 1)}
             for name in self._units
         ]
 
-    async def power_cut(self, names: Sequence[str], off_s: float) -> None:
-        """Kill `names` at once, leave them without power for `off_s`, start them again.
+    @property
+    def computer(self) -> tuple[str, ...]:
+        """The units that are no simulated metal: a power cut of the station ends them all."""
+        return tuple(name for name, unit in self._units.items() if not unit.simulated_metal)
 
-        All units that are no simulated metal form the computer: when all of them are cut, the
-        next start is another boot of it. Raises KeyError for an unknown name.
+    def hold(self, names: Sequence[str]) -> None:
+        """Kill `names` at once and leave them off until `release`.
+
+        When that takes the whole computer down, the next start is another boot of it. Raises
+        KeyError for an unknown name, and then changes nothing.
         """
-        unknown = [name for name in names if name not in self._units]
-        if unknown:
-            raise KeyError(unknown[0])
-        computer = {unit.name for unit in self._units.values() if not unit.simulated_metal}
-        if computer <= set(names):
+        events = [self._powered[name] for name in names]
+        if set(self.computer) <= set(names):
             self._environment[BOOT_ID_VARIABLE] = str(uuid.uuid4())
-        self._without_power |= set(names)
-        self._power.clear()
+        for event in events:
+            event.clear()
         for name in names:
             self._signal(name, signal.SIGKILL)
-        await asyncio.sleep(off_s)
-        self._without_power -= set(names)
-        self._power.set()
+
+    def release(self, names: Sequence[str]) -> None:
+        """Start `names` again, those that were held. Raises KeyError."""
+        for event in [self._powered[name] for name in names]:
+            event.set()
 
     async def _keep(self, unit: Unit) -> None:
-        """For ever: `_end` cancels it once the process has ended."""
+        """For ever: `run` cancels it once the process has ended."""
+        powered = self._powered[unit.name]
         wait_s = FIRST_WAIT_S
         loop = asyncio.get_running_loop()
         while True:
+            await powered.wait()
             began_s = loop.time()
-            code = await self._run_once(unit)
-            if unit.name in self._without_power or self._stopping:
-                await self._power.wait()
-            else:
-                _log.warning("%s ended with %s; starting it again", unit.name, _ended(code))
-                wait_s = FIRST_WAIT_S if loop.time() - began_s > STEADY_S else wait_s
+            how = await self._run_once(unit)
+            steady = loop.time() - began_s > STEADY_S
+            if steady or not powered.is_set():
+                wait_s = FIRST_WAIT_S
+            if powered.is_set():
+                _log.warning("%s ended with %s; starting it again", unit.name, how)
                 await asyncio.sleep(wait_s)
                 wait_s = min(2 * wait_s, LONGEST_WAIT_S)
-            self._restarts[unit.name] += 1
 
-    async def _run_once(self, unit: Unit) -> int:
-        process = await asyncio.create_subprocess_exec(
-            *unit.argv, env=self._environment, stdin=asyncio.subprocess.DEVNULL
-        )
+    async def _run_once(self, unit: Unit) -> str:
+        """How it ended, in words."""
+        self._starts[unit.name] += 1
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *unit.argv,
+                env=self._environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                process_group=0,
+            )
+        except OSError as error:
+            return f"no start: {error}"
         self._processes[unit.name] = process
-        return await process.wait()
+        if not self._powered[unit.name].is_set():  # held while it was being born
+            process.kill()
+        return _ended(await process.wait())
 
     async def _end(self) -> None:
-        self._stopping = True
-        self._power.clear()
-        ours = [unit.name for unit in self._units.values() if not unit.simulated_metal]
+        for event in self._powered.values():
+            event.clear()
+        ours = self.computer
         self._signal("ocpp", signal.SIGTERM)
         await self._end_units([name for name in ours if name == "core"], STOP_S)
         await self._end_units(ours, REST_STOP_S)
-        await self._end_units(list(self._units), REST_STOP_S)
-        for name in self._units:
-            self._signal(name, signal.SIGKILL)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._end_units(tuple(self._units), REST_STOP_S)
+        await self._end_units(tuple(self._units), KILLED_S, signal.SIGKILL)
 
-    async def _end_units(self, names: list[str], within_s: float) -> None:
-        waits = []
+    async def _end_units(
+        self, names: Sequence[str], within_s: float, number: signal.Signals = signal.SIGTERM
+    ) -> None:
         for name in names:
-            self._signal(name, signal.SIGTERM)
-            if name in self._processes:
-                waits.append(asyncio.create_task(self._processes[name].wait()))
+            self._signal(name, number)
+        waits = [
+            asyncio.create_task(self._processes[name].wait())
+            for name in names
+            if self._pid(name) is not None
+        ]
         if waits:
             await asyncio.wait(waits, timeout=within_s)
 

@@ -44,7 +44,11 @@ def run(arguments: argparse.Namespace) -> int:
     if len(str(run_dir)) > MAX_SOCKET_PATH - 20 or len(str(socket)) > MAX_SOCKET_PATH:
         print("--state-dir or --socket is too long for a Unix socket's path", file=sys.stderr)
         return 2
-    run_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"--state-dir {state_dir} can not be used: {error.strerror}", file=sys.stderr)
+        return 1
     bodies = {"run": _run_station, "core": _run_core, "ocpp": _run_ocpp}
     return bodies[arguments.command](config, arguments.config.absolute(), state_dir, socket)
 
@@ -80,24 +84,32 @@ def _meter(evse: int, run_dir: str) -> Unit:
 
 def _run_station(config: StationConfig, path: Path, state_dir: Path, socket: Path) -> int:
     log_to_stderr("evse")
-    asyncio.run(_supervise(config, path, state_dir, socket))
+    try:
+        asyncio.run(_supervise(config, path, state_dir, socket))
+    except OSError as error:
+        print(f"--state-dir {state_dir} can not be used: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
 async def _supervise(config: StationConfig, path: Path, state_dir: Path, socket: Path) -> None:
+    """Raises OSError, and has started nothing, when another station has the state directory."""
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    wanted = units(config, path, state_dir, socket)
-    supervisor = Supervisor(wanted)
-    computer = tuple(unit.name for unit in wanted if not unit.simulated_metal)
+    supervisor = Supervisor(units(config, path, state_dir, socket))
     door = SupervisorDoor(
-        supervisor, run_dir_of(state_dir), computer=computer, evses=len(config.evses)
+        supervisor,
+        run_dir_of(state_dir),
+        evses=len(config.evses),
+        simulated=config.board.kind == "simulated",
     )
     await door.server.start()
     _log.info("station %s: door %s", config.station.identity, socket)
-    await supervisor.run(stop)
-    await door.server.aclose()
+    try:
+        await supervisor.run(stop)
+    finally:
+        await door.server.aclose()
 
 
 def _run_core(config: StationConfig, _path: Path, state_dir: Path, socket: Path) -> int:
