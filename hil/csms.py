@@ -193,9 +193,11 @@ class CsmsBrain:
         return {"transactionId": transaction_id, "idTagInfo": self._tag_info(payload["idTag"])}
 
     def _meter_values(self, payload: Payload) -> Payload:
-        line = self.bill.get(payload.get("transactionId", 0))
+        if "transactionId" not in payload:
+            return {}
+        line = self.bill.get(payload["transactionId"])
         if line is None:
-            self._unknown("MeterValues", payload.get("transactionId"))
+            self._unknown("MeterValues", payload["transactionId"])
             return {}
         if line.stop_wh is not None:
             self.complaints.append(f"MeterValues after the stop of {line.transaction_id}")

@@ -12,7 +12,7 @@ import msgspec
 from evse.types.authorization import AuthorizationStatus, ProvidedIdToken
 from evse.types.base import UNSET
 from evse.types.session import StopTransactionReason
-from ocpp_link.records import EvseState, EvseStatus, Verdict
+from ocpp_link.records import EvseState, Verdict
 from ocpp_link.rpc import Outcome, OutcomeKind
 from ocpp_link.station import Station, parse_time
 
@@ -183,8 +183,7 @@ class Authorization:
 
 def _is_free(state: EvseState) -> bool:
     """No transaction and none just ended: after a stop the car must leave first."""
-    ended = state.status is EvseStatus.FINISHING
-    return state.enabled and not state.in_transaction and not ended
+    return state.enabled and not state.in_transaction and not state.ended
 
 
 def _expired(verdict: Verdict, station: Station) -> bool:

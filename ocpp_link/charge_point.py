@@ -26,9 +26,10 @@ from ocpp_link.authorization import Authorization, KnownTokens
 from ocpp_link.availability import Availability
 from ocpp_link.database import Snapshot
 from ocpp_link.ports import CorePort, Dialect, StationInfo, Store
-from ocpp_link.records import EvseState, SampleContext
+from ocpp_link.records import BootAnswer, EvseState
+from ocpp_link.registration import Registration
 from ocpp_link.remote import Remote
-from ocpp_link.rpc import IncomingCall, Outcome, OutcomeKind, Rpc
+from ocpp_link.rpc import IncomingCall, Rpc
 from ocpp_link.settings import Settings
 from ocpp_link.smart_charging import SmartCharging
 from ocpp_link.station import Station
@@ -70,6 +71,7 @@ class ChargePoint:
             states=states,
         )
         station.rpc = Rpc(validator=dialect.validator, on_call=self._on_call, new_id=new_id)
+        self.registration = Registration(station, self._on_accepted)
         self.status = StatusReporter(station)
         self.availability = Availability(station, self.status, kept.items.get("availability", {}))
         known = KnownTokens(station, kept.items.get("token", {}))
@@ -81,7 +83,7 @@ class ChargePoint:
         self._acks = Acknowledgements(core.acknowledge, last_seq)
         self.rejected_inputs = 0
         self._handlers: dict[str, Callable[..., object]] = {
-            "heartbeat": self.send_heartbeat,
+            "heartbeat": self.registration.heartbeat_due,
             "sample": self.transactions.sample,
             "connect": self.authorization.car_did_not_come,
             "limits": self.charging.push,
@@ -197,7 +199,7 @@ class ChargePoint:
             station.timers.next_deadline_ms,
             station.rpc.next_deadline_ms,
             station.store.next_deadline_ms,
-            station.boot.next_deadline_ms if station.rpc.is_open else None,
+            self.registration.next_deadline_ms,
             self.transactions.queue.next_deadline_ms if station.operational else None,
         )
 
@@ -208,8 +210,7 @@ class ChargePoint:
         station.rpc.poll(now_ms)
         for name in station.timers.pop_due(now_ms):
             self._on_timer(name)
-        if station.rpc.is_open and station.boot.due(now_ms):
-            self.send_boot()
+        self.registration.poll(now_ms)
         self.transactions.pump()
 
     def close(self) -> None:
@@ -218,30 +219,16 @@ class ChargePoint:
 
     # Acts that the dialects ask for
 
-    def send_boot(self) -> None:
-        """BootNotification: at its time, or because the back office asks for it."""
-        self.station.boot.sent()
-        self.station.request(self.station.dialect.boot(self.station.info), self._on_boot)
-
-    def send_heartbeat(self) -> None:
-        if self.station.operational:
-            self.station.request(self.station.dialect.heartbeat(), _unheeded)
-        self._await_heartbeat()
-
     def configure(self, settings: Settings) -> None:
         """New settings, kept over restarts, in effect at once."""
         before, self.station.settings = self.station.settings, settings
-        self.station.keep("settings", "settings", settings)
+        if settings != before:
+            self.station.keep("settings", "settings", settings)
         if settings.heartbeat_interval_s != before.heartbeat_interval_s:
-            self._await_heartbeat()
+            self.registration.await_heartbeat()
         if settings.sample_interval_s != before.sample_interval_s:
             for evse in self.station.evses:
                 self.transactions.await_sample(evse)
-
-    def sample_now(self, evse: int | None) -> None:
-        """Meter values of the running transactions, because the back office asks."""
-        for known in self.station.evses if evse is None else (evse,):
-            self.transactions.sample(known, SampleContext.TRIGGER)
 
     # Inside
 
@@ -251,29 +238,16 @@ class ChargePoint:
     def _on_call(self, call: IncomingCall) -> None:
         self.station.dialect.handle(call, self)
 
-    def _on_boot(self, outcome: Outcome) -> None:
-        boot, now_ms = self.station.boot, self._now_ms()
-        if outcome.kind is not OutcomeKind.RESULT:
-            boot.failed(now_ms, retry_at_once=outcome.kind is OutcomeKind.LINK_LOST)
-            return
-        answer = self.station.dialect.boot_answer(outcome.payload)
-        boot.answered(answer, now_ms)
-        if not boot.accepted:
-            return
+    def _on_accepted(self, answer: BootAnswer) -> None:
         if answer.interval_s:
+            interval_s = answer.interval_s
             self.configure(
-                msgspec.structs.replace(
-                    self.station.settings, heartbeat_interval_s=answer.interval_s
-                )
+                msgspec.structs.replace(self.station.settings, heartbeat_interval_s=interval_s)
             )
-        self._await_heartbeat()
+        self.registration.await_heartbeat()
         self.status.forget_told()
         self.status.sync()
         self.transactions.pump()
-
-    def _await_heartbeat(self) -> None:
-        interval_ms = self.station.settings.heartbeat_interval_s * 1_000
-        self.station.timers.set(("heartbeat",), self._now_ms() + interval_ms)
 
     def _after(self, event: SessionEventEnum, evse: int) -> None:
         """What an event sets off, once the EVSE's state has changed."""
@@ -318,7 +292,3 @@ def _states(info: StationInfo, kept: Snapshot) -> dict[int, EvseState]:
 def _settings(kept: Snapshot, defaults: Settings) -> Settings:
     body = kept.items.get("settings", {}).get("settings")
     return msgspec.json.decode(body, type=Settings) if body else defaults
-
-
-def _unheeded(outcome: Outcome) -> None:
-    """For CALLs whose outcome changes nothing."""

@@ -15,6 +15,8 @@ import msgspec
 
 from ocpp_link.profiles import Installed, Kind, Period, Profile, Purpose, RateUnit
 
+MAX_A = 1_000_000.0
+"""A larger limit means the same: none. It keeps what a hostile peer sends finite."""
 DEFAULT_PHASES = 3  # OCPP 1.6 §7.14: numberPhases is 3 unless given
 
 
@@ -161,7 +163,7 @@ def limit_in_tenths(period: Period, unit: RateUnit, supply: Supply) -> int:
         phases = min(period.phases or DEFAULT_PHASES, supply.phases)
         amps = period.limit / (supply.nominal_voltage_v * phases)
     # A limit of 16.3 is 162.99999 tenths in binary: forgive one part in a million.
-    return int(amps * 10 + 1e-6)
+    return int(min(amps, MAX_A) * 10 + 1e-6)
 
 
 def _lowest(own: list[Segment], shared: list[Segment]) -> list[Segment]:

@@ -20,7 +20,7 @@ from ocpp_link.reconnect import Backoff, endpoint
 from ocpp_link.runner import Runner
 
 OPEN_TIMEOUT_S = 20.0
-CLOSE_TIMEOUT_S = 2.0
+CLOSE_TIMEOUT_S = 1.0
 """The library waits this long for the peer's half of a close; its default of 10 s would be added
 to every detection of a dead peer."""
 PONG_TIMEOUT_S = 5.0

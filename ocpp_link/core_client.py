@@ -37,6 +37,7 @@ class DoorCore:
         self._client: DoorClient | None = None
         self._runner: Runner | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._published: dict[str, Any] = {}
 
     def attach(self, client: DoorClient | None, runner: Runner) -> None:
         """Use this connection from now on; None = the core is away."""
@@ -56,9 +57,15 @@ class DoorCore:
         self.call("journal.acknowledge", params, _unheeded)
 
     def publish(self, variable: str, value: Any) -> None:
-        """A variable of `ocpp`; lost while the core is away (it is published again)."""
+        """A variable of `ocpp`; told again to a core that comes back."""
+        self._published[variable] = value
         if self._client is not None:
             self._start(_publish(self._client, variable, value))
+
+    def republish(self) -> None:
+        """To a core that knows nothing yet."""
+        for variable, value in list(self._published.items()):
+            self.publish(variable, value)
 
     def _start(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -116,6 +123,7 @@ async def _follow(client: DoorClient, core: DoorCore, runner: Runner, serve: Ser
     core.attach(client, runner)
     await _subscribe(client, runner)
     await client.provide(PROVIDED, serve)
+    core.republish()
     runner.run(runner.engine.on_core_connected)
     await client.closed()
 

@@ -33,6 +33,7 @@ class TxRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     session: str
+    """Empty for a sample outside a transaction, which is never queued."""
     kind: RecordKind
     seq: int
     evse: int
@@ -81,6 +82,8 @@ class EvseState(msgspec.Struct, frozen=True, omit_defaults=True):
     """The token that authorised the session or runs the transaction."""
     parent: str = ""
     in_transaction: bool = False
+    ended: bool = False
+    """The session's transaction is over: the car must leave before another one starts."""
     started_at: str = ""
     """Wall time of the transaction's start."""
 

@@ -112,7 +112,12 @@ def _paused_by_station(state: EvseState, event: SessionEvent) -> EvseState:
 
 def _transaction_finished(state: EvseState, _event: SessionEvent) -> EvseState:
     return msgspec.structs.replace(
-        state, status=EvseStatus.FINISHING, info="", in_transaction=False, authorized=False
+        state,
+        status=EvseStatus.FINISHING,
+        info="",
+        in_transaction=False,
+        authorized=False,
+        ended=True,
     )
 
 

@@ -47,10 +47,14 @@ class StatusReporter:
         self.sync()
 
     def tell(self, connector: int, *, even_if_known: bool = False) -> None:
-        """Report a connector, if that is allowed now and it differs from what was told."""
-        report = self.current(connector)
+        """Report a connector, if that is allowed now and it differs from what was told.
+
+        `even_if_known`: the back office asked, which allows it before registration too.
+        """
+        report, station = self.current(connector), self._station
+        allowed = station.rpc.is_open if even_if_known else station.operational
         known = _same(self._told.get(connector), report) and not even_if_known
-        if known or not self._station.operational or not (self._station.core_up or self._core_lost):
+        if known or not allowed or not (station.core_up or self._core_lost):
             return  # before the core has spoken nothing is known to tell
         self._told[connector] = report
 

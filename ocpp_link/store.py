@@ -97,7 +97,7 @@ class ThreadStore:
     def poll(self, now_ms: int) -> None:
         """Nothing to do: the thread reports by itself."""
 
-    def close(self, timeout_s: float = 2.0) -> bool:
+    def close(self, timeout_s: float = 1.5) -> bool:
         """Finish what was submitted. False when the disk did not finish it in time."""
         self._closing.set()
         self._work.put(None)

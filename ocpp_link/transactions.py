@@ -6,9 +6,10 @@ Source: OCPP 1.6 §3.7 (transaction-related messages), §4.8, §4.10; errata 3.1
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from evse.types.authorization import AuthorizationStatus
+from evse.types.powermeter import Powermeter
 from evse.types.session import StopTransactionReason
 from ocpp_link.authorization import KnownTokens
 from ocpp_link.database import Database, Snapshot
@@ -56,33 +57,41 @@ class Transactions:
         else:
             self._station.timers.cancel(name)
 
-    def sample(self, evse: int, context: SampleContext = SampleContext.PERIODIC) -> bool:
-        """Queue what the meter says, unless it has said nothing new. False when there is none."""
-        state, meter = self._station.states[evse], self._station.meters.get(evse)
-        if context is SampleContext.PERIODIC:
-            self.await_sample(evse)
-        stale = meter is not None and self._sampled_at.get(evse) == meter.timestamp
-        if (
-            meter is None
-            or not state.in_transaction
-            or (stale and context is SampleContext.PERIODIC)
-        ):
-            return False
-        self._sampled_at[evse] = meter.timestamp
-        limits = self._station.limits.get(evse)
-        self.queue.append(
-            TxRecord(
-                session=state.session,
-                kind=RecordKind.SAMPLE,
-                seq=self._station.utc_ms(),
-                evse=evse,
-                timestamp=meter.timestamp,
-                meter=meter,
-                context=context,
-                offered_a=limits.max_current if limits else None,
-            )
+    def sample(self, evse: int) -> None:
+        """The timer `sample`: queue what the meter says, unless it has said nothing new."""
+        self.await_sample(evse)
+        meter = self._station.meters.get(evse)
+        if meter is None or not self._station.states[evse].in_transaction:
+            return
+        if self._sampled_at.get(evse) != meter.timestamp:
+            self._sampled_at[evse] = meter.timestamp
+            self.queue.append(self._record(evse, meter, SampleContext.PERIODIC))
+
+    def sample_now(self, evses: Iterable[int]) -> None:
+        """What the meters say now, because the back office asks; outside a transaction it is
+        sent and not queued."""
+        for evse in evses:
+            meter = self._station.meters.get(evse)
+            if meter is None:
+                continue
+            record = self._record(evse, meter, SampleContext.TRIGGER)
+            if record.session:
+                self.queue.append(record)
+            elif message := self._station.dialect.render(record, None, self._station.settings):
+                self._station.request(message, _unheeded)
+
+    def _record(self, evse: int, meter: Powermeter, context: SampleContext) -> TxRecord:
+        state, limits = self._station.states[evse], self._station.limits.get(evse)
+        return TxRecord(
+            session=state.session if state.in_transaction else "",
+            kind=RecordKind.SAMPLE,
+            seq=self._station.utc_ms(),
+            evse=evse,
+            timestamp=meter.timestamp,
+            meter=meter,
+            context=context,
+            offered_a=limits.max_current if limits else None,
         )
-        return True
 
     def pump(self) -> None:
         """Send the oldest record, if one may be sent now."""
@@ -169,3 +178,7 @@ class Transactions:
             self._station.stop_transaction(record.evse, StopTransactionReason.DeAuthorized)
         else:
             self._station.command("pause_charging", record.evse)
+
+
+def _unheeded(_outcome: Outcome) -> None:
+    """What was measured outside a transaction bills nothing."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ocpp_link.charge_point import ChargePoint
 
 Handler = Callable[[IncomingCall, "ChargePoint"], None]
+Act = Callable[[], None]
 
 MAX_COMPOSITE_S = 7 * 86_400
 
@@ -170,38 +171,54 @@ def _data_transfer(call: IncomingCall, _engine: ChargePoint) -> None:
 
 
 def _trigger_message(call: IncomingCall, engine: ChargePoint) -> None:
-    """§5.17."""
+    """§5.17. `Accepted` promises the message, so it is not said where none can follow."""
     connector = call.payload.get("connectorId")
-    if connector not in (None, 0, *engine.station.evses):
-        _status(call, "Rejected")
-        return
     trigger = TRIGGERS.get(call.payload["requestedMessage"])
     if trigger is None:
         _status(call, "NotImplemented")
         return
-    _status(call, "Accepted")
-    trigger(engine, connector)
+    act = trigger(engine, connector) if _exists(engine, connector) else None
+    _status(call, "Rejected" if act is None else "Accepted")
+    if act is not None:
+        act()
 
 
-def _trigger_boot(engine: ChargePoint, _connector: int | None) -> None:
-    engine.send_boot()
+def _exists(engine: ChargePoint, connector: int | None) -> bool:
+    return connector in (None, 0, *engine.station.evses)
 
 
-def _trigger_heartbeat(engine: ChargePoint, _connector: int | None) -> None:
-    engine.send_heartbeat()
+def _trigger_boot(engine: ChargePoint, _connector: int | None) -> Act | None:
+    return engine.registration.boot
 
 
-def _trigger_status(engine: ChargePoint, connector: int | None) -> None:
-    everything = (0, *engine.station.evses)
-    for known in everything if connector is None else (connector,):
-        engine.status.tell(known, even_if_known=True)
+def _trigger_heartbeat(engine: ChargePoint, _connector: int | None) -> Act | None:
+    return engine.registration.heartbeat
 
 
-def _trigger_meter_values(engine: ChargePoint, connector: int | None) -> None:
-    engine.sample_now(None if connector in (None, 0) else connector)
+def _trigger_status(engine: ChargePoint, connector: int | None) -> Act | None:
+    wanted = (0, *engine.station.evses) if connector is None else (connector,)
+
+    def act() -> None:
+        for known in wanted:
+            engine.status.tell(known, even_if_known=True)
+
+    return act if engine.station.core_up else None
 
 
-TRIGGERS: dict[str, Callable[[ChargePoint, int | None], None]] = {
+def _trigger_meter_values(engine: ChargePoint, connector: int | None) -> Act | None:
+    """Of one connector, or of all that have a meter value."""
+    station = engine.station
+    wanted = list(station.evses) if connector in (None, 0) else [connector]
+    known = [evse for evse in wanted if evse in station.meters]
+    if not known or not station.operational:
+        return None
+    return lambda: engine.transactions.sample_now(known)
+
+
+Trigger = Callable[["ChargePoint", "int | None"], "Act | None"]
+"""The act that sends the message, or None where it cannot be sent."""
+
+TRIGGERS: dict[str, Trigger] = {
     "BootNotification": _trigger_boot,
     "Heartbeat": _trigger_heartbeat,
     "StatusNotification": _trigger_status,

@@ -63,10 +63,10 @@ def _sample(record: TxRecord, transaction_id: int, settings: Settings) -> Messag
     value = meter_value(record, settings.sampled_measurands)
     if value is None:
         return None
-    return Message(
-        "MeterValues",
-        {"connectorId": record.evse, "transactionId": transaction_id, "meterValue": [value]},
-    )
+    payload: dict[str, Any] = {"connectorId": record.evse, "meterValue": [value]}
+    if record.session:
+        payload["transactionId"] = transaction_id
+    return Message("MeterValues", payload)
 
 
 def _stop(record: TxRecord, transaction_id: int, _settings: Settings) -> Message:

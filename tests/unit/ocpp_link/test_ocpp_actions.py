@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Rig, token
+from ocpp_rig import Rig, token
 
 from hil.csms import Misbehaviour
 from ocpp_link.database import Database
@@ -299,6 +299,31 @@ def test_5_17_a_trigger_is_answered_and_then_sent(message: str, action: str, rig
     assert len(rig.brain.sent(action)) == before + 1
 
 
+def test_4_2_while_pending_a_trigger_is_the_only_way_to_send() -> None:
+    rig = Rig()
+    rig.brain.boot_script.append(("Pending", 400))
+    rig.start()
+    for message in ("Heartbeat", "StatusNotification"):
+        assert rig.ask("TriggerMessage", {"requestedMessage": message}) == ACCEPTED
+    assert rig.ask("TriggerMessage", {"requestedMessage": "MeterValues"}) == REJECTED
+    assert [action for action, _ in rig.brain.log] == [
+        "BootNotification",
+        "Heartbeat",
+        "StatusNotification",
+        "StatusNotification",
+    ]
+
+
+def test_5_17_meter_values_outside_a_transaction_carry_no_transaction_id(rig: Rig) -> None:
+    trigger = {"requestedMessage": "MeterValues", "connectorId": 0}
+    assert rig.ask("TriggerMessage", trigger) == REJECTED, "there is no meter value yet"
+    rig.meter()
+    assert rig.ask("TriggerMessage", trigger) == ACCEPTED
+    (sent,) = rig.brain.sent("MeterValues")
+    assert "transactionId" not in sent
+    assert sent["meterValue"][0]["sampledValue"][0]["context"] == "Trigger"
+
+
 def test_5_17_what_is_not_implemented_is_said_so(rig: Rig) -> None:
     trigger = {"requestedMessage": "FirmwareStatusNotification"}
     assert rig.ask("TriggerMessage", trigger) == ("result", {"status": "NotImplemented"})
@@ -370,6 +395,25 @@ def test_4_1_a_refusal_is_told_too(status: str, rig: Rig) -> None:
     rig.engine.on_token(token())
     rig.flush()
     assert authorized(rig) == [("CARD", status)]
+
+
+def test_after_a_plugin_timeout_a_token_may_still_start(rig: Rig) -> None:
+    rig.plug_in()
+    rig.event("Deauthorized")
+    rig.event("PluginTimeout")
+    rig.engine.on_token(token())
+    rig.flush()
+    assert authorized(rig) == [("CARD", "Accepted")]
+
+
+def test_after_a_stop_the_car_must_leave_before_a_token_starts_again(rig: Rig) -> None:
+    rig.plug_in()
+    rig.start_transaction()
+    rig.stop_transaction(reason="Remote")
+    rig.engine.on_token(token("NEXT"))
+    rig.flush()
+    assert authorized(rig) == [("NEXT", "NotAtThisTime")]
+    assert rig.ask("RemoteStartTransaction", {"idTag": "APP"}) == REJECTED
 
 
 def test_a_token_held_twice_is_asked_about_once(rig: Rig) -> None:

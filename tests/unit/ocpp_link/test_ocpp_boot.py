@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conftest import Rig
+from ocpp_rig import Rig
 
 from hil.csms import Misbehaviour
 from ocpp_link.boot import DEFAULT_RETRY_MS, Boot

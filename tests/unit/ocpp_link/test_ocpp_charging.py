@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from conftest import Rig
+from ocpp_rig import Rig
 
 from evse.types.energy import ExternalLimits
 from ocpp_link.database import Database

@@ -135,6 +135,10 @@ def test_a_limit_in_tenths_survives_binary_fractions(tenths: int) -> None:
     assert limits(Installed(0, profile((0, tenths / 10)))) == [(0, tenths)]
 
 
+def test_an_absurd_limit_stays_finite() -> None:
+    assert limits(Installed(0, profile((0, 1.7e308)))) == [(0, 10_000_000)]
+
+
 @st.composite
 def profiles(draw: st.DrawFn) -> Installed:
     kind = draw(st.sampled_from(Kind))

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from conftest import token
 from ocpp.v16 import call
+from ocpp_rig import token
 from websockets.asyncio.server import ServerConnection, serve
 
 from evse.clock import MonotonicClock

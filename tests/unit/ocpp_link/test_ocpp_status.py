@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from conftest import Rig, token
+from ocpp_rig import Rig, token
 
 from evse.types.session import SessionEvent, SessionEventEnum
 from hil.csms import Misbehaviour

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Rig
+from ocpp_rig import Rig
 
 from evse.clock import VirtualClock
 from hil.csms import CsmsBrain, Misbehaviour

@@ -1,0 +1,198 @@
+"""A charge point on a virtual clock, with a core that answers and a back office in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from evse.clock import VirtualClock, rfc3339
+from hil.csms import CsmsBrain, InlineCsms
+from ocpp_link.charge_point import ChargePoint
+from ocpp_link.database import Database
+from ocpp_link.ports import CoreReply, EvseInfo, StationInfo
+from ocpp_link.settings import Settings
+from ocpp_link.store import InlineStore
+from ocpp_link.v16.dialect import Dialect16
+
+DIALECT = Dialect16()
+
+
+class FakeCore:
+    """Answers every command with True, or as told; keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.acknowledged = 0
+        self.replies: dict[str, CoreReply | None] = {}
+        """By method; None = answer later, through `pending`."""
+        self.pending: list[Callable[[CoreReply], None]] = []
+
+    def call(
+        self, method: str, params: dict[str, Any], on_reply: Callable[[CoreReply], None]
+    ) -> None:
+        self.calls.append((method, params))
+        reply = self.replies.get(method, CoreReply(result=True))
+        if reply is None:
+            self.pending.append(on_reply)
+        else:
+            on_reply(reply)
+
+    def acknowledge(self, seq: int) -> None:
+        assert seq >= self.acknowledged
+        self.acknowledged = seq
+
+    def called(self, method: str) -> list[dict[str, Any]]:
+        return [params for name, params in self.calls if name == f"evse_manager.{method}"]
+
+
+class Rig:
+    """Wires engine, core, back office and clock; frames travel at once while connected."""
+
+    def __init__(
+        self,
+        *,
+        evses: int = 1,
+        database: Database | None = None,
+        brain: CsmsBrain | None = None,
+        clock: VirtualClock | None = None,
+        latency_ms: int = 0,
+        settings: Settings | None = None,
+    ) -> None:
+        self.clock = clock or VirtualClock()
+        self.core = FakeCore()
+        self.brain = brain or CsmsBrain(self.clock)
+        self.csms = InlineCsms(self.brain)
+        self.database = database or Database(":memory:")
+        self.store = InlineStore(self.database, latency_ms=latency_ms)
+        self.ids = 0
+        self.seq = 0
+        self.wh = 1_000_000.0
+        self.sent: list[str] = []
+        self.engine = ChargePoint(
+            StationInfo(vendor="PiEVSE", model="Bench", evses=(EvseInfo(),) * evses),
+            core=self.core,
+            store=self.store,
+            clock=self.clock,
+            dialect=DIALECT,
+            new_id=self._new_id,
+            defaults=settings,
+        )
+
+    def _new_id(self) -> str:
+        self.ids += 1
+        return f"{id(self):x}-{self.ids}"
+
+    def start(self) -> Rig:
+        """Core first, then the back office."""
+        self.engine.on_core_connected()
+        self.connect()
+        return self
+
+    def connect(self) -> None:
+        self.engine.on_connected()
+        self.flush()
+
+    def disconnect(self) -> None:
+        self.engine.on_disconnected()
+
+    def flush(self) -> None:
+        """Carry frames both ways until nobody has anything to say."""
+        while frames := self.engine.take_frames():
+            for frame in frames:
+                self.sent.append(frame)
+                for answer in self.csms.receive(frame):
+                    self.engine.on_frame(answer)
+                if self.csms.dropped:
+                    self.csms.dropped = False
+                    self.engine.on_disconnected()
+                    return
+
+    def run(self, seconds: float) -> None:
+        """Let time pass, deadline by deadline."""
+        end_ms = self.clock.now_ms() + round(seconds * 1_000)
+        while (due_ms := self.engine.next_deadline_ms) is not None and due_ms <= end_ms:
+            self.clock.advance_to(max(due_ms, self.clock.now_ms()))
+            self.engine.poll()
+            self.flush()
+        self.clock.advance_to(end_ms)
+
+    def ask(self, action: str, payload: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """A CALL of the back office, and its reply."""
+        self.engine.on_frame(self.csms.call(action, payload))
+        self.flush()
+        return self.csms.replies[-1]
+
+    def meter(self, evse: int = 1, *, publish: bool = True) -> dict[str, Any]:
+        """The meter's present reading; told to the engine unless `publish` is False."""
+        value = {
+            "timestamp": rfc3339(self.clock.utc()),
+            "energy_Wh_import": {"total": self.wh},
+            "power_W": {"total": 7360.0, "L1": 2453.4, "L2": 2453.3, "L3": 2453.3},
+            "voltage_V": {"L1": 230.1, "L2": 229.9, "L3": 230.0},
+            "current_A": {"L1": 10.67, "L2": 10.66, "L3": 10.67},
+            "frequency_Hz": {"L1": 50.01},
+        }
+        if publish:
+            self.engine.on_powermeter(evse, value)
+        return value
+
+    def event(self, name: str, evse: int = 1, uuid: str = "s-1", **payload: Any) -> int:
+        """An event of the core; returns its sequence number."""
+        self.seq += 1
+        self.engine.on_session_event(
+            evse,
+            {"uuid": uuid, "event": name, "timestamp": rfc3339(self.clock.utc()), **payload},
+            self.seq,
+        )
+        self.flush()
+        return self.seq
+
+    def plug_in(self, evse: int = 1, uuid: str = "s-1") -> None:
+        started = {"reason": "EVConnected", "meter_value": self.meter(evse)}
+        self.event("SessionStarted", evse, uuid, session_started=started)
+        self.event("AuthRequired", evse, uuid)
+
+    def start_transaction(self, evse: int = 1, uuid: str = "s-1", tag: str = "CARD") -> None:
+        self.event("Authorized", evse, uuid)
+        started = {"id_tag": token(tag), "meter_value": self.meter(evse)}
+        self.event("TransactionStarted", evse, uuid, transaction_started=started)
+        self.event("PrepareCharging", evse, uuid)
+        charging = {"meter_value": self.meter(evse)}
+        self.event("ChargingStarted", evse, uuid, charging_state_changed_event=charging)
+
+    def stop_transaction(
+        self, evse: int = 1, uuid: str = "s-1", reason: str = "EVDisconnected"
+    ) -> None:
+        self.event("StoppingCharging", evse, uuid)
+        self.event("ChargingFinished", evse, uuid)
+        finished = {"meter_value": self.meter(evse), "reason": reason}
+        self.event("TransactionFinished", evse, uuid, transaction_finished=finished)
+
+    def plug_out(self, evse: int = 1, uuid: str = "s-1") -> None:
+        finished = {"meter_value": self.meter(evse)}
+        self.event("SessionFinished", evse, uuid, session_finished=finished)
+
+    def charge(self, seconds: int, power_w: float = 7_360.0) -> None:
+        """Charge, with a meter reading every second (fewer over long times)."""
+        step_s = max(1, seconds // 600)
+        for _ in range(0, seconds, step_s):
+            self.wh += power_w * step_s / 3_600
+            self.run(step_s)
+            self.meter()
+
+    def session(self, uuid: str = "s-1", seconds: int = 300, evse: int = 1) -> None:
+        """Plug in, charge, unplug."""
+        self.plug_in(evse, uuid)
+        self.start_transaction(evse, uuid)
+        self.charge(seconds)
+        self.stop_transaction(evse, uuid)
+        self.plug_out(evse, uuid)
+
+
+def token(value: str = "CARD", **more: Any) -> dict[str, Any]:
+    """A ProvidedIdToken of an RFID card."""
+    return {
+        "id_token": {"value": value, "type": "ISO14443"},
+        "authorization_type": "RFID",
+        **more,
+    }
