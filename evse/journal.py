@@ -9,14 +9,15 @@ waits in memory and is tried again.
 from __future__ import annotations
 
 import sqlite3
+from collections import deque
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import msgspec
 
-from evse.clock import Clock
-from evse.storage import Storage
+from evse.clock import Clock, earliest
+from evse.storage import Job, Storage
 
 MIGRATIONS = (
     """
@@ -27,7 +28,12 @@ MIGRATIONS = (
     """,
 )
 RETRY_MS = 1_000
-"""Pause before a write that failed (disk full, disk gone) is tried again."""
+"""Pause before a write or read that failed (disk full, disk gone) is tried again."""
+PRUNE_EVERY_MS = 3_600_000
+"""Old events go with an acknowledgement, but not with each: looking for them reads the table."""
+
+Found = Callable[[list["Record"]], None]
+"""Takes what a read found, once the disk gave it."""
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -58,6 +64,11 @@ class Journal:
         self._waiting: list[_Write] = []
         self._writing = 0
         self._retry_at_ms: int | None = None
+        self._unread: list[tuple[Job, Found]] = []
+        self._reread_at_ms: int | None = None
+        self._durable: deque[Record] = deque()
+        self._handing_out = False
+        self._prune_at_ms = clock.now_ms()
         self.durable_seq = last_seq
         self.failures = 0
         self.last_failure: str | None = None
@@ -69,7 +80,7 @@ class Journal:
 
     @property
     def next_deadline_ms(self) -> int | None:
-        return self._retry_at_ms
+        return earliest(self._retry_at_ms, self._reread_at_ms)
 
     def append(self, evse: int, body: bytes, snapshot: bytes) -> int:
         """Record an event with the session snapshot after it; returns its number."""
@@ -86,10 +97,22 @@ class Journal:
         if self._retry_at_ms is not None and now_ms >= self._retry_at_ms:
             self._retry_at_ms = None
             self._flush()
+        if self._reread_at_ms is not None and now_ms >= self._reread_at_ms:
+            self._reread_at_ms = None
+            unread, self._unread = self._unread, []
+            for job, done in unread:
+                self._read(job, done)
 
     def acknowledge(self, consumer: str, seq: int) -> None:
-        """`consumer` holds everything up to `seq` durably itself; never moves back."""
+        """`consumer` holds everything up to `seq` durably itself; never moves back.
+
+        From time to time this also forgets events that are older than `keep_days` and that
+        every consumer has acknowledged.
+        """
         oldest = (self._clock.utc() - self._keep).timestamp()
+        prunes = self._clock.now_ms() >= self._prune_at_ms
+        if prunes:
+            self._prune_at_ms = self._clock.now_ms() + PRUNE_EVERY_MS
 
         def job(db: sqlite3.Connection) -> None:
             db.execute(
@@ -97,16 +120,15 @@ class Journal:
                 "ON CONFLICT (name) DO UPDATE SET seq = max(seq, excluded.seq)",
                 (consumer, seq),
             )
-            db.execute(
-                "DELETE FROM event WHERE utc < ? AND seq <= (SELECT min(seq) FROM consumer)",
-                (oldest,),
-            )
+            if prunes:
+                db.execute(
+                    "DELETE FROM event WHERE utc < ? AND seq <= (SELECT min(seq) FROM consumer)",
+                    (oldest,),
+                )
 
         self._storage.submit(job, self._noted)
 
-    def read(
-        self, from_seq: int, limit: int, done: Callable[[list[Record] | sqlite3.Error], None]
-    ) -> None:
+    def read(self, from_seq: int, limit: int, done: Found) -> None:
         """Up to `limit` durable records from `from_seq` on, oldest first, through `done`."""
 
         def job(db: sqlite3.Connection) -> list[Record]:
@@ -116,20 +138,38 @@ class Journal:
             )
             return [Record(*row) for row in rows]
 
-        self._storage.submit(job, done)
+        self._read(job, done)
 
-    def acknowledged(self, consumer: str, done: Callable[[int | sqlite3.Error], None]) -> None:
-        """The last number that `consumer` acknowledged (0 = none), through `done`."""
+    def last(self, evse: int | None, done: Found) -> None:
+        """The newest durable record of `evse`, or of all, as a list of none or one."""
 
-        def job(db: sqlite3.Connection) -> int:
-            row = db.execute("SELECT seq FROM consumer WHERE name = ?", (consumer,)).fetchone()
-            return int(row[0]) if row else 0
+        def job(db: sqlite3.Connection) -> list[Record]:
+            rows = db.execute(
+                "SELECT seq, evse, body FROM event WHERE evse = coalesce(?, evse)"
+                " ORDER BY seq DESC LIMIT 1",
+                (evse,),
+            )
+            return [Record(*row) for row in rows]
 
-        self._storage.submit(job, done)
+        self._read(job, done)
 
     def close(self) -> None:
-        self._flush()
+        """Write once more what waits, whether or not a write of it is under way or has failed."""
+        waiting = tuple(self._waiting)
+        if waiting:
+            self._storage.submit(lambda db: _write_rest(db, waiting), self._noted)
         self._storage.close()
+
+    def _read(self, job: Job, done: Found) -> None:
+        def outcome(found: list[Record] | sqlite3.Error) -> None:
+            if isinstance(found, sqlite3.Error):
+                self._noted(found)
+                self._unread.append((job, done))
+                self._reread_at_ms = self._clock.now_ms() + RETRY_MS
+            else:
+                done(found)
+
+        self._storage.submit(job, outcome)
 
     def _enqueue(self, write: _Write) -> None:
         self._waiting.append(write)
@@ -151,11 +191,22 @@ class Journal:
             return
         self.last_failure = None
         done, self._waiting = self._waiting[:count], self._waiting[count:]
-        for write in done:
-            if write.record is not None:
-                self.durable_seq = write.record.seq
-                self.on_durable(write.record)
+        self._durable.extend(write.record for write in done if write.record is not None)
+        self._hand_out()
         self._flush()
+
+    def _hand_out(self) -> None:
+        """One at a time: what a consumer causes while it is told waits until all are told."""
+        if self._handing_out:
+            return
+        self._handing_out = True
+        try:
+            while self._durable:
+                record = self._durable.popleft()
+                self.durable_seq = record.seq
+                self.on_durable(record)
+        finally:
+            self._handing_out = False
 
     def _noted(self, outcome: Any) -> None:
         if isinstance(outcome, sqlite3.Error):
@@ -170,6 +221,12 @@ def _write_all(db: sqlite3.Connection, batch: tuple[_Write, ...]) -> None:
             db.execute("INSERT INTO event VALUES (?, ?, ?, ?)", row)
         if write.snapshot is not None:
             db.execute("REPLACE INTO snapshot VALUES (?, ?)", (write.evse, write.snapshot))
+
+
+def _write_rest(db: sqlite3.Connection, batch: tuple[_Write, ...]) -> None:
+    """What of `batch` is not on disk yet: the write before this one may have succeeded."""
+    stored = last_seq(db)
+    _write_all(db, tuple(w for w in batch if w.record is None or w.record.seq > stored))
 
 
 def last_seq(db: sqlite3.Connection) -> int:

@@ -30,7 +30,6 @@ from evse.types.session import (
     StopTransactionRequest,
 )
 
-
 _TAKES_NO_TOKEN = frozenset({"booting", "stopping", "finished", "disabled"})
 """While booting, an interrupted session must be closed before another one begins."""
 

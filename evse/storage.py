@@ -7,6 +7,7 @@ the process's only extra thread and hands outcomes back through `post`, in the o
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -19,6 +20,9 @@ Job = Callable[[sqlite3.Connection], Any]
 Done = Callable[[Any], None]
 """Takes the job's result, or the sqlite3.Error that rolled it back."""
 
+LOCK_WAIT_S = 1.0
+"""The file is ours alone; whoever else holds it (a copy, a look into it) does so for a moment."""
+
 
 class StorageError(Exception):
     """Base of what this module raises."""
@@ -26,6 +30,21 @@ class StorageError(Exception):
 
 class SchemaTooNew(StorageError, ValueError):
     """A newer program wrote this file; this one leaves it alone."""
+
+
+class StorageUnavailable(StorageError, OSError):
+    """The file can not be used now: no such folder, no permission, locked, disk full or failing."""
+
+
+class StorageEnded(StorageError, RuntimeError):
+    """The storage thread died of a job that raised something other than sqlite3.Error."""
+
+
+class _Damaged(Exception):
+    """The file is no sound database."""
+
+
+_DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 class Storage(Protocol):
@@ -43,43 +62,61 @@ def open_database(
 ) -> sqlite3.Connection:
     """Open or make the database and bring its schema up to `len(migrations)`.
 
-    A file that is no sound database is set aside beside the new one and `say` is told. Raises
-    SchemaTooNew when a newer program wrote it.
+    A file that is no sound database is set aside beside the new one and `say` is told; one that
+    can not be opened or is locked is left alone. Raises SchemaTooNew when a newer program wrote
+    it, StorageUnavailable when it can not be used.
     """
     try:
-        connection = _connect(path)
-        version = _sound_version(connection)
-    except sqlite3.DatabaseError as error:
+        connection, version = _open(path)
+    except _Damaged as error:
         aside = _set_aside(Path(path), utc)
         say(f"{Path(path).name} is damaged ({error}); set aside as {aside.name}, starting anew")
-        connection = _connect(path)
-        version = 0
+        connection, version = _open(path)
     if version > len(migrations):
         connection.close()
         raise SchemaTooNew(
             f"{path} has schema {version}, this program knows up to {len(migrations)}: "
             "install the newer version again, or move the file away to start anew"
         )
-    for number in range(version, len(migrations)):
-        connection.executescript(
-            f"BEGIN; {migrations[number]}; PRAGMA user_version = {number + 1}; COMMIT;"
-        )
+    try:
+        for number in range(version, len(migrations)):
+            connection.executescript(
+                f"BEGIN; {migrations[number]}; PRAGMA user_version = {number + 1}; COMMIT;"
+            )
+    except sqlite3.Error as error:
+        connection.close()
+        raise StorageUnavailable(f"{path}: {error}") from error
     return connection
 
 
-def _connect(path: str | Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+def _open(path: str | Path) -> tuple[sqlite3.Connection, int]:
+    """A sound database and its schema version. Raises _Damaged or StorageUnavailable."""
+    try:
+        connection = sqlite3.connect(
+            path, timeout=LOCK_WAIT_S, isolation_level=None, check_same_thread=False
+        )
+    except sqlite3.Error as error:
+        raise StorageUnavailable(f"{path}: {error}") from error
+    try:
+        return connection, _prepared(connection)
+    except sqlite3.Error as error:
+        connection.close()
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
+            raise _Damaged(str(error)) from error
+        raise StorageUnavailable(f"{path}: {error}") from error
+    except _Damaged:
+        connection.close()
+        raise
+
+
+def _prepared(connection: sqlite3.Connection) -> int:
+    """Set up and check; the schema version."""
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA cache_size = -256")
-    return connection
-
-
-def _sound_version(connection: sqlite3.Connection) -> int:
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
-        connection.close()
-        raise sqlite3.DatabaseError(verdict)
+        raise _Damaged(verdict)
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
@@ -92,16 +129,25 @@ def _set_aside(path: Path, utc: datetime) -> Path:
 
 
 def run_job(connection: sqlite3.Connection, job: Job) -> Any:
-    """`job` in one transaction; its result, or the sqlite3.Error after rolling back."""
+    """`job` in one transaction; its result, or the sqlite3.Error after rolling back.
+
+    Whatever else the job raises is a defect and passes through, also rolled back.
+    """
     try:
         connection.execute("BEGIN IMMEDIATE")
         result = job(connection)
         connection.execute("COMMIT")
     except sqlite3.Error as error:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
         return error
+    finally:
+        if connection.in_transaction:
+            _roll_back(connection)
     return result
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    with contextlib.suppress(sqlite3.Error):  # then the next BEGIN fails, and is told
+        connection.execute("ROLLBACK")
 
 
 class InlineStorage:
@@ -130,6 +176,9 @@ class ThreadStorage:
         self._thread.start()
 
     def submit(self, job: Job, done: Done) -> None:
+        """Raises StorageEnded once the thread died: nothing would ever be written again."""
+        if not self._thread.is_alive():
+            raise StorageEnded("the storage thread has ended; nothing can be written any more")
         self._jobs.put((job, done))
 
     def close(self) -> None:

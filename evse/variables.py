@@ -6,11 +6,10 @@ from there on, in order, first from the disk and then live. Other variables give
 
 from __future__ import annotations
 
-import sqlite3
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Meta, Raw, UnsetType
 
 from evse import jsonrpc
 from evse.door_hub import Connection, Follower, Hub, Reply, event_line
@@ -20,6 +19,8 @@ from evse.jsonrpc import RpcError
 SESSION_EVENT = "evse_manager.session_event"
 BATCH = 200
 """Records fetched at a time for a follower that catches up."""
+MAX_SEQ = (1 << 63) - 1
+"""What a number in the journal's file can be."""
 
 VARIABLES = frozenset(
     {
@@ -36,7 +37,7 @@ VARIABLES = frozenset(
 class Subscribe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     variable: str
     evse: int | UnsetType = UNSET
-    from_seq: int | UnsetType = UNSET
+    from_seq: Annotated[int, Meta(ge=0, le=MAX_SEQ)] | UnsetType = UNSET
 
 
 class Get(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,15 +81,12 @@ class Variables:
     def _catch_up(self, connection: Connection, follower: Follower) -> None:
         """Fetch from the disk until nothing durable is left behind, then go live."""
 
-        def fetched(outcome: list[Record] | sqlite3.Error) -> None:
+        def fetched(found: list[Record]) -> None:
             if connection.follows.get(SESSION_EVENT) is not follower or not connection.open:
                 return
-            if isinstance(outcome, sqlite3.Error):
-                connection.open = False  # it reconnects and asks again
-                return
-            for record in outcome:
+            for record in found:
                 self._hand_out(connection, follower, record)
-            if len(outcome) < BATCH and (follower.next_seq or 0) > self._journal.durable_seq:
+            if len(found) < BATCH and (follower.next_seq or 0) > self._journal.durable_seq:
                 follower.live = True
             else:
                 self._catch_up(connection, follower)
@@ -97,7 +95,7 @@ class Variables:
 
     def _durable(self, record: Record) -> None:
         for connection, follower in self._hub.followers(SESSION_EVENT):
-            if follower.live:
+            if follower.live and record.seq >= (follower.next_seq or 0):
                 self._hand_out(connection, follower, record)
 
     @staticmethod
@@ -111,14 +109,14 @@ class Variables:
         wanted: Get = jsonrpc.decode_params(params, Get)
         self._check(wanted.variable, wanted.evse)
         evse = None if isinstance(wanted.evse, UnsetType) else wanted.evse
-        if wanted.variable != SESSION_EVENT:
+        if evse is None and wanted.variable.startswith("evse_manager.") and len(self._evses) > 1:
+            raise RpcError(
+                jsonrpc.INVALID_PARAMS, f"evse is needed: one of {self._evses}", {"field": "evse"}
+            )
+        if wanted.variable == SESSION_EVENT:
+            self._journal.last(evse, lambda found: reply(Raw(found[0].body) if found else None))
+        else:
             reply(self._last(wanted.variable, evse))
-            return
-
-        def fetched(outcome: list[Record] | sqlite3.Error) -> None:
-            reply(Raw(outcome[-1].body) if isinstance(outcome, list) and outcome else None)
-
-        self._journal.read(self._journal.durable_seq, 1, fetched)
 
     def _last(self, variable: str, evse: int | None) -> Any:
         if evse is None and len(self._evses) == 1:

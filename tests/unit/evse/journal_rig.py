@@ -1,0 +1,120 @@
+"""A disk that does one thing at a time, when the test says so, and can fail, stall or crash."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import msgspec
+
+from evse.clock import VirtualClock
+from evse.door_hub import Connection, Hub
+from evse.journal import MIGRATIONS, Journal, last_seq
+from evse.storage import Done, Job, open_database, run_job
+from evse.variables import SESSION_EVENT, Variables
+
+
+def new_disk() -> sqlite3.Connection:
+    return open_database(":memory:", MIGRATIONS, utc=VirtualClock().utc(), say=print)
+
+
+class SteppedStorage:
+    """Jobs and their outcomes wait in two queues, like those of a thread and of a loop."""
+
+    def __init__(self, disk: sqlite3.Connection) -> None:
+        self._disk = disk
+        self.jobs: list[tuple[Job, Done]] = []
+        self.outcomes: list[tuple[Done, Any]] = []
+
+    def submit(self, job: Job, done: Done) -> None:
+        self.jobs.append((job, done))
+
+    def work(self, *, fails: bool = False) -> None:
+        """The thread does one job."""
+        if self.jobs:
+            job, done = self.jobs.pop(0)
+            outcome = sqlite3.OperationalError("disk I/O error") if fails else self._run(job)
+            self.outcomes.append((done, outcome))
+
+    def deliver(self) -> None:
+        """The loop takes one outcome."""
+        if self.outcomes:
+            done, outcome = self.outcomes.pop(0)
+            done(outcome)
+
+    def drain(self) -> None:
+        while self.jobs or self.outcomes:
+            self.work()
+            self.deliver()
+
+    def close(self) -> None:
+        self.drain()
+
+    def _run(self, job: Job) -> Any:
+        return run_job(self._disk, job)
+
+
+class Consumer:
+    """A peer at the door that writes down the events it gets."""
+
+    def __init__(self, hub: Hub, from_seq: int, evse: int | None = None) -> None:
+        self.from_seq = from_seq
+        self.evse = evse
+        self.got: list[tuple[int, int, str]] = []
+        """(seq, evse, what the event said)."""
+        self.connection: Connection = hub.connect(self)
+        params: dict[str, Any] = {"variable": SESSION_EVENT, "from_seq": from_seq}
+        if evse is not None:
+            params["evse"] = evse
+        body = {"jsonrpc": "2.0", "id": 1, "method": "subscribe", "params": params}
+        hub.receive(self.connection, msgspec.json.encode(body))
+
+    def send(self, line: bytes) -> None:
+        message = msgspec.json.decode(line)
+        assert "error" not in message, message
+        if "method" in message:
+            params = message["params"]
+            self.got.append((params["seq"], params["evse"], params["value"]["n"]))
+
+
+class JournalRig:
+    """A journal at a hub, on a disk that outlives both."""
+
+    def __init__(self, disk: sqlite3.Connection | None = None, evses: int = 2) -> None:
+        self.disk = disk or new_disk()
+        self.clock = VirtualClock(1_000)
+        self.evses = list(range(1, evses + 1))
+        self.boots = 0
+        self.boot()
+
+    def boot(self) -> None:
+        """Start, or start again: what waited in memory and in the queues is gone."""
+        self.boots += 1
+        self.storage = SteppedStorage(self.disk)
+        self.journal = Journal(self.storage, self.clock, last_seq=last_seq(self.disk))
+        self.hub = Hub()
+        self.variables = Variables(self.hub, self.journal, self.evses)
+        self.consumers: list[Consumer] = []
+
+    def append(self, text: str, evse: int = 1) -> int:
+        body = msgspec.json.encode({"n": text})
+        return self.journal.append(evse, body, f"after {text}".encode())
+
+    def follow(self, from_seq: int, evse: int | None = None) -> Consumer:
+        consumer = Consumer(self.hub, from_seq, evse)
+        self.consumers.append(consumer)
+        return consumer
+
+    def wait(self, ms: int) -> None:
+        self.clock.advance_to(self.clock.now_ms() + ms)
+        self.journal.poll(self.clock.now_ms())
+
+    def settle(self) -> None:
+        """The disk works again and catches up."""
+        for _ in range(4):
+            self.storage.drain()
+            self.wait(2_000)
+        self.storage.drain()
+
+    def rows(self, sql: str) -> list[Any]:
+        return self.disk.execute(sql).fetchall()

@@ -1,0 +1,240 @@
+"""The file: sound, damaged, too new, locked; and the one thread that touches it."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import sqlite3
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from evse.storage import (
+    InlineStorage,
+    SchemaTooNew,
+    StorageEnded,
+    StorageError,
+    StorageUnavailable,
+    ThreadStorage,
+    open_database,
+    run_job,
+)
+
+UTC_NOW = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
+FIRST = "CREATE TABLE note (n INTEGER PRIMARY KEY, text TEXT NOT NULL)"
+SECOND = "ALTER TABLE note ADD COLUMN colour TEXT NOT NULL DEFAULT 'red'"
+
+
+def opened(
+    path: Path, *migrations: str, said: list[str] | None = None
+) -> contextlib.closing[sqlite3.Connection]:
+    say: Callable[[str], Any] = (said if said is not None else []).append
+    return contextlib.closing(open_database(path, migrations or (FIRST,), utc=UTC_NOW, say=say))
+
+
+def with_notes(path: Path, count: int = 200) -> None:
+    with opened(path) as db:
+        db.execute("BEGIN")
+        db.executemany("INSERT INTO note (text) VALUES (?)", [("x" * 100,)] * count)
+        db.execute("COMMIT")
+
+
+def test_a_new_file_has_the_newest_schema_and_survives_reopening(tmp_path: Path) -> None:
+    with_notes(tmp_path / "core.db", 3)
+    with opened(tmp_path / "core.db", FIRST, SECOND) as db:
+        assert db.execute("SELECT count(*), min(colour) FROM note").fetchone() == (3, "red")
+        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+        assert db.execute("PRAGMA synchronous").fetchone() == (2,), "every commit is fsynced"
+
+
+def test_a_newer_schema_is_refused_in_words_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "core.db"
+    with opened(path, FIRST, SECOND):
+        pass
+    before = path.read_bytes()
+    with pytest.raises(SchemaTooNew, match="has schema 2, this program knows up to 1: install"):
+        open_database(path, (FIRST,), utc=UTC_NOW, say=pytest.fail)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["core.db"]
+
+
+def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "core.db"
+    with_notes(path, 2)
+    with pytest.raises(StorageUnavailable, match="no such table: nope"):
+        open_database(path, (FIRST, "DROP TABLE note; DROP TABLE nope"), utc=UTC_NOW, say=print)
+    with opened(path) as db:
+        assert db.execute("SELECT count(*) FROM note").fetchone() == (2,)
+
+
+@pytest.mark.parametrize("junk", [b"not a database" * 100, b"SQLite format 3\x00" + b"\xff" * 500])
+def test_a_file_that_is_no_database_is_set_aside_and_said(tmp_path: Path, junk: bytes) -> None:
+    path, said = tmp_path / "core.db", list[str]()
+    path.write_bytes(junk)
+    with opened(path, said=said) as db:
+        assert db.execute("SELECT count(*) FROM note").fetchone() == (0,)
+    aside = tmp_path / "core.db.damaged-20261121T083000"
+    assert aside.read_bytes() == junk
+    assert len(said) == 1
+    assert said[0].startswith("core.db is damaged (")
+    assert said[0].endswith("set aside as core.db.damaged-20261121T083000, starting anew")
+
+
+def test_a_locked_file_is_not_taken_for_a_damaged_one(tmp_path: Path) -> None:
+    path = tmp_path / "core.db"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("CREATE TABLE mine (n)")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StorageUnavailable, match="locked"):
+            open_database(path, (FIRST,), utc=UTC_NOW, say=pytest.fail)
+    assert [p.name for p in tmp_path.iterdir()] == ["core.db"]
+
+
+def test_a_folder_that_is_not_there_is_an_error_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "missing" / "core.db"
+    with pytest.raises(StorageUnavailable, match=r"core\.db: unable to open"):
+        open_database(path, (FIRST,), utc=UTC_NOW, say=pytest.fail)
+    assert issubclass(StorageUnavailable, OSError)
+    assert issubclass(StorageUnavailable, StorageError)
+
+
+@pytest.fixture(scope="module")
+def sound_file(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("sound") / "core.db"
+    with_notes(path)
+    return path.read_bytes()
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_happened_to_the_file_a_sound_database_opens(
+    tmp_path: Path, sound_file: bytes, data: st.DataObject
+) -> None:
+    path, said = tmp_path / "core.db", list[str]()
+    for old in tmp_path.iterdir():
+        old.unlink()
+    body = bytearray(sound_file)
+    del body[data.draw(st.integers(0, len(body))) :]
+    for at, value in data.draw(
+        st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(0, 255)), max_size=20)
+    ):
+        if at < len(body):
+            body[at] = value
+    path.write_bytes(body)
+    try:
+        with opened(path, said=said) as db:
+            db.execute("INSERT INTO note (text) VALUES ('new')")
+    except SchemaTooNew:  # the damage hit the version: refused in words is right as well
+        assert said == []
+
+
+# --- jobs -----------------------------------------------------------------------------------------
+
+
+def memory() -> sqlite3.Connection:
+    return open_database(":memory:", (FIRST,), utc=UTC_NOW, say=print)
+
+
+def insert(text: str | None) -> Callable[[sqlite3.Connection], int]:
+    def job(db: sqlite3.Connection) -> int:
+        db.execute("INSERT INTO note (text) VALUES ('half')")
+        db.execute("INSERT INTO note (text) VALUES (?)", (text,))
+        return 2
+
+    return job
+
+
+def count(db: sqlite3.Connection) -> int:
+    return int(db.execute("SELECT count(*) FROM note").fetchone()[0])
+
+
+def test_a_job_that_fails_leaves_nothing_behind_and_tells_its_error() -> None:
+    with contextlib.closing(memory()) as db:
+        assert isinstance(run_job(db, insert(None)), sqlite3.IntegrityError)
+        assert count(db) == 0
+        assert run_job(db, insert("whole")) == 2
+        assert count(db) == 2
+
+
+def test_a_job_with_a_defect_is_rolled_back_and_heard_of() -> None:
+    def defect(db: sqlite3.Connection) -> None:
+        db.execute("INSERT INTO note (text) VALUES ('half')")
+        raise TypeError("defect")
+
+    with contextlib.closing(memory()) as db:
+        with pytest.raises(TypeError):
+            run_job(db, defect)
+        assert count(db) == 0
+        assert run_job(db, insert("whole")) == 2
+
+
+def test_inline_storage_answers_at_once() -> None:
+    outcomes: list[Any] = []
+    storage = InlineStorage(memory())
+    storage.submit(insert("a"), outcomes.append)
+    storage.submit(insert(None), outcomes.append)
+    storage.close()
+    assert outcomes[0] == 2
+    assert isinstance(outcomes[1], sqlite3.Error)
+
+
+def test_the_thread_answers_in_order_through_post_and_never_on_itself() -> None:
+    posted: list[Callable[[], None]] = []
+    outcomes: list[Any] = []
+    storage = ThreadStorage(memory(), posted.append)
+    for number in range(50):
+        storage.submit(lambda _db, n=number: n, outcomes.append)  # type: ignore[misc]  # n is int
+    storage.submit(insert(None), outcomes.append)
+    storage.close()
+    assert outcomes == []
+    for call in posted:
+        call()
+    assert outcomes[:-1] == list(range(50))
+    assert isinstance(outcomes[-1], sqlite3.Error)
+
+
+def test_closing_finishes_what_was_submitted(tmp_path: Path) -> None:
+    storage = ThreadStorage(
+        open_database(tmp_path / "core.db", (FIRST,), utc=UTC_NOW, say=print), lambda _c: None
+    )
+    for _ in range(20):
+        storage.submit(insert("a"), lambda _outcome: None)
+    storage.close()
+    with opened(tmp_path / "core.db") as db:
+        assert count(db) == 40
+
+
+def test_a_closed_loop_does_not_stop_the_thread() -> None:
+    def post(_call: Callable[[], None]) -> None:
+        raise RuntimeError("Event loop is closed")
+
+    storage = ThreadStorage(memory(), post)
+    storage.submit(insert("a"), pytest.fail)
+    storage.submit(insert("a"), pytest.fail)
+    storage.close()
+
+
+def test_a_dead_storage_thread_is_told_at_the_next_write(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    died = threading.Event()
+    monkeypatch.setattr(threading, "excepthook", lambda _args: died.set())
+    connection = memory()
+    storage = ThreadStorage(connection, lambda call: call())
+
+    def defect(_db: sqlite3.Connection) -> None:
+        raise TypeError("defect")
+
+    storage.submit(defect, pytest.fail)
+    storage._thread.join()
+    assert died.is_set()
+    with pytest.raises(StorageEnded, match="nothing can be written"):
+        storage.submit(insert("a"), pytest.fail)
+    storage.close()
+    gc.collect()
