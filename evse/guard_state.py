@@ -9,6 +9,7 @@ such moments with the limits that they are compared to; the next deadline and th
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import msgspec
@@ -119,18 +120,23 @@ def next_deadline_ms(timing: Timing, state: GuardState, now_ms: int) -> int | No
     return soonest
 
 
+@functools.cache
+def _longest_ms(timing: Timing) -> tuple[int, ...]:
+    return tuple(max(getattr(timing, limit) for limit in limits) for _, _, limits in TIMERS)
+
+
 def canonical(timing: Timing, state: GuardState, now_ms: int) -> GuardState:
     """The same state as if now were 0, with every age that is past its last limit made equal.
 
     Two states with the same canonical form behave alike for ever.
     """
     changed: dict[str, object] = {}
-    for part, field, limits in TIMERS:
+    for (part, field, _), cap_ms in zip(TIMERS, _longest_ms(timing), strict=True):
         owner = state if part is None else getattr(state, part)
         since_ms = getattr(owner, field)
         if since_ms is None:
             continue
-        age_ms = min(now_ms - since_ms, max(getattr(timing, limit) for limit in limits))
+        age_ms = min(now_ms - since_ms, cap_ms)
         if part is None:
             changed[field] = -age_ms
         else:

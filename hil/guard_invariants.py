@@ -87,10 +87,14 @@ class Moment:
         return band is PilotState.C or (band is PilotState.D and self.hardware.ventilation)
 
 
+Advance = Callable[[Any, Moment], Hashable]
+Judgement = Callable[[Moment], bool]
+
+
 class Tracker(NamedTuple):
     name: str
     start: Hashable
-    advance: Callable[[Any, Moment], Hashable]
+    advance: Advance
     """Memory before -> memory after; may set attributes of the moment for the invariants."""
 
 
@@ -99,7 +103,7 @@ class Invariant(NamedTuple):
     says: str
     needs: tuple[str, ...]
     """Trackers it looks at."""
-    holds: Callable[[Moment], bool]
+    holds: Judgement
 
 
 def _since(now_so: bool, age_ms: int | None, cap_ms: int) -> int | None:

@@ -8,7 +8,7 @@ that its state space stays small enough to be walked whole.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from functools import cached_property
 from typing import NamedTuple
 
@@ -28,7 +28,16 @@ from evse.model import (
     Reason,
 )
 from hil.explore import Edge, Result, explore
-from hil.guard_invariants import INVARIANTS, PERIOD_MS, TRACKERS, Invariant, Moment, Tracker
+from hil.guard_invariants import (
+    INVARIANTS,
+    PERIOD_MS,
+    TRACKERS,
+    Advance,
+    Invariant,
+    Judgement,
+    Moment,
+    Tracker,
+)
 
 A, B, C, D = PilotState.A, PilotState.B, PilotState.C, PilotState.D
 E, F, INVALID = PilotState.E, PilotState.F, PilotState.INVALID
@@ -71,6 +80,10 @@ class Action(NamedTuple):
 
 
 _PLAIN = Seen(low_ok=True)
+
+
+def _remember(advance: Advance, memory: object, moment: Moment) -> Hashable:
+    return advance(memory, moment)
 
 
 class World(msgspec.Struct, frozen=True, dict=True):
@@ -125,6 +138,14 @@ class World(msgspec.Struct, frozen=True, dict=True):
         needed = {name for invariant in self.invariants for name in invariant.needs}
         return tuple(tracker for name, tracker in TRACKERS.items() if name in needed)
 
+    @cached_property
+    def _advances(self) -> tuple[Advance, ...]:
+        return tuple(tracker.advance for tracker in self.trackers)
+
+    @cached_property
+    def _judgements(self) -> tuple[tuple[str, Judgement], ...]:
+        return tuple((invariant.name, invariant.holds) for invariant in self.invariants)
+
     def start(self) -> Place:
         return guard.initial(self.hardware), tuple(tracker.start for tracker in self.trackers)
 
@@ -150,11 +171,12 @@ class World(msgspec.Struct, frozen=True, dict=True):
             after, result = guard.command(hardware, timing, rules, after, PERIOD_MS, seen, verb)
             answer = (verb, result)
         moment = Moment(hardware, timing, seen, action.permit, before, after, answer)
-        remembered = tuple(
-            tracker.advance(memory, moment)
-            for tracker, memory in zip(self.trackers, memories, strict=True)
-        )
-        broken = next((i.name for i in self.invariants if not i.holds(moment)), None)
+        remembered = tuple(map(_remember, self._advances, memories, itertools.repeat(moment)))
+        broken = None
+        for name, holds in self._judgements:
+            if not holds(moment):
+                broken = name
+                break
         return (guard.canonical(timing, after, PERIOD_MS), remembered), broken
 
     def explore(self, rules: Rules = RULES) -> tuple[Result, frozenset[str]]:
@@ -204,6 +226,7 @@ WORLDS = {
             bands=(None, B, C),
             mirror=(False, True),
             permits=(None, STOP, GO),
+            commands=(),
             leaves_out=_NO_LOCK + _NO_CODING + _NO_TEST + _STEADY_DIODE + _STEADY_LEVELS,
         ),
         World(
@@ -258,7 +281,7 @@ WORLDS = {
         World(
             "stops",
             Hardware(emergency_stop=True, temperature_trip_dc=900),
-            bands=(B, C),
+            bands=(C,),
             emergency_stop=(False, True),
             heat=tuple(Heat),
             leaves_out=_NO_LOCK
@@ -271,6 +294,7 @@ WORLDS = {
         World(
             "socket",
             Hardware(socket=True),
+            bands=(A, C),
             cable_a=(0, 20, 32),
             leaves_out=_NO_LOCK + _NO_TEST + _STEADY_DIODE + _STEADY_MIRROR + _STEADY_LEVELS,
         ),
