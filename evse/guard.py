@@ -112,9 +112,8 @@ class Guard:
         self._settled = state is self._state
         if self._settled:
             self._quiet_until_ms = next_deadline_ms(self._timing, state, now_ms)
-        else:
-            self._state = state
-            self._outputs = outputs(state)
+        self._state = state
+        self._outputs = outputs(state)
         return self._outputs
 
     def status(self) -> BoardStatus:

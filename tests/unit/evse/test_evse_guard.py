@@ -1,0 +1,634 @@
+"""The guard with the product's times, clause by clause."""
+
+from __future__ import annotations
+
+import pytest
+from guard_rig import GuardRig
+
+from evse.guard import Guard, Hardware, Inputs, Timing
+from evse.lock_drive import LockDrive
+from evse.model import (
+    F_BP,
+    X1_BP,
+    Capability,
+    CommandStatus,
+    CommandVerb,
+    LockState,
+    LockTarget,
+    Permit,
+    PilotState,
+    Reason,
+    SelfTest,
+)
+from evse.pilot import PilotSample
+
+ACK = CommandVerb.ACKNOWLEDGE
+SOCKET = Hardware(lock=True, socket=True)
+LOCKED = {"lock_locked": True, "pp_ohm": 220}
+FULL = Hardware(
+    lock=True,
+    socket=True,
+    rcd=True,
+    rcd_self_test=True,
+    fast_current=True,
+    emergency_stop=True,
+    temperature_trip_dc=900,
+)
+FULL_READINGS = {**LOCKED, "temperature_dc": 250, "current_ma": 16_000}
+
+
+@pytest.fixture
+def rig() -> GuardRig:
+    return GuardRig()
+
+
+@pytest.fixture
+def full() -> GuardRig:
+    rig = GuardRig(FULL)
+    rig.readings = dict(FULL_READINGS)
+    rig.lock = LockTarget.LOCK
+    return rig
+
+
+# --- closing --------------------------------------------------------------------------
+
+
+def test_a6_seq_4_closes_within_3_s_of_c2(rig: GuardRig) -> None:
+    rig.plug_in()
+    rig.close, rig.duty_bp = True, 2_666
+    rig.run(1_000)
+    rig.level = "C"
+    assert rig.until("coil", 3_000) == Timing().debounce_in_ms
+    assert rig.status.reason is Reason.NONE
+
+
+def test_a6_seq_1_2_a_simplified_car_is_served_within_3_s(full: GuardRig) -> None:
+    full.run(3_000)
+    full.level = "C"
+    full.close, full.duty_bp = True, 2_666
+    assert full.until("coil", 3_000) <= 3_000
+
+
+def test_a_fully_fitted_board_charges(full: GuardRig) -> None:
+    full.charge()
+    assert full.status.coil
+    assert full.status.cable_a == 32
+    assert full.status.self_test is SelfTest.PASSED
+    assert full.status.lock is LockState.LOCKED
+
+
+@pytest.mark.parametrize(
+    ("close", "duty_bp"), [(False, 2_666), (True, X1_BP), (True, F_BP), (True, 700), (True, 9_800)]
+)
+def test_nothing_closes_without_leave_and_offer(rig: GuardRig, close: bool, duty_bp: int) -> None:
+    rig.plug_in()
+    rig.close, rig.duty_bp = close, duty_bp
+    rig.level = "C"
+    rig.run(5_000)
+    assert not rig.status.coil
+
+
+def test_five_percent_is_an_offer(rig: GuardRig) -> None:
+    rig.plug_in()
+    rig.close, rig.duty_bp = True, 500
+    rig.level = "C"
+    rig.until("coil", 1_000)
+
+
+def test_a_quick_return_to_c_waits_for_the_minimum_off_time(rig: GuardRig) -> None:
+    rig.charge()
+    rig.level = "B"
+    rig.until_open(100)
+    rig.level = "C"
+    assert rig.until("coil", 3_000) == Timing().min_off_ms - 10
+
+
+def test_d_closes_where_ventilated() -> None:
+    rig = GuardRig(Hardware(ventilation=True))
+    rig.charge()
+    rig.level = "D"
+    rig.run(2_000)
+    assert rig.status.coil
+    assert rig.status.pilot is PilotState.D
+
+
+# --- opening at once ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("level", ["B", "A", "E", "F", "INVALID"])
+def test_a6_seq_8_and_2_2_leaving_c_is_detected_within_50_ms(rig: GuardRig, level: str) -> None:
+    rig.charge()
+    rig.level = level
+    assert rig.until_open(100) + 10 <= 50
+
+
+def test_leaving_c_by_the_car_is_no_trip(rig: GuardRig) -> None:
+    rig.charge()
+    rig.level = "A"
+    rig.until_open(100)
+    assert rig.status.reason is Reason.PILOT_LEFT_CD
+    assert not rig.status.reason.is_trip
+
+
+def test_samples_without_a_verdict_open_within_50_ms(rig: GuardRig) -> None:
+    rig.charge()
+    rig.level = None
+    assert rig.until_open(100) + 10 <= 50
+    assert rig.status.reason is Reason.SAMPLES_STALLED
+
+
+def test_a_flickering_pilot_can_not_hide_behind_missing_verdicts(rig: GuardRig) -> None:
+    rig.charge()
+    start_ms = rig.now_ms
+    for level in (None, None, None, "B", "A", "B", None, "A"):
+        rig.level = level
+        if not rig.step().coil:
+            break
+    assert not rig.outputs.coil
+    assert rig.now_ms - start_ms <= 50
+
+
+TRIPS = [
+    ("E", {}, Reason.PILOT_FAULT),
+    ("INVALID", {}, Reason.PILOT_FAULT),
+    ("F", {}, Reason.PILOT_FAULT),
+    ("D", {}, Reason.VENTILATION),
+    ("C", {"emergency_stop": True}, Reason.EMERGENCY_STOP),
+    ("C", {"rcd_tripped": True}, Reason.RCD),
+    ("C", {"temperature_dc": 900}, Reason.OVER_TEMPERATURE),
+    ("C", {"temperature_dc": None}, Reason.OVER_TEMPERATURE),
+    ("C", {"mirror_closed": False}, Reason.MIRROR),
+    ("C", {"lock_locked": False}, Reason.LOCK),
+    ("C", {"pp_ohm": None}, Reason.PROXIMITY),
+    ("C", {"pp_ohm": 40}, Reason.PROXIMITY),
+]
+
+
+@pytest.mark.parametrize(("level", "readings", "reason"), TRIPS)
+def test_a_trip_opens_takes_the_offer_away_and_stays(
+    full: GuardRig, level: str, readings: dict[str, object], reason: Reason
+) -> None:
+    full.charge()
+    full.level = level
+    full.readings |= readings
+    full.until_open(5_100)
+    assert full.status.reason is reason
+    assert full.status.duty_bp == X1_BP
+    full.level = "C"
+    full.readings |= FULL_READINGS
+    for name in ("emergency_stop", "rcd_tripped", "mirror_closed"):
+        full.readings.pop(name, None)
+    full.run(10_000)
+    assert not full.status.coil
+    assert full.status.reason is reason
+    expected = CommandStatus.REFUSED if reason is Reason.RCD else CommandStatus.DONE
+    assert full.command(ACK) is expected
+    assert full.command(ACK) is expected
+
+
+@pytest.mark.parametrize(
+    "readings", [{"emergency_stop": True}, {"rcd_tripped": True}, {"temperature_dc": 900}]
+)
+def test_level_reasons_open_in_the_same_step(full: GuardRig, readings: dict[str, object]) -> None:
+    full.charge()
+    full.readings |= readings
+    assert not full.step().coil
+
+
+def test_a_contactor_that_does_not_close_opens_after_its_time(rig: GuardRig) -> None:
+    rig.plug_in()
+    rig.close, rig.duty_bp, rig.mirror = True, 2_666, False
+    rig.level = "C"
+    rig.until("coil", 3_000)
+    assert rig.until_open(1_000) == Timing().mirror_close_ms - 10
+    assert rig.status.reason is Reason.MIRROR
+
+
+def test_a_bouncing_mirror_is_forgiven(rig: GuardRig) -> None:
+    rig.charge()
+    for closed in (False, True, False, True):
+        rig.mirror = closed
+        rig.step()
+    assert rig.outputs.coil
+
+
+def test_a_weld_is_told_and_never_energised_until_open_and_acknowledged(rig: GuardRig) -> None:
+    rig.charge()
+    rig.mirror = True
+    rig.level = "B"
+    rig.until_open(100)
+    rig.run(Timing().mirror_release_ms)
+    assert rig.status.reason is Reason.WELD
+    rig.level = "C"
+    rig.run(5_000)
+    assert not rig.status.coil
+    assert rig.command(ACK) is CommandStatus.REFUSED
+    rig.mirror = None
+    rig.run(100)
+    assert not rig.status.coil
+    assert rig.command(ACK) is CommandStatus.DONE
+    rig.until("coil", 1_000)
+
+
+def test_a_shorted_diode_trips_before_closing_and_until_unplugged(rig: GuardRig) -> None:
+    rig.plug_in()
+    rig.diode = False
+    rig.close, rig.duty_bp = True, 2_666
+    rig.run(200)
+    assert rig.status.reason is Reason.DIODE
+    rig.diode = True
+    rig.level = "C"
+    rig.run(5_000)
+    assert rig.command(ACK) is CommandStatus.REFUSED
+    rig.level = "A"
+    rig.run(100)
+    assert rig.command(ACK) is CommandStatus.DONE
+    rig.level = "C"
+    rig.until("coil", 3_000)
+
+
+def test_a_diode_that_fails_while_charging_opens_within_50_ms(rig: GuardRig) -> None:
+    rig.charge()
+    rig.diode = False
+    assert rig.until_open(100) + 10 <= 50
+    assert rig.status.reason is Reason.DIODE
+
+
+def test_no_low_half_wave_closes_nothing(rig: GuardRig) -> None:
+    rig.plug_in()
+    rig.close, rig.duty_bp = True, 2_666
+    rig.level = "C"
+    rig.readings["sample"] = PilotSample(6_000)
+    rig.run(5_000)
+    assert not rig.status.coil
+    assert rig.status.reason is Reason.NONE
+
+
+def test_an_rcd_trip_is_not_retried_while_the_car_stays(full: GuardRig) -> None:
+    full.charge()
+    full.rcd = True
+    assert not full.step().coil
+    full.rcd = None
+    full.run(5_000)
+    assert full.command(ACK) is CommandStatus.REFUSED
+    full.level = "A"
+    full.run(1_000)
+    assert full.command(ACK) is CommandStatus.DONE
+    full.level = "C"
+    full.until("coil", 3_500)
+
+
+def test_the_first_reason_is_kept_and_no_trip_is_forgotten(full: GuardRig) -> None:
+    full.charge()
+    full.readings["emergency_stop"] = True
+    full.step()
+    full.rcd = True
+    full.run(100)
+    full.rcd = None
+    full.readings["emergency_stop"] = False
+    full.run(100)
+    assert full.status.reason is Reason.EMERGENCY_STOP
+    assert full.command(ACK) is CommandStatus.REFUSED
+    full.level = "A"
+    full.run(100)
+    assert full.command(ACK) is CommandStatus.DONE
+    assert full.status.reason is Reason.NONE
+
+
+def test_a_hot_station_is_acknowledged_only_when_it_has_cooled(full: GuardRig) -> None:
+    full.charge()
+    full.readings["temperature_dc"] = 905
+    full.step()
+    for temperature_dc, answer in ((899, CommandStatus.REFUSED), (800, CommandStatus.DONE)):
+        full.readings["temperature_dc"] = temperature_dc
+        full.run(20)
+        assert full.command(ACK) is answer
+
+
+# --- the two-stage lease --------------------------------------------------------------
+
+
+def test_a_lost_lease_takes_pwm_after_half_a_second_and_opens_6_s_later(rig: GuardRig) -> None:
+    rig.charge()
+    rig.run(-rig.now_ms % 100 + 10)
+    rig.alive = False
+    rig.run(480)
+    assert rig.status.duty_bp == 2_666
+    rig.run(20)
+    assert (rig.status.duty_bp, rig.status.coil, rig.status.lease_live) == (X1_BP, True, False)
+    assert rig.until_open(7_000) == Timing().c1_open_ms - 10
+    assert rig.status.reason is Reason.LEASE_LOST
+
+
+def test_a_lost_lease_opens_when_the_car_lets_go(rig: GuardRig) -> None:
+    rig.charge()
+    rig.alive = False
+    rig.run(2_000)
+    rig.level = "B"
+    assert rig.until_open(100) <= 40
+    assert rig.status.reason is Reason.LEASE_LOST
+
+
+def test_a_lost_lease_opens_under_one_amp(full: GuardRig) -> None:
+    full.charge()
+    full.alive = False
+    full.run(2_000)
+    assert full.status.coil
+    full.readings["current_ma"] = 999
+    assert full.until_open(1_000) == Timing().low_current_ms
+    assert full.status.reason is Reason.LEASE_LOST
+
+
+def test_under_one_amp_alone_opens_nothing(full: GuardRig) -> None:
+    full.charge()
+    full.readings["current_ma"] = 0
+    full.run(5_000)
+    assert full.status.coil
+
+
+def test_a_permit_that_returns_within_6_s_keeps_the_contactor_closed(rig: GuardRig) -> None:
+    rig.charge()
+    rig.alive = False
+    rig.run(6_000)
+    assert rig.status.coil
+    rig.alive = True
+    rig.run(10_000)
+    assert (rig.status.coil, rig.status.duty_bp) == (True, 2_666)
+
+
+def test_a6_seq_9_1_and_10_2_a_withdrawn_offer_opens_after_6_s(rig: GuardRig) -> None:
+    rig.charge()
+    rig.run(-rig.now_ms % 100)
+    rig.close = False
+    rig.step()
+    assert (rig.status.duty_bp, rig.status.coil) == (X1_BP, True)
+    assert rig.until_open(7_000) == Timing().c1_open_ms - 10
+    assert rig.status.reason is Reason.OFFER_WITHDRAWN
+
+
+def test_a_benign_reason_goes_with_the_next_closing(rig: GuardRig) -> None:
+    rig.charge()
+    rig.close = False
+    rig.run(200)
+    rig.level = "B"
+    rig.run(200)
+    assert rig.status.reason is Reason.OFFER_WITHDRAWN
+    rig.close, rig.level = True, "C"
+    rig.until("coil", 3_000)
+    assert rig.status.reason is Reason.NONE
+
+
+def test_without_a_core_nothing_is_offered(rig: GuardRig) -> None:
+    rig.alive = False
+    rig.level = "C"
+    rig.run(10_000)
+    assert (rig.status.coil, rig.status.duty_bp) == (False, X1_BP)
+
+
+def test_an_old_or_repeated_permit_renews_nothing() -> None:
+    guard = Guard(Hardware(), Timing())
+    assert guard.permit(Permit(2**32 - 1, True, 2_666), 0)
+    assert guard.permit(Permit(0, True, 2_666), 10)
+    assert not guard.permit(Permit(0, True, 2_666), 400)
+    assert not guard.permit(Permit(2**32 - 1, True, 2_666), 400)
+    assert guard.stale_permits == 2
+    guard.step(510, Inputs())
+    assert not guard.status().lease_live
+
+
+def test_a_new_link_session_counts_from_anew() -> None:
+    guard = Guard(Hardware(), Timing())
+    assert guard.permit(Permit(1_000, True, 2_666), 0)
+    assert not guard.permit(Permit(1, True, 2_666), 10)
+    guard.permit_reset()
+    assert guard.permit(Permit(1, True, 2_666), 20)
+
+
+# --- the pilot output -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked_bp", "driven_bp"),
+    [(F_BP, F_BP), (500, 500), (1_000, 1_000), (9_600, 9_600), (999, X1_BP), (-5, X1_BP)],
+)
+def test_nonsense_becomes_x1(rig: GuardRig, asked_bp: int, driven_bp: int) -> None:
+    rig.duty_bp = asked_bp
+    rig.run(50)
+    assert rig.status.duty_bp == driven_bp
+
+
+def test_our_own_f_is_no_fault(rig: GuardRig) -> None:
+    rig.plug_in()
+    rig.duty_bp, rig.level = F_BP, "F"
+    rig.run(4_000)
+    assert rig.status.pilot is PilotState.F
+    rig.duty_bp = X1_BP
+    rig.run(100)
+    rig.level = "B"
+    rig.run(500)
+    assert (rig.status.pilot, rig.status.reason) == (PilotState.B, Reason.NONE)
+
+
+def test_f_may_be_shown_beside_a_trip(full: GuardRig) -> None:
+    full.readings["emergency_stop"] = True
+    full.duty_bp = F_BP
+    full.run(200)
+    assert full.status.duty_bp == F_BP
+
+
+# --- lock -----------------------------------------------------------------------------
+
+
+def test_the_plug_is_locked_before_closing() -> None:
+    rig = GuardRig(SOCKET)
+    rig.readings = {"lock_unlocked": True, "pp_ohm": 220}
+    rig.plug_in()
+    rig.close, rig.duty_bp, rig.level = True, 2_666, "C"
+    rig.run(3_000)
+    assert not rig.status.coil
+    rig.lock = LockTarget.LOCK
+    rig.run(100)
+    assert rig.outputs.lock_drive is LockDrive.LOCK
+    rig.readings = dict(LOCKED)
+    rig.until("coil", 100)
+    assert rig.outputs.lock_drive is LockDrive.OFF
+
+
+def test_unlocking_is_vetoed_until_the_contactor_is_confirmed_open() -> None:
+    rig = GuardRig(SOCKET)
+    rig.readings = dict(LOCKED)
+    rig.charge()
+    rig.lock = LockTarget.UNLOCK
+    rig.run(500)
+    assert rig.status.vetoed_unlock
+    assert rig.outputs.lock_drive is LockDrive.OFF
+    assert rig.command(CommandVerb.FORCE_UNLOCK) is CommandStatus.REFUSED
+    rig.level = "B"
+    rig.until_open(100)
+    rig.run(Timing().mirror_release_ms - 10)
+    assert rig.outputs.lock_drive is LockDrive.OFF
+    rig.run(20)
+    assert rig.outputs.lock_drive is LockDrive.UNLOCK
+    assert not rig.status.vetoed_unlock
+
+
+def test_a_weld_vetoes_unlocking_for_ever() -> None:
+    rig = GuardRig(SOCKET)
+    rig.readings = dict(LOCKED)
+    rig.charge()
+    rig.mirror = True
+    rig.lock, rig.level = LockTarget.UNLOCK, "A"
+    rig.run(20_000)
+    assert rig.status.vetoed_unlock
+    assert rig.outputs.lock_drive is LockDrive.OFF
+
+
+def test_a_forced_unlock_forbids_closing_until_unplugged() -> None:
+    rig = GuardRig(SOCKET)
+    rig.readings = dict(LOCKED)
+    rig.lock = LockTarget.LOCK
+    rig.plug_in()
+    assert rig.command(CommandVerb.FORCE_UNLOCK) is CommandStatus.DONE
+    rig.step()
+    assert rig.outputs.lock_drive is LockDrive.UNLOCK
+    rig.readings = {"lock_unlocked": True, "pp_ohm": 220}
+    rig.run(1_000)
+    rig.readings = dict(LOCKED)
+    rig.close, rig.duty_bp, rig.level = True, 2_666, "C"
+    rig.run(5_000)
+    assert not rig.status.coil
+    assert rig.status.forced_unlock
+    rig.readings = {"lock_unlocked": True}
+    rig.level = "A"
+    rig.run(1_000)
+    assert not rig.status.forced_unlock
+    rig.readings = dict(LOCKED)
+    rig.level = "C"
+    rig.until("coil", 3_000)
+
+
+def test_a_jam_is_told_and_closes_nothing() -> None:
+    rig = GuardRig(SOCKET)
+    rig.readings = {"pp_ohm": 220}
+    rig.lock = LockTarget.LOCK
+    rig.plug_in()
+    rig.close, rig.duty_bp, rig.level = True, 2_666, "C"
+    rig.run(5_000)
+    assert rig.status.lock is LockState.JAMMED
+    assert not rig.status.coil
+
+
+def test_a6_seq_2_1_a_dead_core_frees_the_plug_within_5_s_of_a() -> None:
+    rig = GuardRig(SOCKET)
+    rig.readings = dict(LOCKED)
+    rig.lock = LockTarget.LOCK
+    rig.plug_in()
+    rig.alive = False
+    rig.run(60_000)
+    assert rig.outputs.lock_drive is LockDrive.OFF
+    rig.level = "A"
+    start_ms = rig.now_ms
+    while rig.step().lock_drive is not LockDrive.UNLOCK:
+        assert rig.now_ms - start_ms < 5_000
+    assert rig.now_ms - start_ms + Timing().lock_pulse_ms <= 5_000
+
+
+def test_a_dead_core_frees_the_plug_after_5_s_of_f() -> None:
+    rig = GuardRig(SOCKET)
+    rig.readings = dict(LOCKED)
+    rig.plug_in()
+    rig.alive = False
+    rig.run(1_000)
+    rig.level = "F"
+    rig.run(Timing().f_unlock_ms)
+    assert rig.outputs.lock_drive is LockDrive.OFF
+    rig.run(100)
+    assert rig.outputs.lock_drive is LockDrive.UNLOCK
+
+
+# --- self-test ------------------------------------------------------------------------
+
+
+def test_the_rcd_is_tested_once_a_session(full: GuardRig) -> None:
+    driven = []
+    for level in ("A", "B", "C", "B", "A", "B"):
+        full.level = level
+        for _ in range(300):
+            driven.append(full.step().rcd_test)
+    begins = sum(now and not before for before, now in zip([False, *driven], driven, strict=False))
+    assert begins == 2
+    assert full.status.self_test is SelfTest.PASSED
+
+
+def test_a_dead_rcd_fails_its_test_and_trips(full: GuardRig) -> None:
+    full.rcd = False
+    full.plug_in()
+    assert full.status.self_test is SelfTest.FAILED
+    assert full.status.reason is Reason.RCD_SELF_TEST
+    full.rcd = None
+    assert full.command(CommandVerb.RCD_SELF_TEST) is CommandStatus.DONE
+    full.run(1_000)
+    assert full.status.self_test is SelfTest.PASSED
+    full.close, full.duty_bp, full.level = True, 2_666, "C"
+    full.run(3_000)
+    assert not full.status.coil
+    assert full.command(ACK) is CommandStatus.DONE
+    full.until("coil", 1_000)
+
+
+def test_the_self_test_is_refused_while_closed(full: GuardRig) -> None:
+    full.charge()
+    assert full.command(CommandVerb.RCD_SELF_TEST) is CommandStatus.REFUSED
+    full.run(100)
+    assert full.status.coil
+
+
+def test_asking_twice_for_the_self_test_runs_one(full: GuardRig) -> None:
+    full.run(100)
+    assert full.command(CommandVerb.RCD_SELF_TEST) is CommandStatus.DONE
+    full.step()
+    assert full.command(CommandVerb.RCD_SELF_TEST) is CommandStatus.DONE
+    assert full.status.self_test is SelfTest.RUNNING
+
+
+@pytest.mark.parametrize("verb", [CommandVerb.FORCE_UNLOCK, CommandVerb.RCD_SELF_TEST])
+def test_a_command_for_what_is_not_fitted_is_unknown(rig: GuardRig, verb: CommandVerb) -> None:
+    rig.run(10)
+    assert rig.command(verb) is CommandStatus.UNKNOWN
+
+
+@pytest.mark.parametrize("verb", CommandVerb)
+def test_before_the_first_step_everything_is_refused(rig: GuardRig, verb: CommandVerb) -> None:
+    assert rig.command(verb) is CommandStatus.REFUSED
+
+
+# --- what is fitted -------------------------------------------------------------------
+
+
+def test_what_is_not_fitted_is_not_believed(rig: GuardRig) -> None:
+    rig.readings = {"rcd_tripped": True, "emergency_stop": True, "temperature_dc": 2_000}
+    rig.charge()
+    assert rig.status.coil
+    assert rig.status.lock is LockState.ABSENT
+    assert rig.status.self_test is SelfTest.NOT_FITTED
+    assert not rig.status.rcd_tripped
+
+
+def test_capabilities_are_what_is_fitted() -> None:
+    assert Hardware().capabilities() is Capability.OPENS_ON_LOST_LEASE
+    everything = Hardware(
+        lock=True,
+        socket=True,
+        rcd=True,
+        rcd_self_test=True,
+        ventilation=True,
+        fast_current=True,
+        emergency_stop=True,
+        temperature_trip_dc=900,
+    )
+    assert everything.capabilities() == Capability(511)
+
+
+def test_a_self_test_needs_an_output_to_watch() -> None:
+    with pytest.raises(ValueError, match="rcd_self_test needs rcd"):
+        Hardware(rcd_self_test=True)
