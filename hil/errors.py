@@ -35,6 +35,10 @@ class BenchTimeout(HilError, TimeoutError):
     """What a test waited for did not come in time."""
 
 
+class BenchTooSlow(HilError, RuntimeError):
+    """A test wants to wait for longer than anybody waits in real time."""
+
+
 class DutRefused(HilError, RuntimeError):
     """The station answered a call with an error."""
 

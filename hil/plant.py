@@ -88,6 +88,16 @@ class Plant:
         return self._metal.lock.locked
 
     @property
+    def lock_state(self) -> str:
+        """`unlocked`, `moving` or `locked`; `none` where no lock is fitted."""
+        return self._metal.lock.state if self.config.lock else "none"
+
+    @property
+    def pilot_mv(self) -> int:
+        """Plateau of the positive half-wave at the station, without noise."""
+        return self._metal.sensors.hi_mv
+
+    @property
     def violations(self) -> list[Violation]:
         """What no station may do and this one did, oldest first."""
         return self._record.violations

@@ -17,6 +17,7 @@ from evse.door_hub import Connection, Follower, Hub, Reply
 from evse.jsonrpc import RpcError
 from hil.errors import HilError
 from hil.plant import Plant
+from hil.plant_model import Violation
 from hil.trace import Entry, Trace
 
 TRACE = "sim.trace"
@@ -52,6 +53,14 @@ class SetVoltage(_Params, frozen=True):
     phase: Annotated[int, Meta(ge=1, le=3)] | None = None
 
 
+class Ventilation(_Params, frozen=True):
+    wanted: bool = True
+
+
+class SetResidual(_Params, frozen=True):
+    residual_ma: Annotated[float, Meta(ge=0, le=1_000)]
+
+
 class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
@@ -59,15 +68,24 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class PlantState(msgspec.Struct, frozen=True):
     """What the metal of one EVSE is really doing."""
 
+    t_ms: int
+    """When, on the machine's monotonic clock, which stamps the trace too."""
     energised: bool
-    locked: bool
+    """The power contacts are closed."""
+    coil: bool
+    """What ring 1 drives."""
+    lock: str
+    """`unlocked`, `moving`, `locked`; `none` where no lock is fitted."""
     current_a: float
-    hi_mv: int
+    pilot_mv: int
+    """Plateau of the positive half-wave, without noise."""
     duty_bp: int
     energy_wh: float
     plugged: bool
+    cable_in: bool
+    """The station's end of a cable is in its socket."""
     faults: list[str]
-    violations: list[str]
+    violations: list[Violation]
 
 
 class PlantDoor:
@@ -78,11 +96,17 @@ class PlantDoor:
         self._plants = plants
         self._now = now
         self.changed: Callable[[], None] = lambda: None
-        """Called after each command: the next change may be nearer now."""
+        """Called after each command and each look: the next change may be nearer now, and what
+        was lived through on the way is told before the answer."""
         hub.register("sim.plug_in", self._serve(PlugIn, _plug_in))
         hub.register("sim.plug_out", self._serve(_Params, lambda plant, _: plant.car.unplug()))
         hub.register("sim.ev_pause", self._serve(_Params, lambda plant, _: plant.car.pause()))
         hub.register("sim.ev_resume", self._serve(_Params, lambda plant, _: plant.car.resume()))
+        hub.register(
+            "sim.pull_plug", self._serve(_Params, lambda plant, _: plant.car.pull_at_station())
+        )
+        hub.register("sim.ventilation", self._serve(Ventilation, _ventilation))
+        hub.register("sim.set_residual", self._serve(SetResidual, _set_residual))
         hub.register("sim.set_fault", self._serve(SetFault, _set_fault))
         hub.register("sim.set_voltage", self._serve(SetVoltage, _set_voltage))
         hub.register("sim.state", self._state)
@@ -116,7 +140,9 @@ class PlantDoor:
     def _state(self, _connection: Connection, params: Raw | UnsetType, reply: Reply) -> None:
         jsonrpc.decode_params(params, Nothing)
         now_ms = self._now()
-        reply({str(evse): plant_state(plant, now_ms) for evse, plant in self._plants.items()})
+        states = {str(evse): plant_state(plant, now_ms) for evse, plant in self._plants.items()}
+        self.changed()
+        reply(states)
 
     def _subscribe(self, connection: Connection, params: Raw | UnsetType, reply: Reply) -> None:
         variable = jsonrpc.decode_params(params, _Variable).variable
@@ -124,6 +150,7 @@ class PlantDoor:
             raise RpcError(
                 jsonrpc.INVALID_PARAMS, f"only {TRACE} is told here", {"field": "variable"}
             )
+        self.changed()
         self._hub.follow(connection, TRACE, Follower(None, None))
         traces = {id(plant.trace): plant.trace for plant in self._plants.values()}
         reply({"value": [e for t in traces.values() if isinstance(t, Trace) for e in t.entries()]})
@@ -134,17 +161,20 @@ class _Variable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def plant_state(plant: Plant, now_ms: int) -> PlantState:
-    sensed = plant.sense(now_ms)
+    energy_wh = plant.meter(now_ms).energy_import_wh
     return PlantState(
+        t_ms=now_ms,
         energised=plant.energised,
-        locked=plant.locked,
+        coil=plant.driven.coil,
+        lock=plant.lock_state,
         current_a=plant.current_a,
-        hi_mv=sensed.hi_mv,
+        pilot_mv=plant.pilot_mv,
         duty_bp=plant.driven.duty_bp,
-        energy_wh=plant.meter(now_ms).energy_import_wh,
+        energy_wh=energy_wh,
         plugged=plant.car.contact,
+        cable_in=plant.car.cable_a > 0,
         faults=sorted(plant.faults),
-        violations=[f"{v.t_ms} ms: {v.rule}" for v in plant.violations],
+        violations=list(plant.violations),
     )
 
 
@@ -165,3 +195,11 @@ def _set_fault(plant: Plant, wanted: SetFault) -> None:
 
 def _set_voltage(plant: Plant, wanted: SetVoltage) -> None:
     plant.set_voltage_v(wanted.voltage_v, wanted.phase)
+
+
+def _ventilation(plant: Plant, wanted: Ventilation) -> None:
+    plant.car.request_ventilation(wanted.wanted)
+
+
+def _set_residual(plant: Plant, wanted: SetResidual) -> None:
+    plant.set_residual_ma(wanted.residual_ma)

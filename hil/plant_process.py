@@ -94,9 +94,12 @@ class PlantProcess:
     # --- time -------------------------------------------------------------------------------------
 
     def _changed(self) -> None:
-        for entry in self._trace.told:
+        told, self._trace.told = self._trace.told, []
+        for entry in told:
             self._door.told(entry)
-        self._trace.told.clear()
+        if told:
+            # At once: a reading taken after the contactor opened must hold all that had flowed.
+            self._tell_meters_now()
         self._schedule()
 
     def _schedule(self) -> None:
@@ -144,12 +147,15 @@ class PlantProcess:
 
     async def _tell_meters(self) -> None:
         while True:
-            now_ms = self._clock.now_ms()
-            for evse, writers in self._meters.items():
-                line = msgspec.json.encode(self._truth(evse, now_ms)) + b"\n" if writers else b""
-                for writer in tuple(writers):
-                    writer.write(line)
+            self._tell_meters_now()
             await asyncio.sleep(METER_MS / 1000)
+
+    def _tell_meters_now(self) -> None:
+        now_ms = self._clock.now_ms()
+        for evse, writers in self._meters.items():
+            line = msgspec.json.encode(self._truth(evse, now_ms)) + b"\n" if writers else b""
+            for writer in tuple(writers):
+                writer.write(line)
 
     def _truth(self, evse: int, now_ms: int) -> TruthLine:
         plant = self._plants[evse]
