@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import shutil
 import sys
@@ -17,7 +18,7 @@ from evse.config import StationConfig, parse
 from hil.demo_ending import Ending, play
 from hil.demo_sim import SimStage
 from hil.demo_story import BRIEF, Pace
-from hil.plot import lane_plot
+from hil.plot import lane_plot, lane_svg
 
 CONFIG = "station_demo.toml"
 TITLE = "PiEVSE: from plug to bill"
@@ -36,6 +37,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Without rests for a reader."""
     seed: int = 1
     out: Path = Path("demo-out")
+    svg: Path | None = None
+    """Write the lanes there too, as a picture that stands alone."""
     keep: Path | None = None
     """Keep the state of the real processes here."""
 
@@ -50,7 +53,15 @@ def demo(options: Options, out: TextIO = sys.stdout) -> int:
         ending = asyncio.run(play(stage, pace))
     else:
         ending = _in_processes(pace, options.keep, out, colour=colour)
+    if options.svg is not None:
+        options.svg.write_text(lane_svg(ending.trace), "utf-8")
     return _finish(ending, options.out, out)
+
+
+def readme_picture() -> str:
+    """docs/lane-plot.svg: the lanes of the demonstration in virtual time."""
+    stage = SimStage(config(), io.StringIO(), seed=1, colour=False)
+    return lane_svg(asyncio.run(play(stage, Pace())).trace)
 
 
 HEADING = {

@@ -52,7 +52,7 @@ class ProcStage(Stage):
         self._zero_ms = clock.now_ms()
         super().__init__(Timeline(out, zero_ms=self._zero_ms, colour=colour), clock)
         self._trace = Trace()
-        self._trace.record(self._zero_ms, EVSE, Lane.STATE, "starting")
+        self._trace.record(self._zero_ms, EVSE, Lane.STATE, "booting")
         self._identity = config.station.identity
         self._run_dir = run_dir
         self._asking: set[asyncio.Task[None]] = set()

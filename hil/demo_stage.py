@@ -77,6 +77,10 @@ class Stage(abc.ABC):
         """A line of the timeline, now."""
         self.timeline.add(self.clock.now_ms(), lane, text)
 
+    def fault(self, name: str) -> None:
+        """A mishap that is no fault of the metal, for the trace."""
+        self.trace.record(self.clock.now_ms(), EVSE, Lane.FAULT, name)
+
     @property
     def current_a(self) -> float:
         return int(self.trace.at(Lane.CURRENT, self.clock.now_ms(), EVSE) or 0) / 1000

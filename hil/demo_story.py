@@ -77,9 +77,11 @@ async def _limit(stage: Stage, pace: Pace) -> None:
 
 async def _lose_the_network(stage: Stage, pace: Pace) -> None:
     stage.say("network", "the line to the back office is cut: charging goes on without it")
+    stage.fault("+network_lost")
     await stage.call("ocpp.disconnect")
     await stage.wait(pace.offline_s)
     stage.say("network", "the line is back: what happened meanwhile is told now")
+    stage.fault("-network_lost")
     heard = len(stage.brain.log)
     await stage.call("ocpp.connect")
     await stage.until(lambda: len(stage.brain.log) > heard, 10, "report after the line was back")

@@ -29,6 +29,8 @@ WIDTH = 1180
 LEFT = 128
 RIGHT_MARGIN = 34
 GAP = 12
+PAD = 14
+"""Around a picture that stands alone."""
 _ORDER = (
     Lane.STATE,
     Lane.MESSAGE,
@@ -94,7 +96,25 @@ def _within(entries: list[Entry], lane: Lane, scale: TimeScale) -> list[Entry]:
     return [Entry(scale.from_ms, before[-1].evse, lane, before[-1].value), *inside]
 
 
+def lane_svg(trace: Trace, evse: int = 1) -> str:
+    """The lanes of one EVSE as a picture that stands alone, for a document. It follows the
+    reader's light or dark scheme."""
+    css = files("hil").joinpath("plot.css").read_text()
+    paper = f'<rect x="-{PAD}" y="-{PAD}" width="100%" height="100%" style="fill:var(--paper)"/>'
+    svg, _states = _svg(trace, evse, _time_scale(trace, None, None), PAD)
+    opening, closing, lanes = svg.partition(">")
+    named = opening.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    return f"{named}{closing}<style>\n{css}</style>{paper}{lanes}\n"
+
+
 def _section(trace: Trace, evse: int, scale: TimeScale, *, alone: bool) -> str:
+    svg, states = _svg(trace, evse, scale)
+    heading = "" if alone else f"<h2>EVSE {evse}</h2>"
+    return f'{heading}<div class="scroll">{svg}</div>{_legend(states)}'
+
+
+def _svg(trace: Trace, evse: int, scale: TimeScale, pad: int = 0) -> tuple[str, list[Entry]]:
+    """The drawing with `pad` around it, and the states that its legend names."""
     lanes = {lane: _within(trace.changes(lane, evse), lane, scale) for lane in _ORDER}
     shown = {lane: entries for lane, entries in lanes.items() if entries}
     top = 6.0
@@ -106,15 +126,15 @@ def _section(trace: Trace, evse: int, scale: TimeScale, *, alone: bool) -> str:
     bottom = top - GAP + 4
     height = bottom + 24
     view = _view(shown, scale, bottom)
-    return (
-        ("" if alone else f"<h2>EVSE {evse}</h2>")
-        + f'<div class="scroll"><svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" '
+    svg = (
+        f'<svg viewBox="{-pad} {-pad} {WIDTH + 2 * pad} {height + 2 * pad:.0f}" role="img" '
         f'aria-label="Lanes of EVSE {evse} over time" data-lanes="{escape(view)}">'
         + "".join(part.back for part in drawn)
         + time_axis(scale, 6, bottom)
         + "".join(part.front for part in drawn)
-        + f"</svg></div>{_legend(shown.get(Lane.STATE, []))}"
+        + "</svg>"
     )
+    return svg, shown.get(Lane.STATE, [])
 
 
 def _draw(lane: Lane, entries: list[Entry], scale: TimeScale, top: float) -> Drawn:

@@ -20,6 +20,9 @@ def add(parser: argparse.ArgumentParser, _name: str) -> None:
         "--out", type=Path, default=Path("demo-out"), help="where the page goes (%(default)s)"
     )
     parser.add_argument(
+        "--svg", type=Path, metavar="FILE", help="write the lanes there too, as a picture"
+    )
+    parser.add_argument(
         "--keep", type=Path, metavar="DIR", help="keep the station's state and log here"
     )
     parser.add_argument("--brief", action="store_true", help=argparse.SUPPRESS)
@@ -33,6 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         brief=arguments.brief,
         seed=arguments.seed,
         out=arguments.out,
+        svg=arguments.svg,
         keep=arguments.keep,
     )
     try:
