@@ -8,6 +8,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType
 
 from evse.types.base import Closed, DateTime, Open
+from evse.types.iso15118 import EnergyTransferMode
 
 ConnectorId = Annotated[int, Meta(ge=1)]
 
@@ -70,7 +71,7 @@ class CustomIdToken(Closed, frozen=True):
 class IdToken(Closed, frozen=True):
     """A token; its value is printable ASCII and compares without regard to case."""
 
-    value: Annotated[str, Meta(max_length=36, pattern=r"^[\x20-\x7e]*$")]
+    value: Annotated[str, Meta(max_length=36, pattern=r"^[\x20-\x7e]*\Z")]
     type: IdTokenType
     additional_info: tuple[CustomIdToken, ...] | UnsetType = UNSET
 
@@ -126,6 +127,55 @@ class ValidationResult(Closed, frozen=True):
     parent_id_token: IdToken | UnsetType = UNSET
     evse_ids: tuple[ConnectorId, ...] | UnsetType = UNSET
     reservation_id: int | UnsetType = UNSET
-    allowed_energy_transfer_modes: Annotated[tuple[str, ...], Meta(min_length=1)] | UnsetType = (
-        UNSET
-    )
+    allowed_energy_transfer_modes: (
+        Annotated[tuple[EnergyTransferMode, ...], Meta(min_length=1)] | UnsetType
+    ) = UNSET
+
+
+class TokenValidationStatus(enum.StrEnum):
+    """How far a token that was presented has come."""
+
+    Processing = "Processing"
+    Accepted = "Accepted"
+    Rejected = "Rejected"
+    TimedOut = "TimedOut"
+    UsedToStart = "UsedToStart"
+    UsedToStop = "UsedToStop"
+    Withdrawn = "Withdrawn"
+    UsedToReauthorize = "UsedToReauthorize"
+
+
+class TokenValidationStatusMessage(Closed, frozen=True):
+    token: ProvidedIdToken
+    status: TokenValidationStatus
+    messages: tuple[MessageContent, ...] | UnsetType = UNSET
+
+
+class WithdrawAuthorizationRequest(Open, frozen=True):
+    """Which authorizations to take back; without a field, all."""
+
+    evse_id: int | UnsetType = UNSET
+    id_token: IdToken | UnsetType = UNSET
+
+
+class WithdrawAuthorizationResult(enum.StrEnum):
+    Accepted = "Accepted"
+    AuthorizationNotFound = "AuthorizationNotFound"
+    EvseNotFound = "EvseNotFound"
+    Rejected = "Rejected"
+
+
+class ValidationResultUpdate(Closed, frozen=True):
+    """A later word on a token that an EVSE already used."""
+
+    validation_result: ValidationResult
+    connector_id: int
+
+
+class SelectionAlgorithm(enum.StrEnum):
+    """Which EVSE a token is meant for."""
+
+    UserInput = "UserInput"
+    PlugEvents = "PlugEvents"
+    PlugEventsLIFO = "PlugEventsLIFO"
+    FindFirst = "FindFirst"

@@ -21,7 +21,7 @@ class Open(msgspec.Struct, frozen=True, kw_only=True):
 DateTime = Annotated[
     str,
     msgspec.Meta(
-        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$",
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})\Z",
         description="RFC 3339 date-time",
     ),
 ]

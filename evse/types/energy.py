@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import enum
 from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
 from evse.types.base import Closed, DateTime, Open
+from evse.types.powermeter import Powermeter
+from evse.types.quantities import Amps, KilowattHours, Percent, Seconds, Volts, Watts
 
 PhaseCount = Annotated[int, Meta(ge=1, le=3)]
 
@@ -64,8 +67,95 @@ class ScheduleSetpointEntry(Closed, frozen=True):
 
 
 class ExternalLimits(Open, frozen=True):
-    """Limits from outside; an empty `schedule_import` removes them."""
+    """Limits from outside; an empty `schedule_import` removes them, so a misspelt one may not."""
 
-    schedule_import: tuple[ScheduleReqEntry, ...] = ()
+    schedule_import: tuple[ScheduleReqEntry, ...]
     schedule_export: tuple[ScheduleReqEntry, ...] = ()
     schedule_setpoints: tuple[ScheduleSetpointEntry, ...] = ()
+
+
+class SignedNumberWithSource(Open, frozen=True):
+    """The page's NumberWithSource where it may be negative: export."""
+
+    value: float
+    source: str
+
+
+class LimitsRes(Closed, frozen=True):
+    """What the energy manager grants; a negative current is export."""
+
+    total_power_W: SignedNumberWithSource | UnsetType = UNSET
+    ac_max_current_A: SignedNumberWithSource | UnsetType = UNSET
+    ac_max_phase_count: IntegerWithSource | UnsetType = UNSET
+
+
+class ScheduleResEntry(Closed, frozen=True):
+    timestamp: DateTime
+    limits_to_root: LimitsRes
+    price_per_kwh: PricePerkWh | UnsetType = UNSET
+
+
+class EnforcedLimits(Open, frozen=True):
+    """Limits of the node `uuid` for `valid_for` s; not refreshed in time, current goes to 0."""
+
+    uuid: str
+    valid_for: Seconds
+    limits_root_side: LimitsRes
+    schedule: tuple[ScheduleResEntry, ...]
+    """Informative: what is to come."""
+
+
+class EvseState(enum.StrEnum):
+    """The state of an EVSE as the energy manager sees it."""
+
+    Unplugged = "Unplugged"
+    WaitForAuth = "WaitForAuth"
+    WaitForEnergy = "WaitForEnergy"
+    PrepareCharging = "PrepareCharging"
+    PausedEV = "PausedEV"
+    PausedEVSE = "PausedEVSE"
+    Charging = "Charging"
+    Finished = "Finished"
+    Disabled = "Disabled"
+
+
+class CapabilityLimits(Open, frozen=True):
+    max_current_A: Amps
+    max_phase_count: Annotated[int, Meta(ge=0, le=3)]
+    nominal_voltage_V: Volts
+    total_power_W: Watts
+
+
+class OptimizerTarget(Closed, frozen=True):
+    """What the driver wants of a session."""
+
+    energy_amount_needed: KilowattHours | UnsetType = UNSET
+    charge_to_max_percent: Percent | UnsetType = UNSET
+    car_battery_soc: Percent | UnsetType = UNSET
+    leave_time: DateTime | UnsetType = UNSET
+    price_limit: float | UnsetType = UNSET
+    full_autonomy: bool | UnsetType = UNSET
+
+
+class NodeType(enum.StrEnum):
+    """`node_type` of EnergyFlowRequest."""
+
+    Undefined = "Undefined"
+    Evse = "Evse"
+    Generic = "Generic"
+
+
+class EnergyFlowRequest(Open, frozen=True):
+    """What a node of the energy tree and all below it ask for."""
+
+    uuid: str
+    children: tuple[EnergyFlowRequest, ...]
+    node_type: NodeType
+    schedule_import: tuple[ScheduleReqEntry, ...]
+    schedule_export: tuple[ScheduleReqEntry, ...]
+    schedule_setpoints: tuple[ScheduleSetpointEntry, ...]
+    priority_request: bool | UnsetType = UNSET
+    evse_state: EvseState | UnsetType = UNSET
+    optimizer_target: OptimizerTarget | UnsetType = UNSET
+    energy_usage_root: Powermeter | UnsetType = UNSET
+    energy_usage_leaves: Powermeter | UnsetType = UNSET

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import UNSET, UnsetType
 
-from evse.types.base import Closed, DateTime
+from evse.types.base import Closed, DateTime, Open
 
 
 class Energy(Closed, frozen=True):
@@ -69,6 +69,68 @@ class SignedMeterValue(Closed, frozen=True):
     timestamp: DateTime | UnsetType = UNSET
 
 
+class SignedEnergy(Closed, frozen=True):
+    """Energy, each value signed by the meter."""
+
+    total: SignedMeterValue | UnsetType = UNSET
+    L1: SignedMeterValue | UnsetType = UNSET
+    L2: SignedMeterValue | UnsetType = UNSET
+    L3: SignedMeterValue | UnsetType = UNSET
+
+
+class SignedPower(Closed, frozen=True):
+    """Power, each value signed by the meter."""
+
+    total: SignedMeterValue | UnsetType = UNSET
+    L1: SignedMeterValue | UnsetType = UNSET
+    L2: SignedMeterValue | UnsetType = UNSET
+    L3: SignedMeterValue | UnsetType = UNSET
+
+
+class SignedReactivePower(Closed, frozen=True):
+    """Reactive power, each value signed by the meter."""
+
+    total: SignedMeterValue | UnsetType = UNSET
+    L1: SignedMeterValue | UnsetType = UNSET
+    L2: SignedMeterValue | UnsetType = UNSET
+    L3: SignedMeterValue | UnsetType = UNSET
+
+
+class SignedVoltage(Closed, frozen=True):
+    """Voltage, each value signed by the meter."""
+
+    DC: SignedMeterValue | UnsetType = UNSET
+    L1: SignedMeterValue | UnsetType = UNSET
+    L2: SignedMeterValue | UnsetType = UNSET
+    L3: SignedMeterValue | UnsetType = UNSET
+
+
+class SignedCurrent(Closed, frozen=True):
+    """Current, each value signed by the meter."""
+
+    DC: SignedMeterValue | UnsetType = UNSET
+    L1: SignedMeterValue | UnsetType = UNSET
+    L2: SignedMeterValue | UnsetType = UNSET
+    L3: SignedMeterValue | UnsetType = UNSET
+    N: SignedMeterValue | UnsetType = UNSET
+
+
+class SignedFrequency(Closed, frozen=True):
+    """Frequency, each value signed by the meter."""
+
+    L1: SignedMeterValue | UnsetType = UNSET
+    L2: SignedMeterValue | UnsetType = UNSET
+    L3: SignedMeterValue | UnsetType = UNSET
+
+
+class Temperature(Open, frozen=True):
+    """°C, and which sensor."""
+
+    temperature: float
+    identification: str | UnsetType = UNSET
+    location: str | UnsetType = UNSET
+
+
 class Powermeter(Closed, frozen=True):
     """One measured data set of the billing meter."""
 
@@ -83,3 +145,11 @@ class Powermeter(Closed, frozen=True):
     current_A: Current | UnsetType = UNSET
     frequency_Hz: Frequency | UnsetType = UNSET
     signed_meter_value: SignedMeterValue | UnsetType = UNSET
+    energy_Wh_import_signed: SignedEnergy | UnsetType = UNSET
+    energy_Wh_export_signed: SignedEnergy | UnsetType = UNSET
+    power_W_signed: SignedPower | UnsetType = UNSET
+    voltage_V_signed: SignedVoltage | UnsetType = UNSET
+    VAR_signed: SignedReactivePower | UnsetType = UNSET
+    current_A_signed: SignedCurrent | UnsetType = UNSET
+    frequency_Hz_signed: SignedFrequency | UnsetType = UNSET
+    temperatures: tuple[Temperature, ...] | UnsetType = UNSET

@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from evse.types.authorization import ProvidedIdToken
 from evse.types.base import Closed, DateTime, Open
+from evse.types.board_support import Telemetry as Telemetry  # published on this page, too
 from evse.types.powermeter import Powermeter, SignedMeterValue
 
 
@@ -49,12 +50,16 @@ class StartSessionReason(enum.StrEnum):
     Authorized = "Authorized"
 
 
-class PauseReason(enum.StrEnum):
-    """`PauseChargingEVSEReasonEnum` of the page."""
+class PauseChargingEVSEReasonEnum(enum.StrEnum):
+    """Why the station, not the car, holds a session back."""
 
     UserPause = "UserPause"
     Error = "Error"
     NoEnergy = "NoEnergy"
+
+
+PauseReason = PauseChargingEVSEReasonEnum
+"""Its name within the core."""
 
 
 class SessionEventEnum(enum.StrEnum):
@@ -166,14 +171,3 @@ class Limits(Closed, frozen=True):
     max_current: float
     nr_of_phases_available: Annotated[int, Meta(ge=1, le=3)]
     uuid: str | UnsetType = UNSET
-
-
-class Telemetry(Closed, frozen=True):
-    """`board_support-Telemetry` in the present generation."""
-
-    evse_temperature_C: float
-    fan_rpm: float
-    supply_voltage_12V: float
-    supply_voltage_minus_12V: float
-    relais_on: bool
-    plug_temperature_C: float | UnsetType = UNSET
