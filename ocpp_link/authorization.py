@@ -27,11 +27,9 @@ NOT_NOW = Verdict(AuthorizationStatus.NotAtThisTime)
 class KnownTokens:
     """The latest verdict on each token, kept over restarts; the oldest goes first."""
 
-    def __init__(self, station: Station, kept: dict[str, bytes]) -> None:
+    def __init__(self, station: Station, kept: dict[str, Verdict]) -> None:
         self._station = station
-        self._verdicts = {
-            name: msgspec.json.decode(body, type=Verdict) for name, body in kept.items()
-        }
+        self._verdicts = dict(kept)
 
     def remember(self, token: str, verdict: Verdict) -> None:
         name = token.casefold()

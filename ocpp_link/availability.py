@@ -8,8 +8,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 
-import msgspec
-
 from ocpp_link.ports import CoreReply
 from ocpp_link.station import Station
 from ocpp_link.status import StatusReporter
@@ -27,12 +25,10 @@ OnOutcome = Callable[[AvailabilityOutcome], None]
 class Availability:
     """Connector 0 is the station with all its connectors."""
 
-    def __init__(self, station: Station, status: StatusReporter, kept: dict[str, bytes]) -> None:
+    def __init__(self, station: Station, status: StatusReporter, kept: dict[str, bool]) -> None:
         self._station = station
         self._status = status
-        self._operative = {
-            int(name): msgspec.json.decode(body, type=bool) for name, body in kept.items()
-        }
+        self._operative = {int(name): operative for name, operative in kept.items()}
         status.station_operative = self._operative.get(0, True)
 
     def change(self, connector: int, operative: bool, on_outcome: OnOutcome) -> None:

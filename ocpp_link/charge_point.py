@@ -26,7 +26,7 @@ from ocpp_link.authorization import Authorization, KnownTokens
 from ocpp_link.availability import Availability
 from ocpp_link.database import Snapshot
 from ocpp_link.ports import CorePort, Dialect, StationInfo, Store
-from ocpp_link.records import BootAnswer, EvseState
+from ocpp_link.records import BootAnswer, EvseState, Verdict
 from ocpp_link.registration import Registration
 from ocpp_link.remote import Remote
 from ocpp_link.rpc import IncomingCall, Rpc
@@ -73,13 +73,13 @@ class ChargePoint:
         station.rpc = Rpc(validator=dialect.validator, on_call=self._on_call, new_id=new_id)
         self.registration = Registration(station, self._on_accepted)
         self.status = StatusReporter(station)
-        self.availability = Availability(station, self.status, kept.items.get("availability", {}))
-        known = KnownTokens(station, kept.items.get("token", {}))
+        self.availability = Availability(station, self.status, kept.decoded("availability", bool))
+        known = KnownTokens(station, kept.decoded("token", Verdict))
         self.authorization = Authorization(station, known)
         self.transactions = Transactions(station, known, kept)
         self.charging = SmartCharging(station, kept)
         self.remote = Remote(station, self.authorization, self.transactions, self.charging)
-        last_seq = int(kept.items.get("journal", {}).get("seq", b"0"))
+        last_seq = kept.decoded("journal", int).get("seq", 0)
         self._acks = Acknowledgements(core.acknowledge, last_seq)
         self.rejected_inputs = 0
         self._handlers: dict[str, Callable[..., object]] = {
@@ -281,14 +281,10 @@ class ChargePoint:
 
 
 def _states(info: StationInfo, kept: Snapshot) -> dict[int, EvseState]:
-    bodies = kept.items.get("evse", {})
     states = {evse: EvseState(evse) for evse in range(1, len(info.evses) + 1)}
-    for name, body in bodies.items():
-        if int(name) in states:
-            states[int(name)] = msgspec.json.decode(body, type=EvseState)
-    return states
+    remembered = {state.evse: state for state in kept.decoded("evse", EvseState).values()}
+    return {evse: remembered.get(evse, state) for evse, state in states.items()}
 
 
 def _settings(kept: Snapshot, defaults: Settings) -> Settings:
-    body = kept.items.get("settings", {}).get("settings")
-    return msgspec.json.decode(body, type=Settings) if body else defaults
+    return kept.decoded("settings", Settings).get("settings", defaults)

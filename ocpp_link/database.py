@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -34,6 +35,8 @@ CREATE TABLE record (
 CREATE INDEX record_open ON record (id) WHERE done = 0;
 """
 
+T = TypeVar("T")
+
 _log = logging.getLogger(__name__)
 
 
@@ -44,6 +47,17 @@ class Snapshot(msgspec.Struct, frozen=True):
     waiting: int
     set_aside: str = ""
     """Where a damaged database was put; empty = it was sound."""
+
+    def decoded(self, kind: str, type_: type[T]) -> dict[str, T]:
+        """The items of a kind by name, without those that cannot be read: they are logged, and
+        the start goes on."""
+        found: dict[str, T] = {}
+        for name, body in self.items.get(kind, {}).items():
+            try:
+                found[name] = msgspec.json.decode(body, type=type_)
+            except msgspec.DecodeError as error:
+                _log.error("%s %s cannot be read and is ignored: %s", kind, name, error)
+        return found
 
 
 class Database:
@@ -138,7 +152,16 @@ class Database:
             "SELECT id, body FROM record WHERE done = 0 AND id > ? ORDER BY id LIMIT ?",
             (row, limit),
         )
-        return [StoredRecord(id_, msgspec.json.decode(body, type=TxRecord)) for id_, body in rows]
+        return [stored for id_, body in rows.fetchall() if (stored := self._stored(id_, body))]
+
+    def _stored(self, row: int, body: bytes) -> StoredRecord | None:
+        """A record that cannot be read is given up, so that it blocks nothing."""
+        try:
+            return StoredRecord(row, msgspec.json.decode(body, type=TxRecord))
+        except msgspec.DecodeError as error:
+            _log.error("transaction record %d cannot be read and is given up: %s", row, error)
+            self.deliver(row)
+            return None
 
     def deliver(self, row: int) -> None:
         """A record is delivered, or given up: only its key stays, for a while."""

@@ -49,7 +49,9 @@ class LinkProcess:
         self._store = ThreadStore(
             Database(config.database),
             lambda act: loop.call_soon_threadsafe(self._runner.run, act),
+            lambda error: loop.call_soon_threadsafe(self._storage_fault.set_exception, error),
         )
+        self._storage_fault: asyncio.Future[None] = loop.create_future()
         self.engine = ChargePoint(
             config.station,
             core=self._core,
@@ -69,10 +71,14 @@ class LinkProcess:
         )
 
     async def run(self) -> None:
-        """Serve until cancelled."""
+        """Serve until cancelled. Raises when nothing can be made durable any more."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._until_storage_fault())
             tasks.create_task(follow_core(self._config.door, self._core, self._runner, self._serve))
             tasks.create_task(self.connection.run())
+
+    async def _until_storage_fault(self) -> None:
+        await self._storage_fault
 
     def close(self) -> bool:
         """After `run` was cancelled. False when the disk did not take the last writes in time."""

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import msgspec
-
 from evse.clock import rfc3339
 from ocpp_link.composite import Segment, Supply, composite
 from ocpp_link.database import Database, Snapshot
@@ -33,8 +31,7 @@ class SmartCharging:
 
     def __init__(self, station: Station, snapshot: Snapshot) -> None:
         self._station = station
-        kept = snapshot.items.get("profile", {}).values()
-        self._table = ProfileTable([msgspec.json.decode(body, type=Installed) for body in kept])
+        self._table = ProfileTable(list(snapshot.decoded("profile", Installed).values()))
         self._pushed: dict[int, Entries] = {}
         self._unsaved: set[int] = set()
 

@@ -69,17 +69,24 @@ class ThreadStore:
     """Runs work on one thread of its own, many works to a commit.
 
     `post` hands a callable to the engine's thread (`loop.call_soon_threadsafe`). After `close`
-    nothing more is posted; what was submitted before is made durable first.
+    nothing more is posted; what was submitted before is made durable first. `on_fault` hears, on
+    the storage thread, of an error that is not the disk's: nothing is durable any more.
     """
 
     next_deadline_ms: int | None = None
 
-    def __init__(self, database: Database, post: Callable[[Callable[[], None]], object]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        post: Callable[[Callable[[], None]], object],
+        on_fault: Callable[[Exception], object],
+    ) -> None:
         self._database = database
         self._post = post
+        self._on_fault = on_fault
         self._work: queue.SimpleQueue[tuple[Work, OnDone | None] | None] = queue.SimpleQueue()
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="ocpp-storage", daemon=True)
+        self._thread = threading.Thread(target=self._supervise, name="ocpp-storage", daemon=True)
         self.failures = 0
         self.stats_commits = 0
 
@@ -104,6 +111,12 @@ class ThreadStore:
         if self._thread.is_alive():
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
+
+    def _supervise(self) -> None:
+        try:
+            self._serve()
+        except Exception as error:  # noqa: BLE001 - a storage thread must not die unheard
+            self._on_fault(error)
 
     def _serve(self) -> None:
         running = True

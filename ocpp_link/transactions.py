@@ -27,8 +27,7 @@ class Transactions:
     def __init__(self, station: Station, known: KnownTokens, snapshot: Snapshot) -> None:
         self._station = station
         self._known = known
-        kept = snapshot.items.get("transaction", {})
-        self._ids = {session: int(body) for session, body in kept.items()}
+        self._ids = snapshot.decoded("transaction", int)
         self._sampled_at: dict[int, str] = {}
         self.queue = TransactionQueue(station.store, snapshot.waiting, self.pump)
 

@@ -73,6 +73,10 @@ class Core:
         self.register_wh = 0.0
         self.events: list[dict[str, Any]] = []
         self.follower: DoorPeer | None = None
+        self.serve()
+
+    def serve(self) -> None:
+        """Offer the core's methods at the hub."""
         self.hub.register("subscribe", self._subscribe)
         self.hub.register("get", lambda peer, params, reply: reply(None))
         self.hub.register("journal.acknowledge", self._acknowledge)
@@ -428,3 +432,37 @@ def test_a_stalled_disk_leaves_the_link_answering(tmp_path: Path) -> None:
             await until(lambda: b.brain.bill)
 
     run(test)
+
+
+def test_a_storage_thread_that_dies_ends_the_process(tmp_path: Path) -> None:
+    async def test() -> None:
+        b = Bench(tmp_path)
+        await b.csms.start()
+        b.link()
+        b.process._store.submit(lambda _: [][1])
+        assert b._task is not None
+        with pytest.raises(ExceptionGroup):
+            await b._task
+        assert b.process.close()
+        await b.csms.stop()
+
+    run(test)
+
+
+def test_a_core_that_comes_back_is_told_again_whether_we_are_connected(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with bench(tmp_path) as b:
+            await until(lambda: _told(b) == b"true")
+            await b.core.door.aclose()
+            b.core.hub = Hub()
+            b.core.door = DoorServer(b.core.hub, tmp_path / "core.sock")
+            b.core.serve()
+            await b.core.door.start()
+            await until(lambda: _told(b) == b"true")
+
+    run(test)
+
+
+def _told(b: Bench) -> bytes:
+    """The last `ocpp.is_connected` at the core, as JSON."""
+    return bytes(b.core.hub.last("ocpp.is_connected", None) or b"")

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ocpp_rig import Rig
 
 from evse.types.powermeter import Energy, Powermeter
 from ocpp_link import store
@@ -114,6 +115,7 @@ class Engine:
     def __init__(self) -> None:
         self.inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self.done: list[Any] = []
+        self.faults: list[Exception] = []
 
     def run_one(self) -> None:
         self.inbox.get(timeout=10)()
@@ -121,7 +123,7 @@ class Engine:
 
 def test_the_storage_thread_reports_in_order_and_shares_commits(tmp_path: Path) -> None:
     engine = Engine()
-    threaded = ThreadStore(Database(tmp_path / "a.db"), engine.inbox.put)
+    threaded = ThreadStore(Database(tmp_path / "a.db"), engine.inbox.put, engine.faults.append)
     hold = threading.Event()
     threaded.load()
     threaded.submit(lambda _: hold.wait(10))
@@ -139,7 +141,7 @@ def test_the_storage_thread_reports_in_order_and_shares_commits(tmp_path: Path) 
 
 def test_a_stalled_disk_blocks_nobody_who_submits(tmp_path: Path) -> None:
     engine = Engine()
-    threaded = ThreadStore(Database(tmp_path / "a.db"), engine.inbox.put)
+    threaded = ThreadStore(Database(tmp_path / "a.db"), engine.inbox.put, engine.faults.append)
     threaded.load()
     hold = threading.Event()
     threaded.submit(lambda _: hold.wait(10))
@@ -164,7 +166,7 @@ def test_a_full_disk_is_a_slow_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             super().commit()
 
     engine = Engine()
-    threaded = ThreadStore(Full(tmp_path / "a.db"), engine.inbox.put)
+    threaded = ThreadStore(Full(tmp_path / "a.db"), engine.inbox.put, engine.faults.append)
     threaded.load()
     threaded.submit(lambda db: db.append(record(1)), engine.done.append)
     engine.run_one()
@@ -174,13 +176,49 @@ def test_a_full_disk_is_a_slow_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert Database(tmp_path / "a.db").load().waiting == 1
 
 
+def test_an_error_that_is_not_the_disks_is_heard(tmp_path: Path) -> None:
+    engine = Engine()
+    threaded = ThreadStore(Database(tmp_path / "a.db"), engine.inbox.put, engine.faults.append)
+    threaded.load()
+    threaded.submit(lambda _: [][1])
+    assert threaded.close()
+    assert [type(fault) for fault in engine.faults] == [IndexError]
+
+
+def test_what_cannot_be_read_is_ignored_and_blocks_nothing(tmp_path: Path) -> None:
+    database = Database(tmp_path / "a.db")
+    for kind, name in (("evse", "1"), ("token", "t"), ("profile", "1"), ("settings", "settings")):
+        database.put(kind, name, b"{torn")
+    database.append(record(1))
+    database.append(record(2))
+    database._db.execute("UPDATE record SET body = x'7b' WHERE seq = 1")
+    rig = Rig(database=database).start()
+    rig.run(1)
+    assert [p["transactionId"] for p in rig.brain.sent("MeterValues")] == [-1]
+    assert len(rig.engine.transactions.queue) == 0
+
+
 def test_what_was_submitted_before_the_close_is_durable(tmp_path: Path) -> None:
-    threaded = ThreadStore(Database(tmp_path / "a.db"), lambda act: None)
+    threaded = ThreadStore(Database(tmp_path / "a.db"), Engine().inbox.put, print)
     threaded.load()
     for seq in range(50):
         threaded.submit(lambda db, seq=seq: db.append(record(seq)))
     assert threaded.close()
     assert Database(tmp_path / "a.db").load().waiting == 50
+
+
+def test_a_newcomer_waits_behind_what_is_still_on_the_disk() -> None:
+    records = TransactionQueue(InlineStore(Database(":memory:")), 0, lambda: None)
+    for seq in range(WINDOW + 20):
+        records.append(record(seq))
+    seen = []
+    for seq in range(WINDOW + 20, WINDOW + 120):
+        head = records.head(0)
+        assert head is not None
+        seen.append(head.record.seq)
+        records.remove()
+        records.append(record(seq))
+    assert seen == list(range(100))
 
 
 @given(
