@@ -12,8 +12,8 @@ import msgspec
 from evse.types.authorization import AuthorizationStatus, ProvidedIdToken
 from evse.types.base import UNSET
 from evse.types.session import StopTransactionReason
+from ocpp_link.outcome import Outcome, OutcomeKind
 from ocpp_link.records import EvseState, Verdict
-from ocpp_link.rpc import Outcome, OutcomeKind
 from ocpp_link.station import Station, parse_time
 
 MAX_KNOWN_TOKENS = 500

@@ -19,8 +19,7 @@ import msgspec
 from evse.clock import Clock, earliest
 from evse.types.authorization import ProvidedIdToken
 from evse.types.powermeter import Powermeter
-from evse.types.session import Limits, SessionEvent, SessionEventEnum
-from ocpp_link import sessions
+from evse.types.session import Limits
 from ocpp_link.acknowledgements import Acknowledgements
 from ocpp_link.authorization import Authorization, KnownTokens
 from ocpp_link.availability import Availability
@@ -30,13 +29,12 @@ from ocpp_link.records import BootAnswer, EvseState, Verdict
 from ocpp_link.registration import Registration
 from ocpp_link.remote import Remote
 from ocpp_link.rpc import IncomingCall, Rpc
+from ocpp_link.session_events import SessionEvents
 from ocpp_link.settings import Settings
 from ocpp_link.smart_charging import SmartCharging
 from ocpp_link.station import Station
 from ocpp_link.status import StatusReporter
 from ocpp_link.transactions import Transactions
-
-E = SessionEventEnum
 
 _log = logging.getLogger(__name__)
 
@@ -80,7 +78,16 @@ class ChargePoint:
         self.charging = SmartCharging(station, kept)
         self.remote = Remote(station, self.authorization, self.transactions, self.charging)
         last_seq = kept.decoded("journal", int).get("seq", 0)
-        self._acks = Acknowledgements(core.acknowledge, last_seq)
+        self._events = SessionEvents(
+            station,
+            Acknowledgements(core.acknowledge, last_seq),
+            status=self.status,
+            availability=self.availability,
+            authorization=self.authorization,
+            transactions=self.transactions,
+            charging=self.charging,
+            on_unreadable=self._reject,
+        )
         self.rejected_inputs = 0
         self._handlers: dict[str, Callable[..., object]] = {
             "heartbeat": self.registration.heartbeat_due,
@@ -92,7 +99,7 @@ class ChargePoint:
             "retell": self.status.sync,
         }
         for state in states.values():
-            self._resume(state)
+            self._events.resume(state)
 
     # The peer
 
@@ -131,7 +138,7 @@ class ChargePoint:
     @property
     def next_seq(self) -> int:
         """The first event of the core's journal whose effect is not on disk here."""
-        return self._acks.last_seq + 1
+        return self._events.acknowledgements.last_seq + 1
 
     def on_core_connected(self) -> None:
         """The core's door is open; events follow from the last acknowledged one."""
@@ -142,7 +149,7 @@ class ChargePoint:
 
     def on_journal_restarted(self) -> None:
         """The core lost its journal and counts from 1 again; call before its events."""
-        self._acks.restart()
+        self._events.acknowledgements.restart()
 
     def on_core_lost(self) -> None:
         """The core's door closed. Reported to the back office when it stays so."""
@@ -152,21 +159,7 @@ class ChargePoint:
     def on_session_event(self, evse: int, event: dict[str, Any], seq: int) -> None:
         """An event of the core's journal. Acknowledged when its effect is durable; an event
         that cannot be understood is counted and acknowledged, so that it blocks nothing."""
-        self._acks.expect(seq)
-        try:
-            parsed = msgspec.convert(event, SessionEvent)
-            state = self.station.states[evse]
-        except (msgspec.ValidationError, KeyError) as error:
-            self._reject("session event", error)
-            self._acks.done(seq)
-            return
-        changed, record = sessions.apply(state, parsed, seq)
-        if changed == state and record is None:
-            self._acks.done(seq)
-        else:
-            self.station.states[evse] = changed
-            self.transactions.keep(changed, record, seq, lambda: self._acks.done(seq))
-        self._after(parsed.event, evse)
+        self._events.take(evse, event, seq)
 
     def on_powermeter(self, evse: int, value: dict[str, Any]) -> None:
         """A reading of the EVSE's billing meter."""
@@ -248,28 +241,6 @@ class ChargePoint:
         self.status.forget_told()
         self.status.sync()
         self.transactions.pump()
-
-    def _after(self, event: SessionEventEnum, evse: int) -> None:
-        """What an event sets off, once the EVSE's state has changed."""
-        if event in (E.TransactionStarted, E.Deauthorized, E.SessionFinished):
-            self.station.timers.cancel(("connect", evse))
-        if event is E.TransactionStarted:
-            self.charging.transaction_started(evse)
-            self.transactions.await_sample(evse)
-        elif event is E.TransactionFinished:
-            self.transactions.await_sample(evse)
-            self.charging.transaction_ended(evse)
-            self.availability.transaction_ended(evse)
-        elif event is E.SessionFinished:
-            self.charging.transaction_ended(evse)
-        self.status.tell(evse)
-
-    def _resume(self, state: EvseState) -> None:
-        """Pick up the timers of what was under way when the process ended."""
-        if state.in_transaction:
-            self.transactions.await_sample(state.evse)
-        elif state.authorized:
-            self.authorization.await_car(state.evse)
 
     def _on_timer(self, name: Hashable) -> None:
         if isinstance(name, tuple):

@@ -8,7 +8,6 @@ Source: OCPP-J 1.6 §4.
 
 from __future__ import annotations
 
-import enum
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -17,6 +16,7 @@ import msgspec
 
 from evse.clock import earliest
 from ocpp_link.errors import ActionUnknown, PayloadInvalid
+from ocpp_link.outcome import OnOutcome, Outcome, OutcomeKind
 
 CALL, CALLRESULT, CALLERROR = 2, 3, 4
 MAX_OWN_ID_CHARS = 36  # OCPP-J 1.6 §4.1.4
@@ -27,29 +27,6 @@ MAX_WAITING = 256
 """Our CALLs that may wait for the outstanding one."""
 
 Payload = dict[str, Any]
-
-
-class OutcomeKind(enum.Enum):
-    RESULT = "result"
-    ERROR = "error"
-    """CALLERROR, or a result that its schema refuses: the peer failed to process the CALL."""
-    TIMEOUT = "timeout"
-    LINK_LOST = "link lost"
-    """The connection went; whether the peer processed the CALL is unknown."""
-    UNSENDABLE = "unsendable"
-    """Never sent: too large, or too many CALLs are waiting."""
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """How one of our CALLs ended. `payload` is set for RESULT only."""
-
-    kind: OutcomeKind
-    payload: Payload = {}
-    code: str = ""
-    description: str = ""
-
-
-OnOutcome = Callable[[Outcome], None]
 
 
 class Validator(Protocol):

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
+from ocpp_link.outcome import Outcome, OutcomeKind
 from ocpp_link.records import EvseStatus, StatusReport
-from ocpp_link.rpc import Outcome, OutcomeKind
 from ocpp_link.station import Station
 
 CORE_GRACE_MS = 10_000

@@ -13,9 +13,9 @@ from evse.types.powermeter import Powermeter
 from evse.types.session import StopTransactionReason
 from ocpp_link.authorization import KnownTokens
 from ocpp_link.database import Database, Snapshot
+from ocpp_link.outcome import Outcome, OutcomeKind
 from ocpp_link.queue import TransactionQueue
 from ocpp_link.records import EvseState, RecordKind, SampleContext, TxRecord
-from ocpp_link.rpc import Outcome, OutcomeKind
 from ocpp_link.station import Station
 
 _log = logging.getLogger(__name__)

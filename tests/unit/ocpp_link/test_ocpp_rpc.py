@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocpp_link.rpc import MAX_INCOMING, MAX_WAITING, IncomingCall, Outcome, OutcomeKind, Rpc
+from ocpp_link.outcome import Outcome, OutcomeKind
+from ocpp_link.rpc import MAX_INCOMING, MAX_WAITING, IncomingCall, Rpc
 from ocpp_link.schemas import Schemas
 
 SCHEMAS = Schemas("v16")
