@@ -84,18 +84,18 @@ class Core:
             for session in self.sessions.values():
                 session.on_board_lost()
         self.board_identity = identity
-        self.poll()
+        self._settled()
 
     def on_board_lost(self, why: str) -> None:
         self.board_why = why
         for session in self.sessions.values():
             session.on_board_lost()
-        self.poll()
+        self._settled()
 
     def on_status(self, evse: int, status: BoardStatus) -> None:
         if evse in self.sessions:
             self.sessions[evse].on_status(status)
-            self.poll()
+            self._settled()
 
     def on_analog(self, evse: int, analog: BoardAnalog) -> None:
         if evse in self.sessions:
@@ -105,11 +105,11 @@ class Core:
         session = self.sessions[evse]
         session.on_reading(reading)
         self._publish("evse_manager.powermeter", evse, session.record.meter)
-        self.poll()
+        self._settled()
 
     def on_meter_lost(self, evse: int) -> None:
         self.sessions[evse].on_meter_lost()
-        self.poll()
+        self._settled()
 
     # --- to the board -----------------------------------------------------------------------------
 
@@ -121,13 +121,18 @@ class Core:
     # --- time -------------------------------------------------------------------------------------
 
     def poll(self) -> None:
-        """Let time act; publish what changed. Call after every input and at the deadline."""
+        """Let time act; publish what changed. Call it at the deadline, and after whatever was
+        asked of a session."""
         for session in self.sessions.values():
             session.poll()
+        self.journal.poll(self.clock.now_ms())
+        self._settled()
+
+    def _settled(self) -> None:
+        """The sessions have taken an input."""
         self.authorization.poll()
         for evse, session in self.sessions.items():
             self._publish_limits(evse, session)
-        self.journal.poll(self.clock.now_ms())
         self.on_settled()
 
     @property
@@ -176,7 +181,7 @@ def _restore(body: bytes | None, evse: int, say: Callable[[str], None]) -> Snaps
         return Snapshot()
     try:
         return Snapshot.decode(body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         say(f"evse {evse}: the stored session can not be read ({error}); starting without one")
         return Snapshot()
 

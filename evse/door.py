@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 from pathlib import Path
 
@@ -20,13 +21,14 @@ MAX_PEERS = 64
 
 
 class DoorServer:
-    """Serves a hub at a Unix socket."""
+    """Serves a hub at a Unix socket. Other users of the machine may not even connect (`mode`)."""
 
     def __init__(self, hub: Hub, path: Path, *, mode: int = 0o660) -> None:
         self._hub = hub
         self._path = path
         self._mode = mode
         self._server: asyncio.Server | None = None
+        self.closed = False
         self.peers: set[_Peer] = set()
 
     @property
@@ -39,13 +41,14 @@ class DoorServer:
         _remove_dead_socket(self._path)
         loop = asyncio.get_running_loop()
         self._server = await loop.create_unix_server(
-            lambda: _Peer(self._hub, self.peers), str(self._path)
+            lambda: _Peer(self._hub, self), str(self._path)
         )
         self._path.chmod(self._mode)
 
     async def aclose(self) -> None:
         if self._server is None:
             return
+        self.closed = True
         self._server.close()
         for peer in tuple(self.peers):
             peer.cut()
@@ -55,21 +58,23 @@ class DoorServer:
 
 
 def _remove_dead_socket(path: Path) -> None:
-    """Raises OSError when somebody still answers there."""
+    """Raises OSError when somebody answers there, or may: only a refusal proves it dead."""
     if not path.is_socket():
         return
     with socket.socket(socket.AF_UNIX) as probe:
-        if probe.connect_ex(str(path)) == 0:
-            raise OSError(f"{path}: another station is running there")
+        probe.setblocking(False)
+        code = probe.connect_ex(str(path))
+    if code != errno.ECONNREFUSED:
+        raise OSError(errno.EADDRINUSE, f"{path}: another station is running there")
     path.unlink()
 
 
 class _Peer(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, hub: Hub, peers: set[_Peer]) -> None:
+    def __init__(self, hub: Hub, door: DoorServer) -> None:
         self._hub = hub
-        self._peers = peers
+        self._door = door
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
         self._connection: Connection | None = None
@@ -77,20 +82,23 @@ class _Peer(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        if len(self._peers) >= MAX_PEERS:
+        if self._door.closed:  # it was being let in while the door closed
+            transport.abort()
+            return
+        if len(self._door.peers) >= MAX_PEERS:
             self._refuse(f"the door is full: {MAX_PEERS} peers")
             return
-        self._peers.add(self)
+        self._door.peers.add(self)
         self._connection = self._hub.connect(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 asyncio's signature
-        self._peers.discard(self)
+        self._door.peers.discard(self)
         if self._connection is not None:
             self._hub.disconnect(self._connection)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        while (end := self._buffer.find(b"\n")) >= 0:
+        while 0 <= (end := self._buffer.find(b"\n")) <= MAX_LINE_BYTES:
             line = bytes(self._buffer[:end])
             del self._buffer[: end + 1]
             if line.strip() and self._connection is not None:

@@ -136,11 +136,14 @@ class DoorClient:
 
     async def _serve_one(self, call_id: int | str, method: str, params: dict[str, Any]) -> None:
         handler = self._provided.get(method.partition(".")[0], _unserved)
+        defect = RpcError(jsonrpc.INTERNAL_ERROR, f"{method} failed where it is served")
+        answer = jsonrpc.failure(call_id, defect)
         try:
             answer = jsonrpc.result(call_id, await handler(method, params))
         except RpcError as error:
             answer = jsonrpc.failure(call_id, error)
-        self._writer.write(answer)
+        finally:  # whatever else the handler raised, the caller does not wait for ever
+            self._writer.write(answer)
 
 
 async def _unserved(method: str, _params: dict[str, Any]) -> Any:

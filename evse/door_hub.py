@@ -56,7 +56,7 @@ class Provide(msgspec.Struct, forbid_unknown_fields=True):
 
 class Publish(msgspec.Struct, forbid_unknown_fields=True):
     variable: str
-    value: Raw
+    value: Any
     evse: int | None = None
 
 
@@ -121,8 +121,8 @@ class Hub:
     def _called(self, connection: Connection, method: str, message: Message) -> None:
         reply = self._reply_to(connection, message.id)
         try:
-            handler = self._methods.get(method) or self._forwarder(method)
             self._check_role(connection, method)
+            handler = self._methods.get(method) or self._forwarder(method)
             handler(connection, message.params, reply)
         except RpcError as error:
             reply(error)
@@ -158,9 +158,9 @@ class Hub:
     def _forward(
         self, provider: Connection, method: str, params: Raw | msgspec.UnsetType, reply: Reply
     ) -> None:
+        body = {} if isinstance(params, msgspec.UnsetType) else jsonrpc.decode_value(params)
         forward_id = next(self._forward_ids)
         provider.forwarded[forward_id] = reply
-        body = {} if params is UNSET else params
         provider.wire.send(jsonrpc.request(forward_id, method, body))
 
     def _answered(self, connection: Connection, message: Message) -> None:
@@ -170,10 +170,12 @@ class Hub:
         reply = connection.forwarded.pop(message.id, None)
         if reply is None:
             self.bad_lines += 1
-        elif isinstance(message.error, Raw):
-            reply(jsonrpc.decode_error(message.error))
-        else:
-            reply(message.result if isinstance(message.result, Raw) else None)
+            return
+        try:
+            reply(_outcome(message))
+        except RpcError as error:
+            self.bad_lines += 1
+            reply(RpcError(jsonrpc.INTERNAL_ERROR, f"the provider's answer is {error.message}"))
 
     # --- variables --------------------------------------------------------------------------------
 
@@ -222,6 +224,13 @@ class Hub:
             raise RpcError(jsonrpc.NOT_ALLOWED, f"you do not provide {wanted.variable}")
         self.publish(wanted.variable, wanted.evse, wanted.value)
         reply(True)
+
+
+def _outcome(message: Message) -> Any:
+    """What a provider answered. Raises RpcError where that can not be read."""
+    if isinstance(message.error, Raw):
+        return jsonrpc.decode_error(message.error)
+    return jsonrpc.decode_value(message.result) if isinstance(message.result, Raw) else None
 
 
 def _about(evse: int | None, value: Any, seq: int | None = None) -> dict[str, Any]:

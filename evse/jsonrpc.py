@@ -6,6 +6,7 @@ line. Params are always by name.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -24,6 +25,9 @@ NOT_AVAILABLE = -32002
 MAX_LINE_BYTES = 1 << 20
 
 Id = str | int
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What the decoder raises for bytes of any kind: not JSON, not UTF-8, nested too deeply."""
 
 
 class RpcError(Exception):
@@ -65,7 +69,7 @@ def decode(line: bytes) -> Message:
         message = _decoder.decode(line)
     except msgspec.ValidationError as error:
         raise RpcError(INVALID_REQUEST, f"not a JSON-RPC message: {error}") from error
-    except (msgspec.DecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise RpcError(PARSE_ERROR, f"not JSON: {error}") from error
     if message.jsonrpc != "2.0":
         raise RpcError(INVALID_REQUEST, 'jsonrpc must be "2.0"')
@@ -95,26 +99,37 @@ def decode_params(params: Raw | UnsetType, type_: type[Any]) -> Any:
     """Params by name as `type_`. Raises RpcError naming the field."""
     try:
         return msgspec.json.decode(b"{}" if params is UNSET else params, type=type_)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise RpcError(INVALID_PARAMS, _readable(str(error)), _field(str(error))) from error
+
+
+def decode_value(raw: Raw) -> Any:
+    """A part of a message that nobody has looked at yet. Raises RpcError (INVALID_PARAMS) for what
+    reads as JSON from afar only, such as text that is not UTF-8."""
+    try:
+        return msgspec.json.decode(raw)
+    except UNREADABLE as error:
+        raise RpcError(INVALID_PARAMS, f"not JSON: {error}", {"field": "params"}) from error
 
 
 def decode_error(raw: Raw) -> RpcError:
     """The error of an answer, whatever shape the peer gave it."""
     try:
         body = msgspec.json.decode(raw, type=ErrorBody)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return RpcError(INTERNAL_ERROR, f"an error without a shape: {bytes(raw)[:200]!r}")
     return RpcError(body.code, body.message, body.data)
 
 
-def _field(text: str) -> dict[str, str] | None:
-    """`{"field": "request.reason"}` from the decoder's `- at `$.request.reason``."""
-    _, found, path = text.partition(" - at `$")
-    if found:
-        return {"field": path.rstrip("`").lstrip(".") or "params"}
-    name = text.split("`")
-    return {"field": name[1]} if len(name) > 1 and "field" in text else None
+_NAMED = re.compile(r" field `([^`]*)`")
+
+
+def _field(text: str) -> dict[str, str]:
+    """`{"field": "request.reason"}` from the decoder's `... field `reason` - at `$.request``."""
+    says, _, path = text.partition(" - at `$")
+    named = _NAMED.search(says)
+    parts = (path.rstrip("`").lstrip("."), named[1] if named else "")
+    return {"field": ".".join(part for part in parts if part) or "params"}
 
 
 def _readable(text: str) -> str:

@@ -56,7 +56,7 @@ class Snapshot(msgspec.Struct):
 
     @classmethod
     def decode(cls, body: bytes) -> Snapshot:
-        """Raises msgspec.ValidationError or DecodeError for what no version of us wrote."""
+        """Raises msgspec.DecodeError or UnicodeDecodeError for what no version of us wrote."""
         return msgspec.json.decode(body, type=cls)
 
 
