@@ -15,10 +15,12 @@ from typing import Any
 import msgspec
 
 from evse.clock import Clock, rfc3339
+from hil.ledger import BillLine, Ledger
 from ocpp_link.errors import ActionUnknown, PayloadInvalid
 from ocpp_link.rpc import Payload
 from ocpp_link.schemas import Schemas
-from ocpp_link.station import parse_time
+
+__all__ = ["BillLine", "CsmsBrain", "InlineCsms", "Misbehaviour", "OnReply", "Refusal"]
 
 
 class Misbehaviour(enum.Enum):
@@ -31,36 +33,6 @@ class Misbehaviour(enum.Enum):
     GARBAGE = "answer with a payload that breaks the schema"
 
 
-class BillLine(msgspec.Struct, kw_only=True):
-    """One transaction as the customer is charged for it."""
-
-    transaction_id: int
-    connector: int
-    id_tag: str
-    started_at: str
-    start_wh: int
-    stopped_at: str = ""
-    stop_wh: int | None = None
-    reason: str = ""
-    last_sample_wh: int | None = None
-    samples: int = 0
-
-    @property
-    def energy_wh(self) -> int | None:
-        """None while the transaction runs."""
-        return None if self.stop_wh is None else self.stop_wh - self.start_wh
-
-    @property
-    def duration_s(self) -> float | None:
-        if not self.stopped_at:
-            return None
-        return (parse_time(self.stopped_at) - parse_time(self.started_at)).total_seconds()
-
-    def price(self, tariff_per_kwh: float) -> float | None:
-        """In the tariff's currency, rounded to cents."""
-        return None if self.energy_wh is None else round(self.energy_wh * tariff_per_kwh / 1000, 2)
-
-
 class Refusal(Exception):
     """The brain answers with a CALLERROR."""
 
@@ -69,11 +41,10 @@ class Refusal(Exception):
         self.code = code
 
 
-class CsmsBrain:
+class CsmsBrain(Ledger):
     """What the back office knows and decides. It survives restarts of whatever wraps it.
 
-    `refused` maps id tags to an AuthorizationStatus; every other tag is Accepted. `complaints`
-    collects what a faultless station never does.
+    `refused` maps id tags to an AuthorizationStatus; every other tag is Accepted.
     """
 
     def __init__(
@@ -85,6 +56,7 @@ class CsmsBrain:
         refused: dict[str, str] | None = None,
         parents: dict[str, str] | None = None,
     ) -> None:
+        super().__init__()
         self.clock = clock
         self.tariff_per_kwh = tariff_per_kwh
         self.heartbeat_s = heartbeat_s
@@ -94,18 +66,10 @@ class CsmsBrain:
         """(status, interval) of the next boots; Accepted when it is empty."""
         self.misbehaviour: dict[str, deque[Misbehaviour]] = {}
         """By action: what to do with the next CALLs."""
-        self.bill: dict[int, BillLine] = {}
         self.statuses: dict[int, str] = {}
         self.log: list[tuple[str, Payload]] = []
         """Every CALL that was processed, in order."""
-        self.complaints: list[str] = []
-        self.repeated_starts = 0
-        self.repeated_stops = 0
-        self.orphan_stops = 0
-        """StopTransaction with id -1: the station never learned the transaction's id."""
-        self._starts: dict[tuple[int, str, str, int], int] = {}
         self._schemas = Schemas("v16", strict=True)
-        self._next_id = 1
 
     def misbehave(self, action: str, *what: Misbehaviour) -> None:
         """Script what happens to the next CALLs of an action."""
@@ -131,12 +95,6 @@ class CsmsBrain:
     def sent(self, action: str) -> list[Payload]:
         """The payloads of one action, in the order they were processed."""
         return [payload for name, payload in self.log if name == action]
-
-    def open_transactions(self) -> list[BillLine]:
-        return [line for line in self.bill.values() if line.stop_wh is None]
-
-    def bill_lines(self) -> list[BillLine]:
-        return list(self.bill.values())
 
     def _handlers(self) -> dict[str, Callable[[Payload], Payload]]:
         return {
@@ -167,75 +125,16 @@ class CsmsBrain:
         return info
 
     def _start(self, payload: Payload) -> Payload:
-        """A start that is told again is the same transaction."""
-        key = (
-            payload["connectorId"],
-            payload["idTag"],
-            payload["timestamp"],
-            payload["meterStart"],
-        )
-        known = self._starts.get(key)
-        if known is not None:
-            self.repeated_starts += 1
-            return {"transactionId": known, "idTagInfo": self._tag_info(payload["idTag"])}
-        for line in self.open_transactions():
-            if line.connector == payload["connectorId"]:
-                self.complaints.append(f"start on connector {line.connector}, which is in use")
-        transaction_id, self._next_id = self._next_id, self._next_id + 1
-        self._starts[key] = transaction_id
-        self.bill[transaction_id] = BillLine(
-            transaction_id=transaction_id,
-            connector=payload["connectorId"],
-            id_tag=payload["idTag"],
-            started_at=payload["timestamp"],
-            start_wh=payload["meterStart"],
-        )
+        transaction_id = self.start(payload)
         return {"transactionId": transaction_id, "idTagInfo": self._tag_info(payload["idTag"])}
 
     def _meter_values(self, payload: Payload) -> Payload:
-        if "transactionId" not in payload:
-            return {}
-        line = self.bill.get(payload["transactionId"])
-        if line is None:
-            self._unknown("MeterValues", payload["transactionId"])
-            return {}
-        if line.stop_wh is not None:
-            self.complaints.append(f"MeterValues after the stop of {line.transaction_id}")
-        for value in payload["meterValue"]:
-            for sample in value["sampledValue"]:
-                if sample.get("measurand") == "Energy.Active.Import.Register":
-                    self._register(line, int(sample["value"]))
+        self.sample(payload)
         return {}
-
-    def _register(self, line: BillLine, register_wh: int) -> None:
-        before_wh = line.start_wh if line.last_sample_wh is None else line.last_sample_wh
-        if register_wh < before_wh:
-            self.complaints.append(f"the register of {line.transaction_id} ran back")
-        line.last_sample_wh = register_wh
-        line.samples += 1
 
     def _stop(self, payload: Payload) -> Payload:
-        line = self.bill.get(payload["transactionId"])
-        if line is None:
-            self._unknown("StopTransaction", payload["transactionId"])
-            return {}
-        told = (payload["meterStop"], payload["timestamp"])
-        if line.stop_wh is not None:
-            self.repeated_stops += 1
-            if told != (line.stop_wh, line.stopped_at):
-                self.complaints.append(f"two different stops of {line.transaction_id}")
-            return {}
-        if told[0] < (line.start_wh if line.last_sample_wh is None else line.last_sample_wh):
-            self.complaints.append(f"the register of {line.transaction_id} ran back at its stop")
-        line.stop_wh, line.stopped_at = told
-        line.reason = payload.get("reason", "Local")
+        self.stop(payload)
         return {}
-
-    def _unknown(self, action: str, transaction_id: object) -> None:
-        if transaction_id == -1:
-            self.orphan_stops += action == "StopTransaction"
-        else:
-            self.complaints.append(f"{action} of unknown transaction {transaction_id}")
 
 
 OnReply = Callable[[str, Payload], None]

@@ -66,8 +66,7 @@ class Core:
     """A core's door: keeps the commands, replays its events, answers True."""
 
     def __init__(self, path: Path) -> None:
-        self.hub = Hub()
-        self.door = DoorServer(self.hub, path)
+        self._path = path
         self.commands: list[tuple[str, dict[str, Any]]] = []
         self.acknowledged = 0
         self.register_wh = 0.0
@@ -75,8 +74,17 @@ class Core:
         self.follower: DoorPeer | None = None
         self.serve()
 
+    async def die(self) -> None:
+        await self.door.aclose()
+
+    async def come_back(self) -> None:
+        self.serve()
+        await self.door.start()
+
     def serve(self) -> None:
-        """Offer the core's methods at the hub."""
+        """A new door, with the core's methods."""
+        self.hub = Hub()
+        self.door = DoorServer(self.hub, self._path)
         self.hub.register("subscribe", self._subscribe)
         self.hub.register("get", lambda peer, params, reply: reply(None))
         self.hub.register("journal.acknowledge", self._acknowledge)
@@ -267,15 +275,15 @@ def test_a_core_that_restarts_is_followed_from_where_it_stood(tmp_path: Path) ->
         async with bench(tmp_path) as b:
             b.core.session("s-1")
             await until(lambda: b.core.acknowledged == 5)
-            await b.core.door.aclose()
+            await b.core.die()
             b.core.session("s-2")
-            await b.core.door.start()
+            await b.core.come_back()
             await until(lambda: b.core.acknowledged == 10)
             await until(lambda: len(b.brain.bill) == 2 and not b.brain.open_transactions())
             b.core.events.clear()
-            await b.core.door.aclose()
+            await b.core.die()
             b.core.session("s-3")
-            await b.core.door.start()
+            await b.core.come_back()
             await until(lambda: b.core.acknowledged == 5)
             await until(lambda: len(b.brain.bill) == 3)
 
@@ -453,11 +461,8 @@ def test_a_core_that_comes_back_is_told_again_whether_we_are_connected(tmp_path:
     async def test() -> None:
         async with bench(tmp_path) as b:
             await until(lambda: b.core.hub.last("ocpp.is_connected", None) is True)
-            await b.core.door.aclose()
-            b.core.hub = Hub()
-            b.core.door = DoorServer(b.core.hub, tmp_path / "core.sock")
-            b.core.serve()
-            await b.core.door.start()
+            await b.core.die()
+            await b.core.come_back()
             await until(lambda: b.core.hub.last("ocpp.is_connected", None) is True)
 
     run(test)
