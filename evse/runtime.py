@@ -29,6 +29,7 @@ from evse.methods import serve
 from evse.model import X1_BP, CommandVerb
 from evse.process import boot_id
 from evse.runtime_meters import Meters, simulated_port
+from evse.runtime_record import LinkRecording
 from evse.runtime_sim import SimForwarder
 from evse.storage import ThreadStorage, open_database
 from evse.sys_state import sys_state
@@ -51,7 +52,13 @@ class CoreProcess:
     """A running core. `socket` is the door; `run_dir` holds the sockets of a simulated board."""
 
     def __init__(
-        self, config: StationConfig, *, state_dir: Path, socket: Path, run_dir: Path
+        self,
+        config: StationConfig,
+        *,
+        state_dir: Path,
+        socket: Path,
+        run_dir: Path,
+        record: Path | None = None,
     ) -> None:
         """Raises StorageError or OSError when the state can not be used. Needs the event loop."""
         self._config = config
@@ -64,8 +71,10 @@ class CoreProcess:
         database = open_database(
             state_dir / "core.db", MIGRATIONS, utc=self._clock.utc(), say=_log.error
         )
+        storage = ThreadStorage(database, loop.call_soon_threadsafe)
+        self._recording = LinkRecording(record, self._clock, storage) if record else None
         journal = Journal(
-            ThreadStorage(database, loop.call_soon_threadsafe),
+            storage,
             self._clock,
             keep_days=config.journal.keep_days,
             last_seq=last_seq(database),
@@ -124,6 +133,8 @@ class CoreProcess:
         await asyncio.gather(ended, *tasks, return_exceptions=True)
         await self._door.aclose()
         self._link.stop()
+        if self._recording is not None:
+            self._recording.close()
         self.core.journal.close()
 
     def stop(self) -> None:
@@ -154,6 +165,8 @@ class CoreProcess:
         while True:
             self._meters.tick()
             self.core.poll()
+            if self._recording is not None:
+                self._recording.poll()
             await asyncio.sleep(RENEW_MS / 1000)
 
     def _fail(self, error: BaseException | None) -> None:
@@ -180,7 +193,8 @@ class CoreProcess:
     def _open_board(self) -> Transport:
         board = self._config.board
         port = str(self._run_dir / "board.tty") if self._simulated else board.port
-        return open_port(port, baud=board.baud)
+        transport = open_port(port, baud=board.baud)
+        return transport if self._recording is None else self._recording.around(transport)
 
     def _on_link(self, event: HostEvent) -> None:
         if isinstance(event, Status):
@@ -234,10 +248,20 @@ class _Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
-async def run_core(config: StationConfig, *, state_dir: Path, socket: Path, run_dir: Path) -> int:
-    """The process's body; returns its exit code. `state_dir` exists."""
+async def run_core(
+    config: StationConfig,
+    *,
+    state_dir: Path,
+    socket: Path,
+    run_dir: Path,
+    record: Path | None = None,
+) -> int:
+    """The process's body; returns its exit code. `state_dir` exists. `record`: a file for what
+    crosses the board's wire."""
     loop = asyncio.get_running_loop()
-    process = CoreProcess(config, state_dir=state_dir, socket=socket, run_dir=run_dir)
+    process = CoreProcess(
+        config, state_dir=state_dir, socket=socket, run_dir=run_dir, record=record
+    )
     loop.set_exception_handler(process.on_loop_exception)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, process.stop)

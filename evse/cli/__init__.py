@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from importlib.metadata import version
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("evse.cli.demo", "a car is charged and billed, in front of you"),
@@ -26,6 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 0 done, 1 refused or failed, 2 wrong usage."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     name = given[0] if given else ""
+    if name in ("--version", "-V"):
+        print(f"pievse {version('pievse')}")
+        return 0
     if name not in COMMANDS:
         return _usage(name)
     module = import_module(COMMANDS[name][0])

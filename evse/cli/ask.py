@@ -36,6 +36,9 @@ def run(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         print(f"params are not JSON: {error}", file=sys.stderr)
         return 2
+    if not isinstance(params, dict):
+        print('params are no JSON object such as {"evse": 1}', file=sys.stderr)
+        return 2
     return _show(arguments.socket, arguments.method, params)
 
 
@@ -59,6 +62,10 @@ def explain(error: Exception, socket: Path) -> int:
         print(error.message, file=sys.stderr)
     elif isinstance(error, TimeoutError):
         print(f"the station at {socket} does not answer", file=sys.stderr)
+    elif isinstance(error, PermissionError):
+        print(f"you may not talk to the station at {socket}: {error.strerror}", file=sys.stderr)
+    elif isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError):
+        print(f"the station at {socket} went away before it answered", file=sys.stderr)
     else:
         print(f"no station is running at {socket}: start one with `evse run`", file=sys.stderr)
     return 1

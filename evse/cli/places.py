@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -40,6 +41,12 @@ def add_socket(parser: argparse.ArgumentParser) -> None:
         default=Path(os.environ.get(SOCKET_VARIABLE) or default_socket(default_state_dir())),
         help=f"the station's door (default: ${SOCKET_VARIABLE}, else %(default)s)",
     )
+
+
+def somebody_at(path: Path) -> bool:
+    """Does a process serve this Unix socket?"""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def load_or_explain(path: Path) -> StationConfig | None:

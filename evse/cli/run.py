@@ -11,7 +11,14 @@ from pathlib import Path
 
 import msgspec
 
-from evse.cli.places import MAX_SOCKET_PATH, default_socket, default_state_dir, load_or_explain
+from evse.cli.greeting import first_screen
+from evse.cli.places import (
+    MAX_SOCKET_PATH,
+    default_socket,
+    default_state_dir,
+    load_or_explain,
+    somebody_at,
+)
 from evse.cli.places import run_dir as run_dir_of
 from evse.config import StationConfig
 from evse.process import die_with_parent, log_to_stderr
@@ -29,6 +36,13 @@ def add(parser: argparse.ArgumentParser, name: str) -> None:
     if name in ("run", "core", "ocpp"):
         parser.add_argument(
             "--sim", action="store_true", help="simulate board, meters and car, whatever is named"
+        )
+    if name in ("run", "core"):
+        parser.add_argument(
+            "--record",
+            type=Path,
+            metavar="FILE",
+            help="write what crosses the board's wire there, for `evse link decode`",
         )
 
 
@@ -49,8 +63,17 @@ def run(arguments: argparse.Namespace) -> int:
     except OSError as error:
         print(f"--state-dir {state_dir} can not be used: {error.strerror}", file=sys.stderr)
         return 1
-    bodies = {"run": _run_station, "core": _run_core, "ocpp": _run_ocpp}
-    return bodies[arguments.command](config, arguments.config.absolute(), state_dir, socket)
+    if arguments.command == "ocpp":
+        return _run_ocpp(config, state_dir, socket)
+    record: Path | None = arguments.record and arguments.record.absolute()
+    if arguments.command == "core":
+        return _run_core(config, state_dir, socket, record)
+    return _run_station(
+        config,
+        units(config, arguments.config.absolute(), state_dir, socket, record),
+        state_dir,
+        socket,
+    )
 
 
 def simulated(config: StationConfig) -> StationConfig:
@@ -59,7 +82,9 @@ def simulated(config: StationConfig) -> StationConfig:
     return msgspec.structs.replace(config, board=board)
 
 
-def units(config: StationConfig, path: Path, state_dir: Path, socket: Path) -> list[Unit]:
+def units(
+    config: StationConfig, path: Path, state_dir: Path, socket: Path, record: Path | None = None
+) -> list[Unit]:
     """What `config` needs, in starting order."""
     run_dir = str(run_dir_of(state_dir))
     ours = ["--config", str(path), "--state-dir", str(state_dir), "--socket", str(socket)]
@@ -70,7 +95,8 @@ def units(config: StationConfig, path: Path, state_dir: Path, socket: Path) -> l
         found.append(python_unit("plant", "hil.plant_process", *metal, simulated_metal=True))
         found.append(python_unit("guard", "hil.guard_process", *metal))
         found += [_meter(evse.id, run_dir) for evse in config.evses if evse.meter.kind != "none"]
-    found.append(python_unit("core", "evse", "core", *ours))
+    recorded = () if record is None else ("--record", str(record))
+    found.append(python_unit("core", "evse", "core", *ours, *recorded))
     if config.ocpp is not None:
         found.append(python_unit("ocpp", "evse", "ocpp", *ours))
     return found
@@ -82,22 +108,28 @@ def _meter(evse: int, run_dir: str) -> Unit:
     return python_unit(f"meter-{evse}", "hil.meter_process", *arguments, simulated_metal=True)
 
 
-def _run_station(config: StationConfig, path: Path, state_dir: Path, socket: Path) -> int:
+def _run_station(config: StationConfig, wanted: list[Unit], state_dir: Path, socket: Path) -> int:
+    die_with_parent()
     log_to_stderr("evse")
+    if somebody_at(socket):
+        print(f"a station is running at {socket} already", file=sys.stderr)
+        return 1
     try:
-        asyncio.run(_supervise(config, path, state_dir, socket))
+        asyncio.run(_supervise(config, wanted, state_dir, socket))
     except OSError as error:
         print(f"--state-dir {state_dir} can not be used: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-async def _supervise(config: StationConfig, path: Path, state_dir: Path, socket: Path) -> None:
+async def _supervise(
+    config: StationConfig, wanted: list[Unit], state_dir: Path, socket: Path
+) -> None:
     """Raises OSError, and has started nothing, when another station has the state directory."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    supervisor = Supervisor(units(config, path, state_dir, socket))
+    supervisor = Supervisor(wanted)
     door = SupervisorDoor(
         supervisor,
         run_dir_of(state_dir),
@@ -105,6 +137,7 @@ async def _supervise(config: StationConfig, path: Path, state_dir: Path, socket:
         simulated=config.board.kind == "simulated",
     )
     await door.server.start()
+    print(first_screen(config, socket), flush=True)
     _log.info("station %s: door %s", config.station.identity, socket)
     try:
         await supervisor.run(stop)
@@ -112,20 +145,22 @@ async def _supervise(config: StationConfig, path: Path, state_dir: Path, socket:
         await door.server.aclose()
 
 
-def _run_core(config: StationConfig, _path: Path, state_dir: Path, socket: Path) -> int:
+def _run_core(config: StationConfig, state_dir: Path, socket: Path, record: Path | None) -> int:
     from evse.runtime import run_core
 
     die_with_parent()
     log_to_stderr("core")
     run_dir = run_dir_of(state_dir)
     try:
-        return asyncio.run(run_core(config, state_dir=state_dir, socket=socket, run_dir=run_dir))
+        return asyncio.run(
+            run_core(config, state_dir=state_dir, socket=socket, run_dir=run_dir, record=record)
+        )
     except (StorageError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
 
 
-def _run_ocpp(config: StationConfig, _path: Path, state_dir: Path, socket: Path) -> int:
+def _run_ocpp(config: StationConfig, state_dir: Path, socket: Path) -> int:
     from evse.runtime_ocpp import link_config, run_link
 
     die_with_parent()
