@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType
 
 from evse.types.base import Closed, DateTime, Open
-from evse.types.iso15118 import EnergyTransferMode
+from evse.types.transfer_mode import EnergyTransferMode
 
 ConnectorId = Annotated[int, Meta(ge=1)]
 
