@@ -56,6 +56,10 @@ class ExternalSchedule:
         rows = [(parse_time(entry.timestamp), entry) for entry in limits.schedule_import]
         self._rows: list[tuple[datetime, ScheduleReqEntry]] = sorted(rows, key=lambda r: r[0])
 
+    @property
+    def empty(self) -> bool:
+        return not self._rows
+
     def active(self, utc: datetime) -> ScheduleReqEntry | None:
         if not self._rows:
             return None
@@ -65,25 +69,21 @@ class ExternalSchedule:
     def next_change(self, utc: datetime) -> datetime | None:
         return next((at for at, _ in self._rows[1:] if at > utc), None)
 
-    def sources(self, utc: datetime, *, nominal_v: float, phases: int) -> list[Source]:
-        """The limits in force at `utc`, watts turned into amps over the phases in use."""
-        entry = self.active(utc)
-        if entry is None:
-            return []
-        both = (entry.limits_to_leaves, entry.limits_to_root)
-        return [s for req in both for s in _of_request(req, nominal_v, phases)]
 
-    def phases(self, utc: datetime, available: int) -> int:
-        """Phases that may be used, never more than `available`."""
-        entry = self.active(utc)
-        if entry is None:
-            return available
-        counts = [
-            req.ac_max_phase_count.value
-            for req in (entry.limits_to_leaves, entry.limits_to_root)
-            if req.ac_max_phase_count is not UNSET
-        ]
-        return min([available, *counts])
+def sources_of(entry: ScheduleReqEntry, *, nominal_v: float, phases: int) -> list[Source]:
+    """What an entry limits, watts turned into amps over the phases in use."""
+    both = (entry.limits_to_leaves, entry.limits_to_root)
+    return [source for req in both for source in _of_request(req, nominal_v, phases)]
+
+
+def phases_of(entry: ScheduleReqEntry, available: int) -> int:
+    """Phases that an entry lets be used, never more than `available`."""
+    counts = [
+        req.ac_max_phase_count.value
+        for req in (entry.limits_to_leaves, entry.limits_to_root)
+        if req.ac_max_phase_count is not UNSET
+    ]
+    return min([available, *counts])
 
 
 def _of_request(req: LimitsReq, nominal_v: float, phases: int) -> list[Source]:

@@ -39,10 +39,15 @@ class SafeChart(StateChart[Any]):
         super().__init__(**kwargs)
         if not isinstance(self._engine, SyncEngine):
             raise TypeError(f"{type(self).__name__}: callbacks are synchronous")
+        self._leaf = self._active_leaf()
 
     @property
     def state(self) -> str:
         """Id of the active leaf state."""
+        return self._leaf
+
+    def _active_leaf(self) -> str:
+        # Asked once a move, not at each look: the library builds a set each time (2 us).
         return str(next(reversed(list(self.configuration))).id)
 
     def dispatch(self, event: str) -> list[Any]:
@@ -57,6 +62,7 @@ class SafeChart(StateChart[Any]):
         except BaseException:
             self.outbox.clear()
             raise
+        self._leaf = self._active_leaf()
         commands, self.outbox = self.outbox, []
         return commands
 
