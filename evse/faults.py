@@ -51,16 +51,17 @@ def of_code(code: str) -> Fault:
 
 
 def active(
-    status: BoardStatus, *, board_lost: bool, meter_lost: bool, wanted: LockTarget
+    status: BoardStatus, *, board_lost: bool, meter_lost: bool, jammed_for: LockTarget
 ) -> tuple[Fault, ...]:
-    """What is wrong now, the guard's first cause first."""
+    """What is wrong now, the guard's first cause first. `jammed_for`: what was wanted of the lock
+    when it jammed; a lock that was to stay as it was failed nobody."""
     if board_lost:
         return (of_code(BOARD_LOST),)
     found = []
     if status.reason.is_trip and (tripped := of_reason(status.reason)):
         found.append(tripped)
-    if status.lock is LockState.JAMMED:
-        found.append(of_code(UNLOCK_FAILED if wanted is LockTarget.UNLOCK else LOCK_FAILED))
+    if status.lock is LockState.JAMMED and jammed_for is not LockTarget.KEEP:
+        found.append(of_code(UNLOCK_FAILED if jammed_for is LockTarget.UNLOCK else LOCK_FAILED))
     if meter_lost:
         found.append(of_code(METER_LOST))
     return tuple(found)

@@ -68,7 +68,10 @@ def _force_unlock(rules: Rules, v: View) -> tuple[GuardState, CommandStatus]:
         return v.state, CommandStatus.UNKNOWN
     if vetoed(rules, v):
         return v.state, CommandStatus.REFUSED
-    return msgspec.structs.replace(v.state, forced_unlock=True), CommandStatus.DONE
+    motor = v.state.lock
+    if motor.jammed:  # Somebody asks for new tries; the pause after the last pulse still holds.
+        motor = msgspec.structs.replace(motor, jammed=False, tries=0)
+    return msgspec.structs.replace(v.state, forced_unlock=True, lock=motor), CommandStatus.DONE
 
 
 def _rerun_self_test(v: View) -> tuple[GuardState, CommandStatus]:

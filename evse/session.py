@@ -78,7 +78,8 @@ class Session(SessionMachine):
 
     def on_status(self, status: BoardStatus) -> None:
         """Ring 1's state, as often as it comes."""
-        if self.board.heard(status, self._clock.now_ms(), disabled=self.state == "disabled"):
+        disabled, wanted = self.state == "disabled", self._lock_target()
+        if self.board.heard(status, self._clock.now_ms(), disabled=disabled, wanted=wanted):
             self._ports.read_meter()
         self.settle()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evse.config_model import EvseTable
-from evse.model import BoardStatus, MeterReading, PilotState
+from evse.model import BoardStatus, LockState, LockTarget, MeterReading, PilotState
 
 DEAD_BOARD_OPEN_MS = 7_000
 """A board that we lost has opened by itself after this: 0.5 s of lease, 6 s, and margin."""
@@ -19,15 +19,22 @@ class BoardView:
         self.lost_ms: int | None = now_ms
         self.plugged = False
         self._opened_ms = now_ms
+        self.jammed_for = LockTarget.KEEP
+        """What was wanted of the lock when it jammed: the board forgets a jam only when it hears
+        of another wish, so what is wanted by now may not have been tried yet."""
         self._power_states = (PilotState.C, PilotState.D) if config.ventilation else (PilotState.C,)
 
-    def heard(self, status: BoardStatus, now_ms: int, *, disabled: bool) -> bool:
+    def heard(
+        self, status: BoardStatus, now_ms: int, *, disabled: bool, wanted: LockTarget
+    ) -> bool:
         """Take a status; True when the contactor has just been confirmed open.
 
         E, F and what can not be read say nothing about the plug: what was known stands, but a
         disabled station (steady F) forgets it, and learns it anew when it is enabled.
         """
         opened = self.status.energised and not status.energised
+        if status.lock is LockState.JAMMED and self.status.lock is not LockState.JAMMED:
+            self.jammed_for = wanted
         self.status = status
         self.lost_ms = None
         if opened:

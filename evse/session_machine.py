@@ -99,7 +99,7 @@ class SessionMachine:
             self.status,
             board_lost=self.board.is_lost,
             meter_lost=self.meter.lost,
-            wanted=self._lock_target(),
+            jammed_for=self.board.jammed_for,
         )
 
     @property

@@ -247,3 +247,28 @@ def test_the_bill_is_the_plants_energy(bench: Bench) -> None:
         bench.clock.run_until(lambda: bench.probe.state() == "idle", within=10)
         bench.clock.run_for(5)
     assert billed_wh(bench) == pytest.approx(bench.probe.metal().energy_wh, abs=0.01)
+
+
+@pytest.mark.needs("metal_faults")
+def test_force_unlock_tries_anew_where_the_bolt_had_jammed(bench: Bench) -> None:
+    charging(bench)
+    bench.faults.set("lock_jam")
+    bench.dut.call("evse_manager.stop_transaction", request={"reason": "Remote"})
+    bench.clock.run_for(60)
+    assert "connector_lock" not in bench.probe.why(), "a plug that stays in blocks nothing"
+    bench.faults.clear("lock_jam")
+    bench.clock.run_for(60)
+    assert bench.probe.metal().lock == "locked", "not tried for ever"
+    assert bench.dut.call("evse_manager.force_unlock", connector_id=1) is True
+    assert bench.probe.metal().lock == "unlocked"
+
+
+@pytest.mark.needs("metal_faults")
+def test_a_bolt_that_jammed_on_unlocking_does_not_refuse_the_next_car(bench: Bench) -> None:
+    """The jam was of another wish: that the plug can not be locked is not known yet."""
+    charging(bench)
+    bench.faults.set("lock_jam")
+    bench.ev.unplug()
+    bench.clock.run_for(60)
+    bench.faults.clear("lock_jam")
+    charging(bench)
