@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import msgspec
+
 from hil.errors import PlugError
 from hil.plant_drivetrain import Drivetrain
 from hil.plant_ev import Behaviour, Ev, behaviour
@@ -174,7 +176,10 @@ class Car:
         self._rearm()
 
     def _arrive(self, at_ms: int, ev: Ev) -> None:
+        """A cable that is still in the socket is the one that this car gets."""
         self._coming = None
+        if self.cable_a:
+            ev = msgspec.structs.replace(ev, cable_a=self.cable_a)
         self._plugs += 1
         self.drivetrain = Drivetrain(ev, at_ms)
         self.cable_a = ev.cable_a

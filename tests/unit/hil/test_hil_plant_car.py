@@ -324,3 +324,15 @@ def test_the_variants_are_those_that_the_scenarios_name() -> None:
         "overcurrent",
         "bouncing",
     }
+
+
+def test_a_cable_that_is_still_in_the_socket_is_the_one_that_the_next_car_gets() -> None:
+    metal = plant()
+    metal.car.plug(cable_a=32)
+    metal.drive(Driven(lock=LockDrive.LOCK), 0)
+    metal.advance(1_000)
+    metal.car.unplug()
+    metal.car.plug(cable_a=13)
+    assert metal.sense(1_000).pp_ohm == 220
+    assert metal.car.drivetrain is not None
+    assert metal.car.drivetrain.ev.cable_a == 32
