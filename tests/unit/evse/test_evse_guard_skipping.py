@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from guard_rig import PERIOD_MS, GuardRig
+from guard_rig import PERIOD_MS, RENEWAL_MS, GuardRig
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,57 +25,69 @@ HARDWARE = Hardware(
 )
 
 
+PLUGGED_IN = {"lock_locked": True, "pp_ohm": 220, "temperature_dc": 250, "current_ma": 16_000}
+GO = (True, 2_666, LockTarget.LOCK)
+
+
 class Stretch(NamedTuple):
-    """Something happens, and then nothing from outside for a while."""
+    """Something happens, and then nothing but permits for a while."""
 
     periods: int
-    level: str | None
-    diode: bool
-    mirror: bool | None
-    rcd: bool | None
-    readings: dict[str, Any]
-    permit: tuple[bool, int, LockTarget] | None
-    command: CommandVerb | None
+    level: str | None = "C"
+    alive: bool = True
+    permit: tuple[bool, int, LockTarget] = GO
+    diode: bool = True
+    mirror: bool | None = None
+    rcd: bool | None = None
+    readings: Mapping[str, Any] = MappingProxyType({})
+    command: CommandVerb | None = None
 
 
-def mostly(usual: Any, *others: Any) -> st.SearchStrategy[Any]:
-    return st.sampled_from((usual,) * 4 + others)
-
-
-READINGS = st.fixed_dictionaries(
-    {
-        "lock_locked": mostly(True, False),
-        "pp_ohm": mostly(220, None, 100),
-        "emergency_stop": mostly(False, False, True),
-        "temperature_dc": mostly(250, None, 850, 950),
-        "current_ma": st.sampled_from((16_000, 500)),
-    }
+PERIODS = st.sampled_from((1, 2, 3, 5, 12, 30, 60, 250, 700))
+READINGS = st.sampled_from(
+    (
+        {"lock_locked": False},
+        {"lock_locked": False, "lock_unlocked": True},
+        {"pp_ohm": None},
+        {"pp_ohm": 680},
+        {"emergency_stop": True},
+        {"temperature_dc": None},
+        {"temperature_dc": 950},
+        {"current_ma": 500},
+    )
 )
-STRETCHES = st.builds(
-    Stretch,
-    periods=st.sampled_from((1, 2, 3, 5, 12, 30, 60, 250, 700)),
-    level=mostly("C", "B", "B", "A", "D", "E", "F", None),
-    diode=mostly(True, False),
-    mirror=mostly(None, True, False),
-    rcd=mostly(None, True, False),
-    readings=READINGS,
-    permit=st.one_of(
-        st.just((True, 2_666, LockTarget.LOCK)),
-        st.tuples(st.booleans(), st.sampled_from((2_666, 10_000, 0)), st.sampled_from(LockTarget)),
-        st.none(),
+PERMITS = st.tuples(st.booleans(), st.sampled_from((2_666, 10_000, 0)), st.sampled_from(LockTarget))
+
+
+def stretch(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Stretch]:
+    """All else as in an ordinary charge."""
+    return st.fixed_dictionaries({"periods": PERIODS, **fields}).map(lambda d: Stretch(**d))
+
+
+STRETCHES = st.lists(
+    st.one_of(
+        stretch(level=st.sampled_from("BC"), alive=st.booleans()),
+        stretch(level=st.sampled_from(("A", "B", "C", "D", "E", "F", None))),
+        stretch(alive=st.booleans(), permit=PERMITS),
+        stretch(alive=st.booleans(), readings=READINGS),
+        stretch(diode=st.just(False)),
+        stretch(mirror=st.booleans()),
+        stretch(level=st.sampled_from("AB"), rcd=st.booleans()),
+        stretch(level=st.sampled_from("AC"), command=st.sampled_from(CommandVerb)),
     ),
-    command=mostly(None, *CommandVerb),
+    min_size=1,
+    max_size=8,
 )
+CHARGING = (Stretch(30, "A"), Stretch(250, "B"), Stretch(30))
 
 Trace = list[tuple[int, Outputs, BoardStatus]]
 
 
 def apply(rig: GuardRig, stretch: Stretch) -> None:
     rig.level, rig.diode, rig.mirror = stretch.level, stretch.diode, stretch.mirror
-    rig.rcd, rig.readings = stretch.rcd, stretch.readings
-    if stretch.permit is not None:
-        rig.close, rig.duty_bp, rig.lock = stretch.permit
-        rig.renew()
+    rig.rcd, rig.readings = stretch.rcd, PLUGGED_IN | stretch.readings
+    rig.alive = stretch.alive
+    rig.close, rig.duty_bp, rig.lock = stretch.permit
     if stretch.command is not None:
         rig.command(stretch.command)
 
@@ -99,30 +113,25 @@ def skip_through(rig: GuardRig, stretch: Stretch, trace: Trace) -> int:
     while rig.now_ms < end_ms:
         turn(rig, trace)
         steps += 1
-        due_ms = rig.guard.next_deadline_ms
-        if due_ms is None:
-            break
+        due_ms = end_ms if rig.guard.next_deadline_ms is None else rig.guard.next_deadline_ms
+        if rig.alive:
+            due_ms = min(due_ms, -(-rig.now_ms // RENEWAL_MS) * RENEWAL_MS)
         rig.now_ms = max(rig.now_ms, -(-due_ms // PERIOD_MS) * PERIOD_MS)
     rig.now_ms = end_ms
     return steps
 
 
-def mute() -> GuardRig:
-    rig = GuardRig(HARDWARE)
-    rig.alive = False
-    return rig
-
-
-@settings(max_examples=150)
-@given(st.lists(STRETCHES, min_size=1, max_size=12))
+@settings(max_examples=300)
+@given(STRETCHES)
 def test_skipping_and_ticking_give_the_same_trace(stretches: list[Stretch]) -> None:
-    ticking, skipping = mute(), mute()
+    ticking, skipping = GuardRig(HARDWARE), GuardRig(HARDWARE)
     ticked: Trace = []
     skipped: Trace = []
-    for stretch in stretches:
+    for stretch in (*CHARGING, *stretches):
         tick_through(ticking, stretch, ticked)
         skip_through(skipping, stretch, skipped)
         assert skipped == ticked
+    assert any(outputs.coil for _, outputs, _ in ticked)
     now_ms = ticking.now_ms
     assert canonical(Timing(), skipping.guard.state, now_ms) == canonical(
         Timing(), ticking.guard.state, now_ms
@@ -130,9 +139,8 @@ def test_skipping_and_ticking_give_the_same_trace(stretches: list[Stretch]) -> N
 
 
 def test_a_quiet_hour_costs_a_handful_of_steps() -> None:
-    rig = mute()
-    quiet = Stretch(360_000, "B", True, None, None, {"pp_ohm": 220}, None, None)
-    assert skip_through(rig, quiet, []) < 25
+    rig = GuardRig(HARDWARE)
+    assert skip_through(rig, Stretch(360_000, "B", alive=False), []) < 25
 
 
 def test_a_settled_guard_without_timers_never_needs_a_step() -> None:
