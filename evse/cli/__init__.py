@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -37,12 +39,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.set_defaults(command=name)
     module.add(parser, name)
     run: Callable[[argparse.Namespace], int] = module.run
+    _print_anything()
     try:
         return run(parser.parse_args(given[1:]))
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
+        _forget_stdout()
         return 1
+
+
+def _print_anything() -> None:
+    """A terminal that lacks a letter shows a question mark, and ends no command."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
+def _forget_stdout() -> None:
+    """Nobody reads it any more: what is left in its buffer must not be told at the exit."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
 
 
 def _usage(name: str) -> int:

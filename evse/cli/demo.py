@@ -44,6 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
     except asyncio.CancelledError:
         print("stopped", file=sys.stderr)
         return STOPPED
+    except BrokenPipeError:
+        raise
     except OSError as error:
         print(f"the demonstration can not run: {error}", file=sys.stderr)
         return 1

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -36,6 +38,23 @@ def station(kind: str = "simulated", port: str = "", interlock: str = "") -> Sta
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"pievse {version('pievse')}\n"
+
+
+def test_a_reader_that_goes_away_ends_a_command_without_a_word() -> None:
+    command = [sys.executable, "-m", "evse", "check-config", DEMO]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(30) == 1
+
+
+def test_a_terminal_that_lacks_a_letter_shows_another(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "evse", "demo", "--fast", "--brief", "--out", str(tmp_path)]
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run(command, env=environment, capture_output=True, timeout=50, check=True)
+    assert b"OCPP ?" in done.stdout
 
 
 # --- the first screen -----------------------------------------------------------------------------
