@@ -134,7 +134,7 @@ class CsmsBrain(Ledger):
 
     def _stop(self, payload: Payload) -> Payload:
         self.stop(payload)
-        return {}
+        return {"idTagInfo": self._tag_info(payload["idTag"])} if "idTag" in payload else {}
 
 
 OnReply = Callable[[str, Payload], None]

@@ -109,7 +109,7 @@ class Ledger:
         line.samples += 1
 
     def stop(self, payload: Payload) -> None:
-        """StopTransaction."""
+        """StopTransaction, once or more often."""
         line = self.bill.get(payload["transactionId"])
         if line is None:
             self._unknown("StopTransaction", payload["transactionId"])

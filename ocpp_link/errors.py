@@ -29,7 +29,3 @@ class StoreTooNew(LinkError, RuntimeError):
 
 class HandshakeRefused(LinkError, ConnectionError):
     """The CSMS accepted the WebSocket but not what OCPP needs of it."""
-
-
-class CoreGone(LinkError, ConnectionError):
-    """The core's door closed; the link waits for it and subscribes again."""

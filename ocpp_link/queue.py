@@ -91,12 +91,17 @@ class TransactionQueue:
         self._store.submit(work, (lambda _: self._released()) if then else None)
         self.refill()
 
-    def failed(self, now_ms: int, *, attempts: int, retry_s: int) -> bool:
+    @property
+    def is_first_attempt(self) -> bool:
+        """The head has not failed yet."""
+        return self._attempts == 0
+
+    def failed(self, now_ms: int, *, attempts: int, retry_s: int, may_give_up: bool) -> bool:
         """The back office failed to process the head. True when it is given up."""
         self._attempts += 1
         self.in_flight = False
-        if self._attempts < attempts:
-            self._not_before_ms = now_ms + retry_s * 1_000 * self._attempts
+        if self._attempts < attempts or not may_give_up:
+            self._not_before_ms = now_ms + retry_s * 1_000 * min(self._attempts, attempts)
             return False
         self.dropped += 1
         return True

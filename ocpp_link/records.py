@@ -116,7 +116,6 @@ class BootStatus(enum.StrEnum):
 class BootAnswer(msgspec.Struct, frozen=True):
     status: BootStatus
     interval_s: int
-    current_time: str
 
 
 class StartAnswer(msgspec.Struct, frozen=True):

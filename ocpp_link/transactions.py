@@ -29,6 +29,8 @@ class Transactions:
         self._known = known
         self._ids = snapshot.decoded("transaction", int)
         self._sampled_at: dict[int, str] = {}
+        self._heard_before = 0
+        """Frames of the peer before the first attempt at the present record."""
         self.queue = TransactionQueue(station.store, snapshot.waiting, self.pump)
 
     def id_of(self, session: str) -> int | None:
@@ -107,6 +109,8 @@ class Transactions:
             self._leave(record)
             self.pump()
             return
+        if self.queue.is_first_attempt:
+            self._heard_before = self._station.rpc.stats.received
         self._station.request(message, lambda outcome: self._concluded(record, outcome))
 
     def _concluded(self, record: TxRecord, outcome: Outcome) -> None:
@@ -120,11 +124,15 @@ class Transactions:
         self.pump()
 
     def _failed(self, record: TxRecord, outcome: Outcome) -> None:
+        """A back office that answers nothing at all has not failed to process this record
+        (§3.7.1): one that hangs for a night costs no bill."""
         settings = self._station.settings
+        heard = self._station.rpc.stats.received > self._heard_before
         given_up = self.queue.failed(
             self._station.clock.now_ms(),
             attempts=settings.message_attempts,
             retry_s=settings.message_retry_s,
+            may_give_up=heard or outcome.kind is OutcomeKind.UNSENDABLE,
         )
         if given_up:
             _log.error(
@@ -140,8 +148,12 @@ class Transactions:
     def _processed(self, record: TxRecord, outcome: Outcome) -> None:
         if record.kind is RecordKind.STARTED:
             self._started(record, outcome)
-        else:
-            self._leave(record)
+            return
+        if record.kind is RecordKind.FINISHED and record.token:
+            verdict = self._station.dialect.finish_answer(outcome.payload)
+            if verdict is not None:
+                self._known.remember(record.token, verdict)
+        self._leave(record)
 
     def _started(self, record: TxRecord, outcome: Outcome) -> None:
         answer = self._station.dialect.start_answer(outcome.payload)

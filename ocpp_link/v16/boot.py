@@ -28,9 +28,7 @@ def boot_notification(station: StationInfo) -> Message:
 
 
 def boot_answer(payload: dict[str, Any]) -> BootAnswer:
-    return BootAnswer(
-        BootStatus(payload["status"]), max(0, payload["interval"]), payload["currentTime"]
-    )
+    return BootAnswer(BootStatus(payload["status"]), max(0, payload["interval"]))
 
 
 def heartbeat() -> Message:

@@ -17,8 +17,6 @@ STATUS = {
     EvseStatus.UNAVAILABLE: "Unavailable",
     EvseStatus.FAULTED: "Faulted",
 }
-STATION_STATUS = frozenset({"Available", "Unavailable", "Faulted"})
-"""What connector 0 may say (§4.9)."""
 
 
 def status_notification(report: StatusReport) -> Message:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ocpp_rig import Rig
+from ocpp_rig import Rig, token
 
 from evse.clock import VirtualClock
 from hil.csms import CsmsBrain, Misbehaviour
@@ -59,6 +59,16 @@ def test_7_36_reasons_that_1_6_lacks_are_other(rig: Rig) -> None:
     rig.start_transaction()
     rig.stop_transaction(reason="EVSEDisabled")
     assert rig.brain.sent("StopTransaction")[0]["reason"] == "Other"
+
+
+def test_4_10_the_verdict_on_the_token_that_stopped_is_remembered(rig: Rig) -> None:
+    rig.plug_in()
+    rig.start_transaction()
+    rig.brain.refused["CARD"] = "Blocked"
+    finished = {"meter_value": rig.meter(), "reason": "Local", "id_tag": token("CARD")}
+    rig.event("TransactionFinished", transaction_finished=finished)
+    assert rig.brain.sent("StopTransaction")[0]["idTag"] == "CARD"
+    assert rig.engine.authorization.known.offline("CARD").status.value == "Blocked"
 
 
 def test_sampling_follows_the_interval_and_its_changes(rig: Rig) -> None:
@@ -149,6 +159,27 @@ def test_3_7_1_retries_wait_the_interval_times_the_attempts(how: Misbehaviour, r
     assert "StartTransaction" not in actions(rig)
     rig.run(1)
     assert "StartTransaction" in actions(rig)
+
+
+def test_3_7_1_a_record_without_an_answer_is_given_up_where_others_are_answered(rig: Rig) -> None:
+    rig.ask("ChangeConfiguration", {"key": "HeartbeatInterval", "value": "20"})
+    rig.brain.misbehave("StartTransaction", *[Misbehaviour.NO_ANSWER] * 3)
+    rig.plug_in()
+    rig.start_transaction()
+    rig.run(600)
+    assert rig.engine.transactions.queue.dropped == 1
+
+
+def test_a_back_office_that_hangs_for_a_night_costs_no_bill(rig: Rig) -> None:
+    hung = [Misbehaviour.NO_ANSWER] * 2_000
+    for action in ("Heartbeat", "StatusNotification", "StartTransaction", "MeterValues"):
+        rig.brain.misbehave(action, *hung)
+    rig.session(seconds=8 * 3_600)
+    rig.brain.misbehaviour.clear()
+    rig.run(600)
+    assert [line.energy_wh for line in rig.brain.bill_lines()] == [8 * 7_360 - 1]
+    assert rig.engine.transactions.queue.dropped == 0
+    assert rig.brain.complaints == []
 
 
 def test_3_7_1_other_messages_go_on_between_attempts(rig: Rig) -> None:
