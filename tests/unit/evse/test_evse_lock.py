@@ -1,0 +1,70 @@
+"""Where the lock belongs: the whole table of states, plug and contactor, against DESIGN's rules."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from evse.lock import target
+from evse.model import BoardStatus, LockTarget
+
+STATES = (
+    "booting",
+    "disabled",
+    "idle",
+    "waiting_auth",
+    "preparing",
+    "charging",
+    "paused_ev",
+    "paused_evse",
+    "stopping",
+    "finished",
+)
+RUNNING = STATES[3:9]
+FLAGS = list(itertools.product((False, True), repeat=5))
+
+
+def where(state: str, flags: tuple[bool, ...]) -> LockTarget:
+    energised, forced, plugged, unlock_after_stop, held = flags
+    return target(
+        state,
+        BoardStatus(mirror_closed=energised, forced_unlock=forced),
+        plugged=plugged,
+        unlock_after_stop=unlock_after_stop,
+        held_by_deauthorization=held,
+    )
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_the_plug_is_locked_whenever_current_may_flow(state: str) -> None:
+    for flags in FLAGS:
+        if flags[0]:
+            assert where(state, flags) is LockTarget.LOCK
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_without_a_plug_or_after_a_forced_unlock_it_is_open(state: str) -> None:
+    for flags in FLAGS:
+        energised, forced, plugged, _, _ = flags
+        if not energised and (forced or not plugged):
+            assert where(state, flags) is LockTarget.UNLOCK
+
+
+@pytest.mark.parametrize("state", RUNNING)
+def test_a_plugged_car_is_held_from_b_to_the_end_of_stopping(state: str) -> None:
+    for flags in FLAGS:
+        energised, forced, plugged, _, _ = flags
+        if plugged and not forced and not energised:
+            assert where(state, flags) is LockTarget.LOCK
+
+
+def test_a_finished_session_frees_the_plug_unless_configured_or_deauthorized() -> None:
+    for unlock_after_stop, held in itertools.product((False, True), repeat=2):
+        wanted = where("finished", (False, False, True, unlock_after_stop, held))
+        frees = unlock_after_stop and not held
+        assert wanted is (LockTarget.UNLOCK if frees else LockTarget.LOCK)
+
+
+def test_a_start_leaves_a_plugged_lock_as_it_is() -> None:
+    assert where("booting", (False, False, True, True, False)) is LockTarget.KEEP
