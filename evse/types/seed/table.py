@@ -20,42 +20,46 @@ from evse.types.powermeter import Powermeter
 from evse.types.seed import session_shapes, shapes
 from evse.types.session import SessionEvent, StopTransactionReason, StopTransactionRequest
 
+ON_REQUEST = "on request"
+
 
 class Shapes(msgspec.Struct, frozen=True):
     """The shapes of one type of the internal model."""
 
     seed: type[Any]
     """Its shape of September 2023."""
-    emitted: bool
-    """Is the older shape what a consumer gets who asks for it?"""
+    emitted: str
+    """When the older shape goes out in place of the present one; empty: never."""
     accepted: bool
     """Is the older shape read, beside the present one?"""
 
 
 SHAPES: Mapping[type[Any], Shapes] = types.MappingProxyType(
     {
-        SessionEvent: Shapes(session_shapes.SeedSessionEvent, emitted=True, accepted=False),
-        EVInfo: Shapes(shapes.SeedEVInfo, emitted=True, accepted=True),
-        Telemetry: Shapes(shapes.SeedTelemetry, emitted=True, accepted=True),
-        Powermeter: Shapes(shapes.SeedPowermeter, emitted=True, accepted=True),
-        HardwareCapabilities: Shapes(shapes.SeedHardwareCapabilities, emitted=True, accepted=True),
-        EnforcedLimits: Shapes(shapes.SeedEnforcedLimits, emitted=True, accepted=False),
-        ProvidedIdToken: Shapes(shapes.SeedProvidedIdToken, emitted=True, accepted=True),
-        ValidationResult: Shapes(shapes.SeedValidationResult, emitted=False, accepted=True),
+        SessionEvent: Shapes(session_shapes.SeedSessionEvent, emitted=ON_REQUEST, accepted=False),
+        EVInfo: Shapes(shapes.SeedEVInfo, emitted=ON_REQUEST, accepted=True),
+        Telemetry: Shapes(shapes.SeedTelemetry, emitted=ON_REQUEST, accepted=True),
+        Powermeter: Shapes(shapes.SeedPowermeter, emitted=ON_REQUEST, accepted=True),
+        HardwareCapabilities: Shapes(
+            shapes.SeedHardwareCapabilities, emitted=ON_REQUEST, accepted=True
+        ),
+        EnforcedLimits: Shapes(shapes.SeedEnforcedLimits, emitted=ON_REQUEST, accepted=False),
+        ProvidedIdToken: Shapes(shapes.SeedProvidedIdToken, emitted=ON_REQUEST, accepted=True),
+        ValidationResult: Shapes(shapes.SeedValidationResult, emitted="", accepted=True),
         StopTransactionReason: Shapes(
-            shapes.SeedStopTransactionReason, emitted=True, accepted=True
+            shapes.SeedStopTransactionReason, emitted=ON_REQUEST, accepted=True
         ),
         StopTransactionRequest: Shapes(
-            shapes.SeedStopTransactionRequest, emitted=False, accepted=True
+            shapes.SeedStopTransactionRequest, emitted="", accepted=True
         ),
-        ExternalLimits: Shapes(shapes.SeedExternalLimits, emitted=False, accepted=True),
-        LimitsReq: Shapes(shapes.SeedLimitsReq, emitted=False, accepted=True),
-        LimitsRes: Shapes(shapes.SeedLimitsRes, emitted=True, accepted=False),
+        ExternalLimits: Shapes(shapes.SeedExternalLimits, emitted="", accepted=True),
+        LimitsReq: Shapes(shapes.SeedLimitsReq, emitted="", accepted=True),
+        LimitsRes: Shapes(shapes.SeedLimitsRes, emitted=ON_REQUEST, accepted=False),
         RequestExiStreamSchema: Shapes(
-            shapes.Request_Exi_Stream_Schema, emitted=True, accepted=True
+            shapes.Request_Exi_Stream_Schema, emitted="by `evse_manager`", accepted=True
         ),
         ResponseExiStreamStatus: Shapes(
-            shapes.Response_Exi_Stream_Status, emitted=False, accepted=True
+            shapes.Response_Exi_Stream_Status, emitted="", accepted=True
         ),
     }
 )
