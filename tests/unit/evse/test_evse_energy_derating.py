@@ -1,0 +1,120 @@
+"""Heat lowers the current at once and gives it back late; a silent sensor counts as hot."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evse.energy.derating import (
+    DEFAULT_CURVE,
+    SENSOR_LOST_MS,
+    Curve,
+    Derating,
+    Point,
+    Reading,
+    Sensor,
+    factor,
+    take,
+)
+
+temperatures = st.lists(st.none() | st.integers(-400, 1200), max_size=30)
+
+
+def factors(*temperatures_dc: int) -> list[float]:
+    reading, found = Reading(0), []
+    for now_ms, temperature_dc in enumerate(temperatures_dc):
+        reading = take(DEFAULT_CURVE, reading, temperature_dc, now_ms)
+        found.append(factor(DEFAULT_CURVE, reading, now_ms))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("temperature_dc", "share"),
+    [(-250, 1), (649, 1), (650, 0.5), (679, 0.5), (680, 0.25), (709, 0.25), (710, 0), (1200, 0)],
+)
+def test_the_default_curve_is_full_to_65_half_quarter_from_68_and_stops_at_71(
+    temperature_dc: int, share: float
+) -> None:
+    assert factors(temperature_dc) == [share]
+
+
+def test_it_restores_at_62_from_half_and_from_a_stop_and_from_a_quarter_by_way_of_half() -> None:
+    assert factors(650, 649, 621, 620) == [0.5, 0.5, 0.5, 1]
+    assert factors(710, 700, 621, 620) == [0, 0, 0, 1]
+    assert factors(680, 651, 650, 649, 620) == [0.25, 0.25, 0.5, 0.5, 1]
+
+
+@given(temperatures)
+def test_never_more_than_the_curve_and_never_less_than_what_was_once_reached(
+    history: list[int | None],
+) -> None:
+    reading, deepest = Reading(0), 0
+    for now_ms, temperature_dc in enumerate(history):
+        before = reading.level
+        reading = take(DEFAULT_CURVE, reading, temperature_dc, now_ms)
+        if temperature_dc is None:
+            continue
+        reached = sum(temperature_dc >= point.at_dc for point in DEFAULT_CURVE.points)
+        deepest = max(deepest, reached)
+        assert reached <= reading.level <= deepest
+        if reading.level < before:
+            assert temperature_dc <= DEFAULT_CURVE.points[before - 1].leave_dc
+
+
+@given(st.lists(st.integers(621, 649), min_size=1, max_size=40))
+def test_between_restore_and_the_first_point_nothing_flutters(history: list[int]) -> None:
+    assert len(set(factors(*history))) == 1
+    assert len(set(factors(655, *history))) == 1
+
+
+def test_a_fitted_sensor_that_is_silent_for_5_s_counts_as_hot_and_is_believed_when_it_returns() -> (
+    None
+):
+    heat = Derating({Sensor.PLUG: DEFAULT_CURVE}, rated_a=32, now_ms=0)
+    assert heat.limit(SENSOR_LOST_MS - 1) is None
+    assert heat.next_deadline_ms(0) == SENSOR_LOST_MS
+    lost = heat.limit(SENSOR_LOST_MS)
+    assert lost is not None
+    assert (lost.limit_a, lost.source, lost.safety) == (0, "plug temperature", True)
+    heat.take(Sensor.PLUG, None, 6_000)
+    assert heat.limit(6_000) is not None, "an empty answer is silence"
+    heat.take(Sensor.PLUG, 630, 6_001)
+    assert heat.limit(6_001) is not None, "back, but not cool enough to leave the stop"
+    heat.take(Sensor.PLUG, 200, 6_002)
+    assert heat.limit(6_002) is None
+
+
+def test_the_hotter_of_two_sensors_limits_by_its_share_of_the_rated_current() -> None:
+    curves = {Sensor.EVSE: DEFAULT_CURVE, Sensor.PLUG: DEFAULT_CURVE}
+    heat = Derating(curves, rated_a=32, now_ms=0)
+    heat.take(Sensor.EVSE, 660, 0)
+    heat.take(Sensor.PLUG, 690, 0)
+    limit = heat.limit(0)
+    assert limit is not None
+    assert (limit.limit_a, limit.source) == (8, "plug temperature")
+
+
+def test_a_sensor_that_is_not_fitted_is_an_error_and_none_fitted_limits_nothing() -> None:
+    heat = Derating({}, rated_a=32, now_ms=0)
+    assert heat.limit(10**9) is None
+    assert heat.next_deadline_ms(0) is None
+    with pytest.raises(KeyError):
+        heat.take(Sensor.EVSE, 200, 0)
+
+
+@pytest.mark.parametrize(
+    ("points", "says"),
+    [
+        ((), "no points"),
+        ((Point(650, 1.0, 620),), "factor 1.0 is not below 1.0"),
+        ((Point(650, 0.5, 620), Point(680, 0.5, 620)), "factor 0.5 is not below 0.5"),
+        ((Point(650, -0.5, 620),), "factor -0.5"),
+        ((Point(650, float("nan"), 620),), "factor nan"),
+        ((Point(650, 0.5, 620), Point(650, 0.25, 620)), "650 does not follow 650"),
+        ((Point(650, 0.5, 650),), "650 is left at 650"),
+    ],
+)
+def test_a_curve_that_is_none_is_refused(points: tuple[Point, ...], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Curve("test", points)
