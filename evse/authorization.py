@@ -29,6 +29,11 @@ FREE_TOKEN = ProvidedIdToken(
 )
 """What a station that asks nobody charges on (spec §C4)."""
 
+CONNECTION_TIMEOUT_MS = 60_000
+"""How long an authorization waits for its car (spec §C4)."""
+LINK_BACKSTOP_MS = 3_600_000
+"""The same where an OCPP link decides by its own ConnectionTimeOut: only for a link that died."""
+
 
 class Authorization:
     """The broker between presented tokens, their validator, and the sessions."""
@@ -39,15 +44,14 @@ class Authorization:
         sessions: Mapping[int, Session],
         clock: Clock,
         publish: Publisher,
-        *,
-        connection_timeout_ms: int,
     ) -> None:
         self._config = config
         self._sessions = sessions
         self._clock = clock
         self._publish = publish
         self._timers = Timers()
-        self.connection_timeout_ms = connection_timeout_ms
+        linked = config.mode == "ocpp"
+        self._lapse_ms = LINK_BACKSTOP_MS if linked else CONNECTION_TIMEOUT_MS
         self._accepted = {token.casefold() for token in config.tokens}
 
     @property
@@ -88,7 +92,7 @@ class Authorization:
         """The connection timeout runs while a token waits for its car."""
         waits = session.authorized and session.state == "idle"
         if waits and evse not in self._timers:
-            self._timers.set(evse, now_ms + self.connection_timeout_ms)
+            self._timers.set(evse, now_ms + self._lapse_ms)
         elif not waits:
             self._timers.cancel(evse)
 

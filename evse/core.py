@@ -62,15 +62,7 @@ class Core:
             )
             for table in config.evses
         }
-        timeout_s = config.ocpp.connection_timeout_s if config.ocpp else 60
-        self.authorization = Authorization(
-            config.authorization,
-            self.sessions,
-            clock,
-            publish,
-            connection_timeout_ms=timeout_s * 1000,
-        )
-
+        self.authorization = Authorization(config.authorization, self.sessions, clock, publish)
         for table in config.evses:
             publish("evse_manager.evse_id", table.id, table.evse_id)
 
