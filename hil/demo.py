@@ -95,8 +95,14 @@ def _in_processes(pace: Pace, keep: Path | None, out: TextIO, *, colour: bool) -
             shutil.rmtree(state_dir, ignore_errors=True)
     if not failed:
         return ending
-    where = f"the station's log is {state_dir / LOG}"
+    where = f"the station's log is {state_dir / LOG}{_last_words(state_dir / LOG)}"
     return msgspec.structs.replace(ending, mistakes=(*ending.mistakes, where))
+
+
+def _last_words(log: Path) -> str:
+    lines = log.read_text("utf-8", errors="replace").split("\n") if log.exists() else []
+    said = [line for line in lines if line.strip()]
+    return f", and ends with: {said[-1]}" if said else ""
 
 
 def _finish(ending: Ending, page_dir: Path, out: TextIO) -> int:

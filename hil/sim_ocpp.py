@@ -248,9 +248,22 @@ class SimOcpp:
                 self.disconnect()
             case "ocpp.connect" | "ocpp.restart":
                 self.connect()
+            case "ocpp.state" if self.engine is not None:
+                return self._state(self.engine)
             case _:
                 raise RpcError(METHOD_NOT_FOUND, f"no method {method}")
         return True
+
+    def _state(self, engine: ChargePoint) -> dict[str, Any]:
+        boot, queue = engine.station.boot, engine.transactions.queue
+        return {
+            "is_connected": self.connected,
+            "registration": boot.status.value if boot.status else "",
+            "queued": len(queue),
+            "dropped": queue.dropped,
+            "attempts": self.attempts,
+            "rpc": msgspec.to_builtins(engine.station.rpc.stats),
+        }
 
     def _new_id(self) -> str:
         self._message_ids += 1

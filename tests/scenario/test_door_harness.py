@@ -41,6 +41,7 @@ def port() -> int:
 def rig(port: int) -> Iterator[ProcRig]:
     setup = StationSetup(evses=2, authorization="ocpp")
     station = ProcRig(setup, ocpp_url=f"ws://127.0.0.1:{port}/ocpp")
+    play(station, lambda h: h.until(h.ocpp_serves, "the OCPP link at the door"))
     yield station
     station.close()
 
@@ -68,6 +69,9 @@ class Harness:
     async def metal(self, evse: int = 1) -> dict[str, Any]:
         found: dict[str, Any] = (await self.call("sim.state"))[str(evse)]
         return found
+
+    async def ocpp_serves(self) -> bool:
+        return bool((await self.call("sys.state"))["ocpp"]["running"])
 
     async def connected(self) -> bool:
         return bool((await self.call("sys.state"))["ocpp"]["connected"])

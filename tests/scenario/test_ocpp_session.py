@@ -324,6 +324,8 @@ def test_unlock_connector_stops_the_transaction_and_moves_the_bolt(station: Stat
 def test_the_door_tells_of_the_connection_and_can_end_it(station: Station) -> None:
     peer = station.sim.peer()
     assert station.told_connected()
+    state = peer.ask("ocpp.state")
+    assert (state["is_connected"], state["registration"]) == (True, "Accepted")
     assert peer.ask("ocpp.disconnect") is True
     station.run(600)
     assert not station.told_connected()

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from importlib.metadata import version
 from importlib.resources import files
@@ -98,18 +99,32 @@ def test_the_command_to_type_is_how_this_one_was_called(
 # --- refusals -------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def short_dir() -> Iterator[Path]:
+    """A path to which a Unix socket's name can be added."""
+    with tempfile.TemporaryDirectory(prefix="c-") as name:
+        yield Path(name)
+
+
 def test_a_station_that_runs_at_the_socket_is_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    short_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = tmp_path / "d.sock"
+    path = short_dir / "d.sock"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen()
         assert somebody_at(path)
-        state = ["--state-dir", str(tmp_path / "state")]
+        state = ["--state-dir", str(short_dir)]
         assert main(["run", "--config", DEMO, *state, "--socket", str(path)]) == 1
     assert capsys.readouterr().err == f"a station is running at {path} already\n"
     assert not somebody_at(path)
+
+
+def test_a_path_that_is_too_long_for_a_socket_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "--config", DEMO, "--state-dir", str(tmp_path / ("d" * 90))]) == 2
+    assert "too long for a Unix socket" in capsys.readouterr().err
 
 
 def test_every_mistake_of_a_configuration_is_told(
