@@ -1,0 +1,131 @@
+"""`why`: one sentence a technician can act on, in every situation that a session can be in."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from station_rig import Peer, accepted, config, station
+
+from evse.why import why
+from hil.plant_faults import FAULTS
+from hil.simulation import Simulation
+
+
+def sentence(sim: Simulation, evse: int = 1) -> str:
+    assert sim.station is not None
+    return why(sim.station.core, evse)
+
+
+def peer(sim: Simulation) -> Peer:
+    assert sim.station is not None
+    return Peer(sim.station.hub)
+
+
+def charging() -> Simulation:
+    sim = station()
+    sim.plants[1].car.plug()
+    sim.wake()
+    sim.run_for(3_000)
+    peer(sim).result("evse_manager.authorize_response", accepted())
+    sim.run_for(15_000)
+    return sim
+
+
+def limit(sim: Simulation, amps: float) -> None:
+    leaves = {"ac_max_current_A": {"value": amps, "source": "the grid operator"}}
+    entry = {"timestamp": "2020-01-01T00:00:00Z", "limits_to_leaves": leaves}
+    value = {"schedule_import": [entry]}
+    peer(sim).result("evse_manager.set_external_limits", {"value": value})
+
+
+def test_a_session_told_from_beginning_to_end() -> None:
+    sim = Simulation(config(), seed=1)
+    assert sentence(sim) == (
+        "EVSE 1 is not charging because the board does not answer: it has not answered yet."
+    ) or sentence(sim).endswith("still starting.")
+    sim.run_for(3_000)
+    assert sentence(sim) == "EVSE 1 is not charging because no car is plugged in."
+    peer(sim).result("evse_manager.authorize_response", accepted())
+    assert sentence(sim).endswith("no car is plugged in; a token is already accepted.")
+    sim.plants[1].car.plug(variant="sleepy")
+    sim.wake()
+    sim.run_for(10_000)
+    assert sentence(sim).endswith("32 A are offered and the pilot is in state B.")
+    limit(sim, 4)
+    sim.run_for(6_000)
+    assert sentence(sim).endswith(
+        "the grid operator limits it to 4 A, and less than 6 A can not be offered."
+    )
+
+
+def test_what_holds_a_charging_car_back_is_named() -> None:
+    sim = charging()
+    limit(sim, 10)
+    sim.run_for(20_000)
+    assert sentence(sim) == (
+        "EVSE 1 is charging: 10 A are offered, limited by the grid operator"
+        " and the car draws 6.9 kW."
+    )
+
+
+def test_a_disabled_station_says_how_to_bring_it_back() -> None:
+    sim = charging()
+    peer(sim).result("evse_manager.disable", {"connector_id": 0})
+    assert sentence(sim).endswith("it is disabled; `enable` brings it back.")
+
+
+def test_a_dead_board_is_named_with_its_reason() -> None:
+    sim = charging()
+    sim.kill_guard()
+    sim.run_for(2_000)
+    assert "the board does not answer: the board sent no status for 600 ms" in sentence(sim)
+
+
+def test_an_evse_that_is_not_here_is_a_key_error() -> None:
+    with pytest.raises(KeyError):
+        sentence(station(), 2)
+
+
+@pytest.mark.parametrize("fault", sorted(FAULTS))
+def test_every_fault_leaves_a_sentence(fault: str) -> None:
+    sim = charging()
+    sim.plants[1].set_fault(fault)
+    sim.wake()
+    sim.run_for(12_000)
+    text = sentence(sim)
+    kinds = ("charging: ", "about to charge: ", "not charging because ")
+    assert text.startswith(tuple(f"EVSE 1 is {kind}" for kind in kinds))
+    assert text.endswith(".")
+
+
+@settings(max_examples=15)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["plug", "unplug", "token", "pause", "stop", "disable", "enable"]),
+            st.integers(10, 8_000),
+        ),
+        max_size=10,
+    )
+)
+def test_any_script_leaves_a_sentence_at_every_moment(script: list[tuple[str, int]]) -> None:
+    sim = station()
+    caller = peer(sim)
+    car = sim.plants[1].car
+    for act, ms in script:
+        if act == "plug" and car.drivetrain is None:
+            car.plug()
+        elif act == "unplug":
+            car.unplug()
+        elif act == "token":
+            caller.call("evse_manager.authorize_response", accepted())
+        elif act == "pause":
+            caller.call("evse_manager.pause_charging", {})
+        elif act == "stop":
+            caller.call("evse_manager.stop_transaction", {"request": {"reason": "Remote"}})
+        else:
+            caller.call(f"evse_manager.{act}", {"connector_id": 0})
+        sim.wake()
+        sim.run_for(ms)
+        assert sentence(sim).startswith("EVSE 1 is ")
