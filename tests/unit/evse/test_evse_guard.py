@@ -366,6 +366,14 @@ def test_a6_seq_9_1_and_10_2_a_withdrawn_offer_opens_after_6_s(rig: GuardRig) ->
     assert rig.status.reason is Reason.OFFER_WITHDRAWN
 
 
+def test_leave_without_an_offer_is_no_leave(rig: GuardRig) -> None:
+    rig.charge()
+    rig.run(-rig.now_ms % 100)
+    rig.duty_bp = X1_BP
+    assert rig.until_open(7_000) == Timing().c1_open_ms
+    assert rig.status.reason is Reason.OFFER_WITHDRAWN
+
+
 def test_a_benign_reason_goes_with_the_next_closing(rig: GuardRig) -> None:
     rig.charge()
     rig.close = False
@@ -427,6 +435,17 @@ def test_our_own_f_is_no_fault(rig: GuardRig) -> None:
     rig.level = "B"
     rig.run(500)
     assert (rig.status.pilot, rig.status.reason) == (PilotState.B, Reason.NONE)
+
+
+def test_the_end_of_a_short_f_pulse_of_our_own_is_no_fault(rig: GuardRig) -> None:
+    rig.plug_in()
+    rig.run(-rig.now_ms % 100)
+    rig.duty_bp, rig.level = F_BP, "B"
+    rig.step()
+    rig.duty_bp, rig.level = X1_BP, "F"
+    rig.renew()
+    rig.run(50)
+    assert (rig.status.pilot, rig.status.reason) == (PilotState.F, Reason.NONE)
 
 
 def test_f_may_be_shown_beside_a_trip(full: GuardRig) -> None:
@@ -533,6 +552,19 @@ def test_a6_seq_2_1_a_dead_core_frees_the_plug_within_5_s_of_a() -> None:
     assert rig.now_ms - start_ms + Timing().lock_pulse_ms <= 5_000
 
 
+def test_a_dead_core_waits_at_a_until_the_mirror_has_opened() -> None:
+    rig = GuardRig(SOCKET)
+    rig.readings = dict(LOCKED)
+    rig.alive = False
+    rig.mirror = True
+    rig.run(10_000)
+    rig.mirror = False
+    rig.run(Timing().unlock_after_a_ms)
+    assert rig.outputs.lock_drive is LockDrive.OFF
+    rig.run(20)
+    assert rig.outputs.lock_drive is LockDrive.UNLOCK
+
+
 def test_a_dead_core_frees_the_plug_after_5_s_of_f() -> None:
     rig = GuardRig(SOCKET)
     rig.readings = dict(LOCKED)
@@ -558,6 +590,13 @@ def test_the_rcd_is_tested_once_a_session(full: GuardRig) -> None:
     begins = sum(now and not before for before, now in zip([False, *driven], driven, strict=False))
     assert begins == 2
     assert full.status.self_test is SelfTest.PASSED
+
+
+def test_no_self_test_while_the_mirror_reads_closed(full: GuardRig) -> None:
+    full.mirror = True
+    full.plug_in()
+    assert full.status.self_test is SelfTest.NOT_RUN
+    assert full.command(CommandVerb.RCD_SELF_TEST) is CommandStatus.REFUSED
 
 
 def test_a_dead_rcd_fails_its_test_and_trips(full: GuardRig) -> None:
@@ -612,6 +651,12 @@ def test_what_is_not_fitted_is_not_believed(rig: GuardRig) -> None:
     assert rig.status.lock is LockState.ABSENT
     assert rig.status.self_test is SelfTest.NOT_FITTED
     assert not rig.status.rcd_tripped
+
+
+def test_a_lock_that_is_not_fitted_is_not_driven(rig: GuardRig) -> None:
+    rig.lock = LockTarget.LOCK
+    rig.run(1_000)
+    assert rig.outputs.lock_drive is LockDrive.OFF
 
 
 def test_capabilities_are_what_is_fitted() -> None:

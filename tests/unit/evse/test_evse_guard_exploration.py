@@ -8,7 +8,8 @@ import pytest
 
 from evse.guard import RULES
 from hil.guard_invariants import INVARIANTS
-from hil.guard_world import WIDE_WORLDS, WORLDS, World
+from hil.guard_world import World
+from hil.guard_worlds import WIDE_WORLDS, WORLDS
 
 Record = Callable[[str, object], None]
 
