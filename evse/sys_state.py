@@ -28,6 +28,7 @@ def sys_state(core: Core, hub: Hub, link: Any = None) -> dict[str, Any]:
             "durable_seq": core.journal.durable_seq,
             "failures": core.journal.failures,
         },
+        "door": {"bad_lines": hub.bad_lines},
         "evses": [_evse(core, evse, session) for evse, session in core.sessions.items()],
     }
 

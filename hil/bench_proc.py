@@ -25,7 +25,16 @@ ANSWER_S = 60.0
 """How long a call may wait for its answer."""
 PATIENCE_S = 30.0
 """How long a test may wait in all, beside what it waits *for*."""
-_STATION_WIDE = ("auth_token_provider.", "journal.", "subscribe", "provide", "sys.state", "ocpp.")
+_STATION_WIDE = (
+    "auth_token_provider.",
+    "journal.",
+    "ocpp.",
+    "provide",
+    "sim.power",
+    "sim.swipe",
+    "subscribe",
+    "sys.state",
+)
 """Methods that name no EVSE."""
 
 

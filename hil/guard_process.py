@@ -25,6 +25,8 @@ from hil.virtual_board import analog, guard_host, identity
 
 ANALOG_MS = 1_000
 PLANT_WAIT_S = 10.0
+OVERSLEPT_MS = 150
+"""A little less than ring 0's watchdog waits."""
 
 _log = logging.getLogger(__name__)
 
@@ -41,10 +43,18 @@ class GuardLoop:
         self.running = True
 
     def run(self) -> None:
-        """Until `running` is False. Raises OSError when the plant is gone."""
+        """Until `running` is False. Raises OSError when the plant is gone, SystemExit when it
+        was stopped for so long that ring 0 drops the coil without it: what it believed of the
+        metal holds no more, and a mirror that is open under its coil is no fault of the metal."""
         next_s = time.monotonic()
+        last_ms = time.monotonic_ns() // 1_000_000
         while self.running:
-            self.turn(time.monotonic_ns() // 1_000_000)
+            now_ms = time.monotonic_ns() // 1_000_000
+            if now_ms - last_ms > OVERSLEPT_MS:
+                _log.error("overslept %d ms: ring 0 has opened, beginning anew", now_ms - last_ms)
+                raise SystemExit(1)
+            self.turn(now_ms)
+            last_ms = now_ms
             next_s = max(next_s + PERIOD_MS / 1000, time.monotonic())
             time.sleep(max(0.0, next_s - time.monotonic()))
         self._host.make_safe(time.monotonic_ns() // 1_000_000)

@@ -19,6 +19,7 @@ from typing import Protocol
 import msgspec
 
 from evse.clock import Clock, MonotonicClock
+from evse.process import die_with_parent
 from hil.meter_sim import MeterMode, SimulatedMeter
 from hil.plant_model import MeterTruth
 
@@ -156,6 +157,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--unit", type=int, default=1, help="Modbus address (1)")
     parser.add_argument("--answer-delay-ms", type=int, default=0)
     given = parser.parse_args(arguments)
+    die_with_parent()
     asyncio.run(
         serve(given.link, given.plant, unit=given.unit, answer_delay_ms=given.answer_delay_ms)
     )

@@ -1,0 +1,314 @@
+"""What processes suffer beside kill -9: hangs, torn bytes, power cuts, orderly and rude ends."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from proc_station import (
+    FORCED_MS,
+    STATES,
+    WATCHDOG_MS,
+    Station,
+    end_reason,
+    transactions_wh,
+)
+
+from evse.model import F_BP, X1_BP
+from hil.plugin import FAILED
+from hil.trace import Lane
+
+pytestmark = pytest.mark.proc
+
+END_S = 3.0
+"""SIGTERM ends anything within this."""
+GONE_S = 5.0
+"""Likewise for children whose supervisor was killed, and the machine's own delay."""
+
+
+@pytest.fixture
+def station(request: pytest.FixtureRequest) -> Iterator[Station]:
+    """A station of its own; what it must have kept is asserted by the test itself."""
+    station = Station()
+    try:
+        yield station
+        if not request.node.stash.get(FAILED, False):
+            station.nothing_broken()
+    finally:
+        station.close()
+
+
+_shared: list[Station] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _end_of_shared() -> Iterator[None]:
+    yield
+    while _shared:
+        _shared.pop().close()
+
+
+@pytest.fixture
+def charging(request: pytest.FixtureRequest) -> Iterator[Station]:
+    """Current flows; afterwards the bill is whole and the metal unharmed."""
+    if not _shared:
+        _shared.append(Station())
+    station = _shared[0]
+    try:
+        station.charge()
+        yield station
+        assert not request.node.stash.get(FAILED, False), "the test failed: the next gets another"
+        station.to_idle()
+        station.bill_is_whole()
+        station.nothing_broken()
+    except BaseException:
+        _shared.pop().close()
+        raise
+
+
+def same_transaction_goes_on(station: Station, since_seq: int) -> None:
+    station.until(lambda: station.bench.probe.metal().closed, 20, "charging goes on")
+    names = [heard.name for heard in station.bench.probe.events(since_seq)]
+    assert "TransactionFinished" not in names
+    assert "SessionResumed" not in names
+
+
+def unharmed(station: Station, since_ms: int) -> None:
+    """It charges, and the contactor has not moved since."""
+    assert station.bench.probe.state() == "charging"
+    moves = [e for e in station.bench.probe.trace().changes(Lane.CONTACTOR) if e.t_ms > since_ms]
+    assert moves == []
+
+
+# --- hangs ----------------------------------------------------------------------------------------
+
+
+def test_a_core_that_hangs_loses_its_lease_and_goes_on_afterwards(charging: Station) -> None:
+    bench = charging.bench
+    seq = bench.probe.events()[-1].seq
+    begin_ms = bench.clock.now_ms()
+    bench.rig.signal("core", signal.SIGSTOP)
+    try:
+        charging.without_offer(begin_ms)
+        charging.opened_ms(begin_ms, FORCED_MS)
+    finally:
+        bench.rig.signal("core", signal.SIGCONT)
+    same_transaction_goes_on(charging, seq)
+
+
+def test_a_ring_1_that_hangs_is_cut_off_by_ring_0_and_goes_on_afterwards(
+    charging: Station,
+) -> None:
+    bench = charging.bench
+    seq = bench.probe.events()[-1].seq
+    begin_ms = bench.clock.now_ms()
+    bench.rig.signal("guard", signal.SIGSTOP)
+    try:
+        charging.opened_ms(begin_ms, WATCHDOG_MS)
+        charging.until(lambda: "board" in bench.probe.why(), 5, "the core has noticed")
+    finally:
+        bench.rig.signal("guard", signal.SIGCONT)
+    same_transaction_goes_on(charging, seq)
+
+
+def test_an_ocpp_link_that_hangs_changes_nothing(charging: Station) -> None:
+    bench = charging.bench
+    begin_ms = bench.clock.now_ms()
+    bench.rig.signal("ocpp", signal.SIGSTOP)
+    try:
+        bench.clock.run_for(1.5)
+        unharmed(charging, begin_ms)
+    finally:
+        bench.rig.signal("ocpp", signal.SIGCONT)
+
+
+# --- torn and random bytes ------------------------------------------------------------------------
+
+
+def test_garbage_on_the_boards_line_is_counted_and_harms_no_session(charging: Station) -> None:
+    """Written beside the core's own frames, rarely enough that a lease can live through it."""
+    bench, rng = charging.bench, random.Random(bench_seed(charging))
+    begin_ms = bench.clock.now_ms()
+    bad_frames = link_stats(charging)["board"]["bad_frames"]
+    line = os.open(bench.rig.run_dir / "board.tty", os.O_WRONLY | os.O_NOCTTY)
+    try:
+        for _ in range(8):
+            os.write(line, rng.randbytes(rng.randint(1, 60)))
+            bench.clock.run_for(0.25)
+    finally:
+        os.close(line)
+    unharmed(charging, begin_ms)
+    charging.until(lambda: link_stats(charging)["board"]["bad_frames"] > bad_frames, 5, "counted")
+
+
+def bench_seed(station: Station) -> int:
+    return station.bench.seed
+
+
+def link_stats(station: Station) -> dict[str, dict[str, int]]:
+    stats: dict[str, dict[str, int]] = station.bench.dut.call("sys.state")["link"]
+    return stats
+
+
+def test_garbage_at_the_door_is_answered_counted_and_harms_no_session(charging: Station) -> None:
+    bench, rng = charging.bench, random.Random(bench_seed(charging))
+    begin_ms = bench.clock.now_ms()
+    bad_lines = bench.dut.call("sys.state")["door"]["bad_lines"]
+    torn = [rng.randbytes(40).replace(b"\n", b"") + b"\n" for _ in range(20)]
+    torn += [b'{"jsonrpc": "2.0", "id": 1, "met\n', b"[]\n", b"{}\n", b"null\n", b'"\xff"\n']
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.settimeout(10)
+        peer.connect(str(bench.rig.run_dir / "door.sock"))
+        peer.sendall(b"".join(torn))
+        answers = b""
+        while answers.count(b"\n") < len(torn):
+            answers += peer.recv(65_536)
+        peer.sendall(b'{"jsonrpc": "2.0", "id": 7, "method": "sys.why"')  # and never its end
+    assert all(b'"error"' in answer for answer in answers.splitlines())
+    assert bench.dut.call("sys.state")["door"]["bad_lines"] == bad_lines + len(torn)
+    unharmed(charging, begin_ms)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    ["", "no JSON", "[2", "{}", "[9, 1]", '[3, "nobody asked", {}]', b"\x00\xff", "x" * (1 << 19)],
+    ids=["empty", "text", "torn", "object", "type", "unmatched", "binary", "huge"],
+)
+def test_garbage_from_the_back_office_harms_no_session(
+    charging_on: Station, frame: str | bytes
+) -> None:
+    bench = charging_on.bench
+    begin_ms = bench.clock.now_ms()
+    charging_on.csms.send("BENCH-1", frame)
+    charging_on.until(lambda: counted(charging_on) > 0 or not linked(charging_on), 10, "noticed")
+    charging_on.until(charging_on.registered, 25, "a good connection again")
+    unharmed(charging_on, begin_ms)
+
+
+@pytest.fixture(scope="module")
+def charging_on() -> Iterator[Station]:
+    """One session for all sorts of garbage: it charges before and after each of them."""
+    station = Station()
+    try:
+        station.charge()
+        yield station
+        station.to_idle()
+        station.bill_is_whole()
+        station.nothing_broken()
+    finally:
+        station.close()
+
+
+def counted(station: Station) -> int:
+    rpc = station.bench.dut.call("ocpp.state")["rpc"]
+    return int(rpc["malformed"]) + int(rpc["unmatched_replies"]) + int(rpc["oversized"])
+
+
+def linked(station: Station) -> bool:
+    return bool(station.bench.dut.call("ocpp.state")["is_connected"])
+
+
+# --- power and ends -------------------------------------------------------------------------------
+
+
+def test_a_power_cut_while_charging_is_told_as_such_and_billed(charging: Station) -> None:
+    bench = charging.bench
+    seq = bench.probe.events()[-1].seq
+    begin_ms = bench.clock.now_ms()
+    bench.mains.cut()
+    charging.opened_ms(begin_ms, WATCHDOG_MS)
+    bench.mains.restore()
+    assert end_reason(bench.probe.events(seq)) == "PowerLoss"
+
+
+def test_a_power_cut_asked_for_at_the_door_ends_by_itself(charging: Station) -> None:
+    bench = charging.bench
+    seq = bench.probe.events()[-1].seq
+    begin_ms = bench.clock.now_ms()
+    assert bench.dut.call("sim.power_cut", off_s=0.5) is True
+    charging.opened_ms(begin_ms, WATCHDOG_MS)
+    bench.rig.lose_core()
+    bench.rig.wait_for_core()
+    assert end_reason(bench.probe.events(seq)) == "PowerLoss"
+
+
+@pytest.mark.parametrize("state", [*STATES, "charging a rude car"])
+def test_sigterm_ends_everything_in_time_with_safe_outputs(station: Station, state: str) -> None:
+    if state in STATES:
+        station.reach(state)
+    else:
+        station.charge(variant="rude")
+    bench = station.bench
+    pids = [row["pid"] for row in bench.rig.processes().values()]
+    begin_s = time.monotonic()
+    os.kill(bench.rig.pid, signal.SIGTERM)
+    hear_out(station)
+    code = bench.rig.wait(END_S)
+    took_s = time.monotonic() - begin_s
+    assert code == 0
+    assert took_s <= END_S
+    assert all(not lives(pid) for pid in pids)
+    trace = bench.rig.trace
+    assert trace.changes(Lane.CONTACTOR)[-1].value == "open"
+    assert trace.changes(Lane.DUTY)[-1].value in (X1_BP, F_BP)
+    violations = [e for e in trace.changes(Lane.FAULT) if str(e.value).startswith("violation")]
+    assert violations == []
+    bench.rig.start_again()
+    transactions_wh(station.journal())
+
+
+def hear_out(station: Station) -> None:
+    """What the plant tells until it ends too."""
+    with pytest.raises(ConnectionError):
+        while True:
+            station.bench.rig.plant.hear()
+            time.sleep(0.005)
+
+
+def lives(pid: int) -> bool:
+    """Not gone, and no zombie that only waits for whoever inherited it."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text("ascii")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def test_children_end_by_themselves_when_the_supervisor_is_killed(station: Station) -> None:
+    station.charge()
+    rig = station.bench.rig
+    pids = [row["pid"] for row in rig.processes().values()]
+    os.kill(rig.pid, signal.SIGKILL)
+    rig.wait(END_S)
+    await_true(lambda: not any(lives(pid) for pid in pids), GONE_S)
+    rig.start_again()
+    records = station.journal()
+    transactions_wh(records)
+    assert end_reason(records) in ("PowerLoss", "Reboot")
+
+
+def await_true(condition: Callable[[], bool], within_s: float) -> None:
+    give_up_s = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < give_up_s
+        time.sleep(0.02)
+
+
+def test_a_second_station_on_one_state_directory_is_refused_in_words(charging: Station) -> None:
+    bench = charging.bench
+    begin_ms = bench.clock.now_ms()
+    directory, config = str(bench.rig.directory), str(bench.rig.config_path)
+    words = ("evse", "run", "--config", config, "--sim", "--state-dir", directory)
+    second = subprocess.run((sys.executable, "-m", *words), capture_output=True, timeout=30)
+    assert second.returncode == 1
+    assert b"is running" in second.stderr
+    assert b"Traceback" not in second.stderr
+    unharmed(charging, begin_ms)
