@@ -25,7 +25,8 @@ START_S = 30.0
 """How long a station may take to be ready for a car."""
 SIMULATED = "simulated_hours"
 """Name under which a test reports the time it lived through."""
-_FAILED = pytest.StashKey[bool]()
+FAILED = pytest.StashKey[bool]()
+"""Set on an item of which any phase failed."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -82,7 +83,7 @@ def pytest_runtest_call(item: pytest.Item) -> Any:  # noqa: ARG001 the hook's si
 def pytest_runtest_makereport(item: pytest.Item) -> Any:
     report = yield
     if report.failed:
-        item.stash[_FAILED] = True
+        item.stash[FAILED] = True
     return report
 
 
@@ -112,7 +113,7 @@ def bench(
         yield bench
         excused = {n for marker in request.node.iter_markers("expect_fault") for n in marker.args}
         found = unexcused(bench, excused)
-        if found or request.node.stash.get(_FAILED, False):
+        if found or request.node.stash.get(FAILED, False):
             keep_trace(bench, tmp_path)
         assert not found, f"the metal was where no station may be: {found}"
     finally:

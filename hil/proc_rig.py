@@ -267,3 +267,25 @@ class ProcRig:
 
     def _computer(self) -> set[str]:
         return {name for name in self.processes() if not name.startswith(("plant", "meter"))}
+
+
+def read_journal(rig: ProcRig) -> list[Heard]:
+    """All session events from the first number on, fetched over a connection of its own."""
+    last_seq = rig.ask_core("sys.state", {})["journal"]["durable_seq"]
+    found: list[Heard] = []
+
+    def take(_variable: str, params: dict[str, Any]) -> None:
+        event = msgspec.convert(params["value"], SessionEvent)
+        found.append(Heard(params["seq"], params["evse"], rig.clock.now_ms(), event))
+
+    door = BenchDoor(rig.run_dir / "door.sock")
+    try:
+        door.on_notification = take
+        door.call("subscribe", {"variable": SESSION_EVENT, "from_seq": 1}, within_s=ANSWER_S)
+        give_up_s = time.monotonic() + ANSWER_S
+        while len(found) < last_seq and time.monotonic() < give_up_s:
+            select.select([door], (), (), POLL_S)
+            door.hear()
+    finally:
+        door.close()
+    return found[:last_seq]
