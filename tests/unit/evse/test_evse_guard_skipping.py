@@ -111,8 +111,11 @@ def skip_through(rig: GuardRig, stretch: Stretch, trace: Trace) -> int:
     apply(rig, stretch)
     steps = 0
     while rig.now_ms < end_ms:
+        driven = rig.outputs
         turn(rig, trace)
         steps += 1
+        if rig.outputs != driven:  # mirror and RCD answer: an input changes next period
+            continue
         due_ms = end_ms if rig.guard.next_deadline_ms is None else rig.guard.next_deadline_ms
         if rig.alive:
             due_ms = min(due_ms, -(-rig.now_ms // RENEWAL_MS) * RENEWAL_MS)
