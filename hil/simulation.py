@@ -80,6 +80,9 @@ class Simulation:
         self._acting = False
         """Inside an action of `at`: ring 1's period at this instant is still to come."""
         self._watchdog_due_ms = START_MS
+        self._core_due_ms: int | None = None
+        self._settled = True
+        """The core took an input since its wishes were last fetched."""
         self._actions: list[tuple[int, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self.turns = 0
@@ -140,6 +143,8 @@ class Simulation:
             journal_durable(record)
 
         core.journal.on_durable = durable
+        core.on_settled = self._on_settled
+        self._settled = True
         self.link.attach(core, self.now_ms)
         for hook in self.on_core:
             hook(self.station)
@@ -190,12 +195,13 @@ class Simulation:
         self._last_tick_ms = max(self._last_tick_ms, self.now_ms - self.now_ms % PERIOD_MS)
 
     def _next_ms(self, end_ms: int) -> int:
+        self._core_due_ms = self.station.core.next_deadline_ms if self.station else None
         found = earliest(
             end_ms,
             self._actions[0][0] if self._actions else None,
             self._tick_ms(),
             self.now_ms - self.now_ms % RENEW_MS + RENEW_MS if self._frames else None,
-            self.station.core.next_deadline_ms if self.station else None,
+            self._core_due_ms,
             self.meters.next_deadline_ms if self.meters else None,
             *(part.next_deadline_ms for part in self.parts),
         )
@@ -220,7 +226,7 @@ class Simulation:
             heapq.heappop(self._actions)[2]()
             self._dirty = True
         self._acting = False
-        if self.station is not None:
+        if self.station is not None and self._core_due_ms is not None and at_ms >= self._core_due_ms:
             self.station.core.poll()
         if self.meters is not None:
             self.meters.poll(at_ms)
@@ -236,8 +242,12 @@ class Simulation:
         self._note_states()
 
     def _send_wish(self) -> None:
-        if self.station is not None:
+        if self.station is not None and (self._settled or self._frames):
+            self._settled = False
             self.link.wish(self.station.core.wishes(), self.now_ms)
+
+    def _on_settled(self) -> None:
+        self._settled = True
 
     # --- trace ------------------------------------------------------------------------------------
 
