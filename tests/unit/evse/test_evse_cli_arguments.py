@@ -1,0 +1,208 @@
+"""The command line: which call at the door a command means, and what is refused before any call."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evse.cli import COMMANDS, main
+from evse.cli import sim as sim_commands
+from evse.cli.places import default_socket, run_dir
+from evse.cli.run import simulated, units
+from evse.config import StationConfig, parse
+
+TOML = """
+[station]
+identity = "CLI-1"
+[board]
+kind = "{kind}"
+port = "{port}"
+[[evse]]
+id = 1
+evse_id = "DE*PNX*E1*1"
+connector = "socket"
+max_current_a = 32.0
+[evse.meter]
+kind = "modbus"
+port = "/dev/ttyUSB1"
+[[evse]]
+id = 2
+evse_id = "DE*PNX*E2*1"
+connector = "cable"
+max_current_a = 16.0
+[authorization]
+mode = "free"
+"""
+OCPP = '[ocpp]\nurl = "ws://127.0.0.1:9/ocpp"\n'
+
+
+def station(kind: str = "simulated", extra: str = "") -> StationConfig:
+    port = "" if kind == "simulated" else "/dev/ttyS0"
+    return parse(TOML.format(kind=kind, port=port) + extra, "station.toml")
+
+
+def meaning(*words: str) -> tuple[str, dict[str, Any]]:
+    parser = ArgumentParser()
+    sim_commands.add(parser, "sim")
+    return sim_commands.request(parser.parse_args(words))
+
+
+@pytest.mark.parametrize(
+    ("words", "method", "params"),
+    [
+        (("plug-out",), "sim.plug_out", {"evse": 1}),
+        (("plug-out", "--evse", "2"), "sim.plug_out", {"evse": 2}),
+        (("ev-pause",), "sim.ev_pause", {"evse": 1}),
+        (("ev-resume",), "sim.ev_resume", {"evse": 1}),
+        (
+            ("plug-in", "--amps", "8", "--phases", "1", "--cable-a", "20", "--variant", "rude"),
+            "sim.plug_in",
+            {
+                "evse": 1,
+                "delay_s": 0.0,
+                "draw": {"amps": 8.0, "phases": 1},
+                "cable_a": 20,
+                "variant": "rude",
+            },
+        ),
+        (("swipe", "ABC"), "sim.swipe", {"id_token": {"value": "ABC", "type": "ISO14443"}}),
+        (
+            ("swipe", "ABC", "--evse", "2"),
+            "sim.swipe",
+            {"id_token": {"value": "ABC", "type": "ISO14443"}, "evses": [2]},
+        ),
+        (
+            ("fault", "contactor_weld"),
+            "sim.set_fault",
+            {"evse": 1, "fault": "contactor_weld", "active": True},
+        ),
+        (
+            ("fault", "lock_jam", "--clear"),
+            "sim.set_fault",
+            {"evse": 1, "fault": "lock_jam", "active": False},
+        ),
+        (("power-cut",), "sim.power_cut", {"off_s": 1.0}),
+        (
+            ("power-cut", "core", "ocpp", "--off-s", "3"),
+            "sim.power_cut",
+            {"processes": ["core", "ocpp"], "off_s": 3.0},
+        ),
+        (("state",), "sim.state", {}),
+    ],
+)
+def test_what_a_simulation_command_asks(
+    words: tuple[str, ...], method: str, params: dict[str, Any]
+) -> None:
+    assert meaning(*words) == (method, params)
+
+
+def test_a_command_that_is_not_there_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["charge"]) == 2
+    told = capsys.readouterr()
+    assert "there is no command 'charge'" in told.err
+    assert told.out == ""
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"]])
+def test_help_names_every_command(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 0
+    told = capsys.readouterr().out
+    assert all(command in told for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert f"evse {command}" in capsys.readouterr().out
+
+
+def test_a_call_whose_params_are_no_json_is_wrong_usage(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["call", "sys.state", "{torn"]) == 2
+    assert "params are not JSON" in capsys.readouterr().err
+
+
+def test_without_a_station_a_command_says_how_to_start_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = ["--socket", str(tmp_path / "door.sock")]
+    for words in (["why"], ["state"], ["call", "sys.state"]):
+        assert main([*words, *nowhere]) == 1
+        assert "no station is running" in capsys.readouterr().err
+    for words in (["plug-in"], ["swipe"], ["power-cut"]):
+        assert main(["sim", *nowhere, *words]) == 1
+        assert "no station is running" in capsys.readouterr().err
+
+
+def test_a_configuration_that_is_not_there_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(tmp_path / "station.toml")
+    assert main(["check-config", path]) == 1
+    assert path in capsys.readouterr().err
+    assert main(["run", "--config", path, "--sim", "--state-dir", str(tmp_path)]) == 1
+    assert path in capsys.readouterr().err
+
+
+def test_a_state_directory_that_can_not_be_made_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, taken = tmp_path / "s.toml", tmp_path / "t"
+    path.write_text(TOML.format(kind="simulated", port=""), "utf-8")
+    taken.write_text("a file", "utf-8")
+    assert main(["run", "--config", str(path), "--sim", "--state-dir", str(taken)]) == 1
+    assert f"--state-dir {taken} can not be used" in capsys.readouterr().err
+
+
+# --- what `run` starts ----------------------------------------------------------------------------
+
+
+def names(config: StationConfig) -> list[str]:
+    state_dir = Path("/state")
+    return [
+        unit.name for unit in units(config, Path("/c.toml"), state_dir, default_socket(state_dir))
+    ]
+
+
+def test_a_simulated_station_brings_its_metal() -> None:
+    assert names(station()) == ["plant", "guard", "meter-1", "core"]
+    metal = [
+        unit.name
+        for unit in units(station(), Path("/c.toml"), Path("/state"), Path("/s.sock"))
+        if unit.simulated_metal
+    ]
+    assert metal == ["plant", "meter-1"], "ring 1 is of the computer: it dies in a power cut"
+
+
+def test_a_station_with_a_board_is_its_core_alone() -> None:
+    assert names(station("serial")) == ["core"]
+
+
+def test_a_back_office_takes_its_own_process() -> None:
+    assert names(station("serial", OCPP)) == ["core", "ocpp"]
+
+
+def test_sim_puts_any_station_on_simulated_metal() -> None:
+    config = simulated(station("serial"))
+    assert config.board.kind == "simulated"
+    assert names(config)[0] == "plant"
+
+
+def test_every_process_gets_the_same_files() -> None:
+    state_dir, socket = Path("/state"), Path("/door.sock")
+    found = {u.name: u.argv for u in units(station(extra=OCPP), Path("/c.toml"), state_dir, socket)}
+    for name in ("core", "ocpp"):
+        assert found[name][:3] == (sys.executable, "-m", "evse")
+        given = json.dumps(found[name][3:])
+        for word in ("--config", "/c.toml", "--state-dir", "/state", "--socket", "--sim"):
+            assert word in given
+    assert str(run_dir(state_dir)) in found["plant"]
+    assert str(run_dir(state_dir)) in found["guard"]
