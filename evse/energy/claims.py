@@ -23,7 +23,7 @@ RECLAIM_MA = 1_000
 LEND_DWELL_MS = 60_000
 """Own: so long it must have taken less; longer than a car needs to ramp up."""
 IDLE_MA = 1_000
-"""Under 1 A a car counts as not charging (IEC 61851-1 Table A.6 sequence 7 uses 1 A)."""
+"""Own: under 1 A a car counts as not charging (IEC 61851-1 Table A.6 sequence 7 has 1 A too)."""
 ALL_LINES: Lines = (0, 1, 2)
 
 
