@@ -86,7 +86,7 @@ class Variables:
                 return
             for record in found:
                 self._hand_out(connection, follower, record)
-            if len(found) < BATCH and (follower.next_seq or 0) > self._journal.durable_seq:
+            if len(found) < BATCH:  # what is written later is told later: outcomes come in order
                 follower.live = True
             else:
                 self._catch_up(connection, follower)

@@ -160,7 +160,8 @@ class Rig:
 
     def command(self, verb: CommandVerb) -> None:
         self.commands.append(verb)
-        if verb is CommandVerb.ACKNOWLEDGE and self.board.car is PilotState.A:
+        seen = self.board.duty_bp != F_BP and self.board.car is PilotState.A
+        if verb is CommandVerb.ACKNOWLEDGE and seen:
             self.board.trip = Reason.NONE
 
     def read_meter(self) -> None:

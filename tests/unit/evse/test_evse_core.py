@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from station_rig import Peer, accepted, station
 
@@ -70,6 +71,19 @@ def test_a_ring_1_that_restarted_is_taken_for_lost_before_it_is_heard() -> None:
     assert after.count("TransactionStarted") == 1
     assert after[-1] == "ChargingStarted", "in the same transaction"
     assert sim.plants[1].violations == []
+
+
+def test_another_boot_id_alone_says_that_every_contactor_opened() -> None:
+    """The link may be back before it was missed."""
+    sim = charging()
+    assert sim.station is not None
+    core = sim.station.core
+    identity = core.board_identity
+    assert identity is not None
+    core.on_board_up(identity)
+    assert core.sessions[1].state == "charging"
+    core.on_board_up(msgspec.structs.replace(identity, boot_id=identity.boot_id ^ 1))
+    assert core.sessions[1].state == "stopping"
 
 
 def test_a_hung_core_lets_its_lease_run_out_and_nothing_more() -> None:

@@ -130,6 +130,7 @@ def test_a_follower_that_does_not_read_is_cut_off(tmp_path: Path) -> None:
         await one_line(deaf_reader)
         deaf.transport.pause_reading()  # type: ignore[attr-defined]  # of a socket's transport
         good = await DoorClient.connect(door.path)
+        await door.until(lambda: len(door.server.peers) == 2)
         for _ in range(2 + MAX_UNREAD_BYTES // 1_000_000):
             door.hub.publish("core.v", None, "x" * 1_000_000)
         await door.until(lambda: len(door.server.peers) == 1)
@@ -145,6 +146,7 @@ def test_a_caller_that_does_not_read_its_answers_is_cut_off(tmp_path: Path) -> N
     async def check(door: Door) -> None:
         _reader, writer = await door.raw()
         writer.transport.pause_reading()  # type: ignore[attr-defined]  # of a socket's transport
+        await door.until(lambda: len(door.server.peers) == 1)
         big = LINE.replace(b"{}", b'{"a":"' + b"x" * 500_000 + b'"}')
         for _ in range(4 + MAX_UNREAD_BYTES // 500_000):
             writer.write(big)

@@ -108,6 +108,24 @@ def test_catching_up_joins_the_live_stream_without_gap_or_double(stored: int) ->
     assert [seq for seq, _, _ in consumer.got] == list(range(1, stored + later + 1))
 
 
+def test_a_follower_of_what_was_pruned_waits_for_what_comes() -> None:
+    rig = JournalRig()
+    rig.append("old")
+    rig.storage.drain()
+    rig.wait(366 * 86_400_000)
+    rig.journal.acknowledge("ocpp", 1)
+    rig.storage.drain()
+    assert rig.rows("SELECT * FROM event") == []
+    consumer = rig.follow(1)
+    for _ in range(10):
+        rig.storage.work()
+        rig.storage.deliver()
+    assert rig.storage.jobs == []
+    rig.append("new")
+    rig.storage.drain()
+    assert [seq for seq, _, _ in consumer.got] == [2]
+
+
 def test_a_follower_that_asks_again_is_followed_from_there_once() -> None:
     rig = JournalRig()
     for number in range(5):
