@@ -91,6 +91,15 @@ def test_the_timeout_cannot_be_set_under_6_s_nor_the_tolerance_under_the_offer()
         Policy(tolerance=0.99)
 
 
+def test_exactly_what_is_allowed_is_not_over_and_the_bounds_themselves_are_allowed() -> None:
+    plain = Policy(noise_a=0, tolerance=1, timeout_ms=MIN_TIMEOUT_MS)
+    assert plain.allowed_a(16) == 16
+    state = State()
+    for now_ms in range(0, 20_000, 500):
+        state = step(state, 16, (16.0, None, None), now_ms, plain)
+    assert state.trip is None
+
+
 @given(
     st.lists(
         st.tuples(

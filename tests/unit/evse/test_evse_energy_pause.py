@@ -85,6 +85,10 @@ def test_a_lower_limit_that_may_wait_does_not_hold_up_a_safety_limit() -> None:
     assert run((0, wanted(32)), (1, wanted(8, safety_a=13))) == [32, 8]
 
 
+def test_a_safety_limit_that_is_kept_already_hurries_nothing() -> None:
+    assert run((0, wanted(16, safety_a=16)), (1, wanted(10, safety_a=16))) == [16, 16]
+
+
 def test_the_ramp_starts_at_6_a_and_rises_by_one_interval_at_a_time_but_falls_whole() -> None:
     s = DUTY_INTERVAL_MS
     assert run(
@@ -116,6 +120,12 @@ def test_a_deadline_is_named_for_a_held_change_and_for_a_resumption() -> None:
 def test_a_policy_out_of_range_is_refused(fields: dict[str, float], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         Policy(**fields)  # type: ignore[arg-type]  # table of mixed fields
+
+
+def test_a_policy_without_margin_and_dwell_resumes_at_once() -> None:
+    at_once = Policy(margin_a=0, dwell_ms=0, steady_ms=0)
+    low, high = wanted(5, measured=True), wanted(6, measured=True)
+    assert run((0, low), (1, high), policy=at_once) == [0, 6]
 
 
 amps = st.sampled_from([0.0, 5.9, 6.0, 6.4, 6.5, 10.0, 16.0, 32.0])
