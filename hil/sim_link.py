@@ -1,8 +1,8 @@
 """The link between core and ring 1 in simulations, two ways that must not differ.
 
 `FrameLink` carries every permit and status through the real sessions and frames, ticking at the
-real pace. `DirectLink` hands the same values over when they change and holds the lease in closed
-form, so that quiet time can be skipped. A test shows that both give the same trace.
+real pace. `DirectLink` (hil/sim_direct.py) hands the same values over at the same instants and
+skips quiet time. A property test shows that both give the same trace.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ import functools
 from collections.abc import Callable
 from typing import Protocol
 
-from evse.clock import earliest
 from evse.guard_host import PERIOD_MS, GuardHost
-from evse.model import BoardIdentity, BoardStatus, CommandVerb, LockTarget, Permit
+from evse.model import BoardIdentity, BoardStatus, CommandVerb, LockTarget
 from firmware_bridge.board_session import BoardSession
 from firmware_bridge.events import (
     CommandReceived,
@@ -28,7 +27,6 @@ from firmware_bridge.host_session import HostSession
 
 RENEW_MS = 100
 """Pace of the lease (DESIGN)."""
-FOR_EVER_MS = 10**13
 
 Wish = tuple[bool, int, LockTarget]
 
@@ -62,104 +60,6 @@ class SimLink(Protocol):
 
     def due_ms(self, now_ms: int) -> int | None:
         """When `tick` is needed next, before rounding up to the period."""
-
-
-class DirectLink:
-    """Values, no frames; quiet time costs nothing."""
-
-    def __init__(self) -> None:
-        self._host: GuardHost | None = None
-        self._identity: BoardIdentity | None = None
-        self._listener: Listener | None = None
-        self._wishes: dict[int, Wish] = {}
-        self._sent: dict[int, Wish] = {}
-        self._told: dict[int, BoardStatus] = {}
-        self._commands: list[tuple[int, CommandVerb]] = []
-        self._cut = False
-        self._lost_at_ms: int | None = None
-        self._changed_ms = 0
-        self._seq = 0
-
-    @property
-    def _joined(self) -> bool:
-        return self._host is not None and self._listener is not None and not self._cut
-
-    def wish(self, wishes: dict[int, Wish], now_ms: int) -> None:
-        if wishes != self._wishes:
-            self._wishes = wishes
-            self._changed_ms = now_ms
-
-    def command(self, evse: int, verb: CommandVerb, now_ms: int) -> None:  # noqa: ARG002 FrameLink's
-        self._commands.append((evse, verb))
-
-    def attach(self, listener: Listener | None, now_ms: int) -> None:
-        self._part(now_ms)
-        self._listener = listener
-        self._wishes = {}
-        self._join()
-
-    def board(self, host: GuardHost | None, identity: BoardIdentity, now_ms: int) -> None:
-        self._part(now_ms)
-        self._host, self._identity = host, identity
-        self._join()
-
-    def cut(self, cut: bool, now_ms: int) -> None:
-        self._part(now_ms)
-        self._cut = cut
-        self._join()
-
-    def tick(self, now_ms: int) -> None:
-        if self._lost_at_ms is not None and now_ms >= self._lost_at_ms:
-            self._lost_at_ms = None
-            if self._listener is not None and not self._joined:
-                self._listener.on_board_lost("the board sent no status for 600 ms")
-        if self._host is None:
-            return
-        if self._joined:
-            self._deliver(self._host, now_ms)
-        for evse, status in self._host.step(now_ms).items():
-            if self._joined and self._listener is not None and status != self._told.get(evse):
-                self._told[evse] = status
-                self._listener.on_status(evse, status)
-
-    def due_ms(self, now_ms: int) -> int | None:
-        waiting = self._joined and (self._wishes != self._sent or self._commands)
-        return earliest(
-            now_ms if waiting else None,
-            self._lost_at_ms,
-            self._host.next_deadline_ms if self._host is not None else None,
-        )
-
-    def _deliver(self, host: GuardHost, now_ms: int) -> None:
-        for evse, wish in self._wishes.items():
-            if wish != self._sent.get(evse):
-                self._renew(host, evse, wish, FOR_EVER_MS)
-        self._sent = dict(self._wishes)
-        commands, self._commands = self._commands, []
-        for evse, verb in commands:
-            host.command(evse, verb, now_ms)
-
-    def _renew(self, host: GuardHost, evse: int, wish: Wish, since_ms: int) -> None:
-        self._seq += 1
-        host.permit(evse, Permit(self._seq, *wish), since_ms)
-
-    def _part(self, now_ms: int) -> None:
-        """The two lose each other: the lease runs from the last renewal there would have been."""
-        if not self._joined or self._host is None:
-            return
-        renewed_ms = max(self._changed_ms, now_ms - now_ms % RENEW_MS)
-        for evse, wish in self._sent.items():
-            self._renew(self._host, evse, wish, renewed_ms)
-        self._sent = {}
-        self._commands = []
-        self._lost_at_ms = now_ms + 600
-
-    def _join(self) -> None:
-        if not self._joined or self._listener is None or self._identity is None:
-            return
-        self._lost_at_ms = None
-        self._told = {}
-        self._listener.on_board_up(self._identity)
 
 
 class FrameLink:

@@ -20,7 +20,8 @@ from evse.clock import VirtualClock, earliest
 from evse.config import StationConfig, guard_config_crc
 from evse.guard_host import PERIOD_MS, GuardHost
 from hil.plant import Plant
-from hil.sim_link import RENEW_MS, DirectLink, FrameLink, SimLink, next_tick
+from hil.sim_direct import DirectLink
+from hil.sim_link import RENEW_MS, FrameLink, SimLink, next_tick
 from hil.sim_meter import SimMeters
 from hil.sim_station import LocalPeer, SimStation, new_database
 from hil.trace import Lane, Trace
@@ -226,7 +227,8 @@ class Simulation:
             heapq.heappop(self._actions)[2]()
             self._dirty = True
         self._acting = False
-        if self.station is not None and self._core_due_ms is not None and at_ms >= self._core_due_ms:
+        core_due_ms = self._core_due_ms
+        if self.station is not None and core_due_ms is not None and at_ms >= core_due_ms:
             self.station.core.poll()
         if self.meters is not None:
             self.meters.poll(at_ms)
