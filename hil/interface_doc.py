@@ -20,7 +20,7 @@ from evse.types.interfaces import INTERFACES, Command, Interface
 from evse.types.seed.spelling import ARGUMENTS
 from evse.variables import VARIABLES
 from hil.interface_golden import golden_json
-from hil.interface_type_doc import type_section, type_text
+from hil.interface_type_doc import limits_text, type_section, type_text
 from hil.interface_types import SEED, pages
 
 EVSE = Path(__file__).resolve().parent.parent / "evse"
@@ -165,4 +165,6 @@ def _today(name: str) -> str:
 
 
 def _type(type_: Any) -> str:
-    return type_text(fields_of.type_info(type_))
+    info = fields_of.type_info(type_)
+    limits = limits_text(info)
+    return f"{type_text(info)} ({limits})" if limits else type_text(info)

@@ -31,9 +31,11 @@ from evse.types.ocpp import (
     GetVariableRequest,
     GetVariableResult,
     KeyValue,
+    Name,
     OcppTransactionEvent,
     OcppTransactionEventResponse,
     SecurityEvent,
+    SetKeyValue,
     SetVariableRequest,
     SetVariableResult,
 )
@@ -247,19 +249,19 @@ OCPP_1_6_CHARGE_POINT = _page(
     Command(
         "get_configuration_key",
         "The values of the keys; of all keys where none is named.",
-        (Argument("keys", tuple[str, ...]),),
+        (Argument("keys", tuple[Name, ...]),),
         GetConfigurationResponse,
     ),
     Command(
         "set_configuration_key",
         "Sets a key, at once where that is possible.",
-        (Argument("key", str), Argument("value", str)),
+        (Argument("key", Name), Argument("value", SetKeyValue)),
         ConfigurationStatus,
     ),
     Command(
         "monitor_configuration_keys",
         "Adds to what `configuration_key` tells of.",
-        (Argument("keys", tuple[str, ...]),),
+        (Argument("keys", tuple[Name, ...]),),
     ),
     Command(
         "security_event",

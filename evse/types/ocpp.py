@@ -16,6 +16,7 @@ from evse.types.base import Closed, DateTime, Open
 Name = Annotated[str, Meta(max_length=50)]
 Value = Annotated[str, Meta(max_length=2500)]
 SetValue = Annotated[str, Meta(max_length=1000)]
+SetKeyValue = Annotated[str, Meta(max_length=500)]
 
 
 class CustomData(Open, frozen=True):

@@ -176,6 +176,8 @@ class SeedScheduleReqEntry(Closed, frozen=True):
 
 
 class SeedExternalLimits(Open, frozen=True):
+    """An import that was left out ended the limits; it is refused today, for it may be a slip."""
+
     schedule_import: tuple[SeedScheduleReqEntry, ...] | UnsetType = UNSET
     schedule_export: tuple[SeedScheduleReqEntry, ...] | UnsetType = UNSET
 
