@@ -118,14 +118,17 @@ class CoreProcess:
         await self._door.start()
         _log.info("door open at %s", self._door.path)
         self._link.start()
-        tasks = [asyncio.create_task(self._live()), asyncio.create_task(self._meters.run())]
+        tasks = [
+            asyncio.create_task(self._live(), name="live loop"),
+            asyncio.create_task(self._meters.run(), name="meters"),
+        ]
         if self._sim is not None:
-            tasks.append(asyncio.create_task(self._sim.run()))
+            tasks.append(asyncio.create_task(self._sim.run(), name="simulation"))
         ended = asyncio.create_task(self._end.wait())
         done, _ = await asyncio.wait([ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
         for task in done:
-            if task is not ended and not task.cancelled() and task.exception() is not None:
-                self._fail(task.exception())
+            if task is not ended and not task.cancelled():
+                self._fail(task.exception() or RuntimeError(f"{task.get_name()} ended by itself"))
         if not self.failed:
             await self._farewell()
         for task in (ended, *tasks):

@@ -65,11 +65,12 @@ class Meters:
             self._pollers[evse].read_now().add_done_callback(_forget)
 
     async def run(self) -> None:
-        """Poll until cancelled."""
+        """Poll until cancelled, also where there is nothing to poll."""
         try:
             async with asyncio.TaskGroup() as group:
                 for evse, poller in self._pollers.items():
                     group.create_task(poller.run(), name=f"meter {evse}")
+                await asyncio.get_running_loop().create_future()
         finally:
             for bus in self._buses.values():
                 await bus.aclose()

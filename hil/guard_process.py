@@ -35,30 +35,48 @@ class GuardLoop:
     """Ring 1 between its pins and its port."""
 
     def __init__(self, config: StationConfig, pins: RemotePins, port: PtyPort) -> None:
+        self._config = config
         self._pins = pins
-        self._host: GuardHost = guard_host(config, pins)
-        session = BoardSession(identity(config, secrets.randbits(32)))
-        self._server = GuardServer(session, port)
+        self._port = port
         self._analog_ms = 0
         self.running = True
+        self._begin()
+
+    def _begin(self) -> None:
+        """Ring 1 as after a restart: nothing is believed, and the core is told by the boot id."""
+        self._host: GuardHost = guard_host(self._config, self._pins)
+        session = BoardSession(identity(self._config, secrets.randbits(32)))
+        self._server = GuardServer(session, self._port)
 
     def run(self) -> None:
-        """Until `running` is False. Raises OSError when the plant is gone, SystemExit when it
-        was stopped for so long that ring 0 drops the coil without it: what it believed of the
-        metal holds no more, and a mirror that is open under its coil is no fault of the metal."""
+        """Until `running` is False. Raises OSError when the plant is gone."""
         next_s = time.monotonic()
         last_ms = time.monotonic_ns() // 1_000_000
         while self.running:
             now_ms = time.monotonic_ns() // 1_000_000
-            if now_ms - last_ms > OVERSLEPT_MS:
-                _log.error("overslept %d ms: ring 0 has opened, beginning anew", now_ms - last_ms)
-                raise SystemExit(1)
+            if now_ms - last_ms > OVERSLEPT_MS and self._driving:
+                self._begin_anew(now_ms, now_ms - last_ms)
             self.turn(now_ms)
             last_ms = now_ms
             next_s = max(next_s + PERIOD_MS / 1000, time.monotonic())
             time.sleep(max(0.0, next_s - time.monotonic()))
-        self._host.make_safe(time.monotonic_ns() // 1_000_000)
+        self._make_safe(time.monotonic_ns() // 1_000_000)
+
+    def _begin_anew(self, now_ms: int, overslept_ms: int) -> None:
+        """Stopped for so long that ring 0 has dropped the coil, or is about to: an open mirror
+        under a coil that was driven is then no fault of the metal, and the next output must not
+        close again what nobody watched."""
+        _log.error("overslept %d ms with the coil on: beginning anew", overslept_ms)
+        self._make_safe(now_ms)
+        self._begin()
+
+    def _make_safe(self, now_ms: int) -> None:
+        self._host.make_safe(now_ms)
         self._pins.flush()
+
+    @property
+    def _driving(self) -> bool:
+        return any(guard.status().coil for guard in self._host.guards.values())
 
     def turn(self, now_ms: int) -> None:
         """One period: hear the core, decide, drive, tell the core."""

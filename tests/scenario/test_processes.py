@@ -23,6 +23,8 @@ from proc_station import (
 )
 
 from evse.model import F_BP, X1_BP
+from hil.bench_proc import ProcBench
+from hil.bench_station import StationSetup
 from hil.plugin import FAILED
 from hil.trace import Lane
 
@@ -214,6 +216,18 @@ def counted(station: Station) -> int:
 
 def linked(station: Station) -> bool:
     return bool(station.bench.dut.call("ocpp.state")["is_connected"])
+
+
+def test_a_station_without_meter_and_back_office_charges_and_keeps_its_processes() -> None:
+    bench = ProcBench(StationSetup(meter=False, evses=2))
+    try:
+        bench.ev.plug()
+        bench.clock.run_until(lambda: bench.probe.metal().closed, within=15)
+        bench.clock.run_for(1)
+        assert bench.rig.processes()["core"]["restarts"] == 0
+        assert bench.at(2).probe.state() == "idle"
+    finally:
+        bench.close()
 
 
 # --- power and ends -------------------------------------------------------------------------------

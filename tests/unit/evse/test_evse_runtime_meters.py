@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,26 @@ def test_a_meter_that_never_answered_is_lost_in_time_and_an_evse_without_one_nev
     meters.tick()
     assert lost == [1, 2]
     meters.read_now(3)
+
+
+def test_a_station_without_meters_has_nothing_to_poll_and_lives_on() -> None:
+    """The core ends when its meters' task does."""
+    config = parse(BOTH.replace('kind = "modbus"', 'kind = "none"'))
+
+    async def body() -> None:
+        meters = Meters(
+            config,
+            VirtualClock(),
+            ports=lambda table: table.meter.port,
+            on_reading=lambda evse, reading: None,
+            on_lost=lambda evse: None,
+        )
+        task = asyncio.create_task(meters.run())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not task.done()
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+
+    asyncio.run(body())
