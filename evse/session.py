@@ -59,7 +59,7 @@ class Session(SessionMachine):
             self._entered_ms + STOP_TIMEOUT_MS if stopping else None,
             last_reading_ms if stopping else None,
             self._began_ms + BOOT_WAIT_MS if self.state == "booting" else None,
-            self._offer.next_deadline_ms(self.limit(), self._clock.utc(), now_ms),
+            self._offer.next_deadline_ms(self.limit(), now_ms),
             self._checkpoint_ms,
             self._acknowledge_ms,
             self.board.next_deadline_ms,

@@ -69,7 +69,7 @@ class SessionMachine:
         now_ms = clock.now_ms()
         self.board = BoardView(config, now_ms)
         self.meter = MeterView(config)
-        self._offer = Offer(config, default_a)
+        self._offer = Offer(config, default_a, clock)
         self.authorized = False
         self.stop: StopTransactionRequest | None = None
         self.user_pause = False
@@ -108,7 +108,7 @@ class SessionMachine:
 
     def limit(self) -> Effective:
         """What may be offered now, and who says so."""
-        return self._offer.limit(self.status, self._clock.utc())
+        return self._offer.limit(self.status)
 
     def settle(self) -> None:
         """Move until no rule holds, then see to trips and a forced unlock."""
