@@ -119,11 +119,11 @@ class DirectLink:
             self._in_wire = self._through
 
     def due_ms(self, now_ms: int) -> int | None:
-        return earliest(
-            self._host.next_deadline_ms if self._host is not None else None,
-            self._hello_ms(now_ms) if self._phase is _Phase.HELLO else None,
-            self._up_ms(now_ms) if self._phase is _Phase.UP else None,
-        )
+        own_ms = self._up_ms(now_ms) if self._phase is _Phase.UP else None
+        if self._phase is _Phase.HELLO:
+            own_ms = self._hello_ms(now_ms)
+        guard_ms = self._host.next_deadline_ms if self._host is not None else None
+        return earliest(own_ms, guard_ms) if own_ms is not None else guard_ms
 
     def _hello_ms(self, now_ms: int) -> int:
         waits = self._hello_due or self._hello_in_wire
@@ -132,12 +132,14 @@ class DirectLink:
     def _up_ms(self, now_ms: int) -> int | None:
         if not self._through:
             return earliest(self._silent_ms, now_ms if self._commands else None)
-        now_ms = max(now_ms, self._ticked_ms + 1)
-        renewal_ms = -(-now_ms // RENEW_MS) * RENEW_MS
+        if self._in_wire or self._commands:
+            return now_ms
         late = not self._renewing or self._sent != self._wishes
+        if not (late or self._unheard):
+            return None
+        now_ms = max(now_ms, self._ticked_ms + 1)
         return earliest(
-            now_ms if self._in_wire or self._commands else None,
-            renewal_ms if late else None,
+            -(-now_ms // RENEW_MS) * RENEW_MS if late else None,
             self._silent_ms if self._unheard else None,
             *(self._next_heartbeat_ms(evse, now_ms) for evse in self._unheard),
         )
@@ -247,8 +249,8 @@ class DirectLink:
             return leaving
         for evse, status in self._host.step(now_ms).items():
             before = self._seen.get(evse)
-            fresh = before is None or before[0] != status
-            if fresh or before[1] == now_ms or now_ms - before[1] >= TIMING.heartbeat_ms:
+            quiet_ms = 0 if before is None or before[0] != status else now_ms - before[1]
+            if quiet_ms == 0 or quiet_ms >= TIMING.heartbeat_ms:
                 self._seen[evse] = (status, now_ms)
                 leaving.append(evse)
         return leaving

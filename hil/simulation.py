@@ -145,7 +145,7 @@ class Simulation:
 
         core.journal.on_durable = durable
         core.on_settled = self._on_settled
-        self._settled = True
+        self._on_settled()
         self.link.attach(core, self.now_ms)
         for hook in self.on_core:
             hook(self.station)
@@ -209,10 +209,12 @@ class Simulation:
         return max(self.now_ms, end_ms if found is None else found)
 
     def _tick_ms(self) -> int | None:
-        changes = (plant.next_change_ms for plant in self.plants.values())
-        due_ms = earliest(
-            self.now_ms if self._dirty else None, self.link.due_ms(self.now_ms), *changes
-        )
+        now_ms = self.clock.now_ms()
+        due_ms = now_ms if self._dirty else self.link.due_ms(now_ms)
+        for plant in self.plants.values():
+            change_ms = plant.next_change_ms
+            if change_ms is not None and (due_ms is None or change_ms < due_ms):
+                due_ms = change_ms
         return None if due_ms is None else next_tick(due_ms, self._last_tick_ms)
 
     def _turn(self, at_ms: int) -> None:
