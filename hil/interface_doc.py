@@ -16,7 +16,8 @@ from msgspec import Raw
 
 from evse import jsonrpc
 from evse.methods import TABLE, StopTransaction
-from evse.types.interfaces import INTERFACES, Command, Interface
+from evse.types.interface_model import Command, Interface
+from evse.types.interfaces import INTERFACES
 from evse.types.seed.spelling import ARGUMENTS
 from evse.variables import VARIABLES
 from hil.interface_golden import golden_json

@@ -25,6 +25,7 @@ PAGES: dict[str, str] = {
     "transfer_mode": "iso15118",
     "ocpp": "ocpp",
     "ocpp_schedules": "ocpp",
+    "ocpp_variables": "ocpp",
     "powermeter": "powermeter",
     "ocmf": "powermeter",
     "reservation": "reservation",

@@ -10,7 +10,8 @@ import pytest
 from published import ALL, LIMITS, PAGES, TYPES, name_of, named
 
 from evse.methods import TABLE
-from evse.types.interfaces import INTERFACES, Interface
+from evse.types.interface_model import Interface
+from evse.types.interfaces import INTERFACES
 from evse.variables import VARIABLES
 from hil.interface_types import anchors, fields, is_closed, is_enum, pages, plain
 
