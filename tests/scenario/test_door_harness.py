@@ -41,7 +41,6 @@ def port() -> int:
 def rig(port: int) -> Iterator[ProcRig]:
     setup = StationSetup(evses=2, authorization="ocpp")
     station = ProcRig(setup, ocpp_url=f"ws://127.0.0.1:{port}/ocpp")
-    play(station, lambda h: h.until(h.ocpp_serves, "the OCPP link at the door"))
     yield station
     station.close()
 
@@ -70,8 +69,12 @@ class Harness:
         found: dict[str, Any] = (await self.call("sim.state"))[str(evse)]
         return found
 
-    async def ocpp_serves(self) -> bool:
-        return bool((await self.call("sys.state"))["ocpp"]["running"])
+    async def whole(self) -> bool:
+        """Every process runs and serves, and no fault is left of what was before."""
+        state = await self.call("sys.state")
+        running = all(row["pid"] for row in state["processes"] or [{"pid": None}])
+        sound = not any(row["faults"] for row in state["evses"])
+        return running and sound and state["board"]["up"] and state["ocpp"]["running"]
 
     async def connected(self) -> bool:
         return bool((await self.call("sys.state"))["ocpp"]["connected"])
@@ -101,6 +104,7 @@ async def harness(rig: ProcRig) -> AsyncIterator[Harness]:
 def play(rig: ProcRig, script: Callable[[Harness], Awaitable[None]]) -> None:
     async def whole() -> None:
         async with harness(rig) as h:
+            await h.until(h.whole, "a whole station")
             await script(h)
 
     asyncio.run(whole())
@@ -167,15 +171,15 @@ def test_faults_come_and_go(rig: ProcRig) -> None:
         fault = {"evse": 2, "fault": "emergency_stop"}
         assert await h.call("sim.set_fault", **fault, active=True) is True
 
-        async def told() -> bool:
-            return bool((await h.evse(2))["faults"])
+        async def told(evse: int = 2) -> bool:
+            return any("emergency" in code.lower() for code in (await h.evse(evse))["faults"])
 
         async def mended() -> bool:
             return not await told()
 
         await h.until(told, "the fault")
         assert (await h.metal(2))["faults"] == ["emergency_stop"]
-        assert (await h.evse(1))["faults"] == []
+        assert not await told(1)
         assert await h.call("sim.set_fault", **fault, active=False) is True
         await h.until(mended, "the fault's end")
 
@@ -242,7 +246,7 @@ def test_disconnected_means_disconnected_until_connect(rig: ProcRig, port: int) 
             assert await h.call("ocpp.connect") is True
             await h.until(h.connected, "connected")
             assert (await h.call("ocpp.state"))["is_connected"] is True
-            await _restart_core(rig, h)
+            await _cut_and_wait(rig, h, processes=["core"], off_s=0.2)
             async with harness(rig) as again:
                 await again.until(again.connected, "told to the new core")
                 assert await again.call("ocpp.disconnect") is True
@@ -257,27 +261,35 @@ async def _not(told: Awaitable[bool]) -> bool:
     return not await told
 
 
-async def _restart_core(rig: ProcRig, h: Harness) -> None:
-    """`sim.power_cut` of one process, and wait for its successor."""
-    assert await h.call("sim.power_cut", processes=["core"], off_s=0.2) is True
+async def _cut(h: Harness, **params: Any) -> None:
+    """The core carries the answer: on a busy machine it may die with it."""
+    try:
+        assert await h.call("sim.power_cut", **params) is True
+    except ConnectionError:
+        return
+
+
+async def _cut_and_wait(rig: ProcRig, h: Harness, **params: Any) -> None:
+    """Cut the power, and wait until a successor of the core answers."""
+    await _cut(h, **params)
     async with asyncio.timeout(WITHIN_S):
         await h.door.closed()
-        while True:
-            try:
-                await (await DoorClient.connect(rig.run_dir / "door.sock")).aclose()
-            except OSError:
-                await asyncio.sleep(0.05)
-            else:
-                return
+    give_up_s = time.monotonic() + WITHIN_S
+    while not await _answers(rig):
+        assert time.monotonic() < give_up_s, "the core did not come back"
+        await asyncio.sleep(0.05)
+
+
+async def _answers(rig: ProcRig) -> bool:
+    """A dying process may still accept a connection, and never answer there."""
+    try:
+        async with harness(rig) as h:
+            await h.call("sys.state")
+    except OSError:
+        return False
+    return True
 
 
 def test_a_power_cut_of_everything_boots_the_station_anew(rig: ProcRig) -> None:
-    async def script(h: Harness) -> None:
-        assert await h.call("sim.power_cut", off_s=0.2) is True
-        async with asyncio.timeout(WITHIN_S):
-            await h.door.closed()
-
-    play(rig, script)
-    rig.lose_core()
-    rig.wait_for_core()
+    play(rig, lambda h: _cut_and_wait(rig, h, off_s=0.2))
     play(rig, lambda h: h.state("idle", 2))
