@@ -3,9 +3,9 @@
 A process that ends is started again after a short wait that grows while it keeps failing. On
 SIGTERM the core is asked first, so that ring 1 opens on an orderly word, then everything else,
 and what has not ended in its time is killed; the whole takes less than 3 s. If the supervisor
-itself is killed, its children get SIGTERM from the kernel (process.die_with_parent). They are
-process groups of their own: a Ctrl-C at the terminal reaches the supervisor alone, which then
-ends them in that order.
+itself is killed, its children get SIGTERM from the kernel (process.die_with_parent). Each is
+a session of its own: a Ctrl-C or a hang-up at the terminal reaches the supervisor alone, which
+then ends them in that order, and the kernel's autogroups keep a busy one from starving ring 1.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class Supervisor:
                 *unit.argv,
                 env=self._environment,
                 stdin=asyncio.subprocess.DEVNULL,
-                process_group=0,
+                start_new_session=True,
             )
         except OSError as error:
             return f"no start: {error}"

@@ -109,6 +109,7 @@ class ProcRig:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
 
     def _doors(self) -> tuple[BenchDoor, BenchDoor]:

@@ -228,14 +228,14 @@ def test_an_unknown_unit_is_refused_and_nothing_is_held(tmp_path: Path) -> None:
     assert len(station.lines("lives", "core")) == 1
 
 
-def test_children_are_process_groups_of_their_own(tmp_path: Path) -> None:
+def test_children_are_sessions_of_their_own(tmp_path: Path) -> None:
     """A Ctrl-C at the terminal must not end ring 1 before the core has said its word."""
     station = Station(tmp_path, "core")
 
     async def act() -> None:
         pid = station.pid("core")
         assert pid is not None
-        assert os.getpgid(pid) == pid
+        assert os.getsid(pid) == pid
 
     live(station, act)
 
