@@ -27,7 +27,7 @@ from evse.jsonrpc import RpcError
 from evse.process import SUPERVISOR_VARIABLE
 from hil.csms_server import CsmsServer
 from hil.demo_ending import Ending, play
-from hil.demo_stage import EVSE, POWERMETER, SESSION_EVENT, DemoFailed, Stage
+from hil.demo_stage import EVSE, PATIENCE_S, POWERMETER, SESSION_EVENT, DemoFailed, Stage
 from hil.demo_story import Pace
 from hil.demo_timeline import Timeline
 from hil.plant_door import TRACE
@@ -39,7 +39,6 @@ PROCESSES = "plant, guard, meter, core and OCPP link, each a process of its own"
 LOOK_S = 0.05
 LATE_MS = 200
 """An event is printed this long after it happened: the slower of its witnesses have come too."""
-START_S = 20.0
 STOP_S = 3.5
 """A station ends within 3 s of its SIGTERM."""
 
@@ -104,11 +103,11 @@ class ProcStage(Stage):
             self.show(self.clock.now_ms() - LATE_MS)
             await asyncio.sleep(min(LOOK_S, left_ms / 1000))
 
-    async def until(self, condition: Callable[[], object], within_s: float, what: str) -> None:
-        end_ms = self.clock.now_ms() + round(within_s * 1000)
+    async def until(self, condition: Callable[[], object], what: str) -> None:
+        end_ms = self.clock.now_ms() + round(PATIENCE_S * 1000)
         while not condition():
             if self.clock.now_ms() > end_ms:
-                raise DemoFailed(f"the station did not {what} within {within_s:g} s")
+                raise DemoFailed(f"the station did not {what} within {PATIENCE_S:g} s")
             await self.wait(LOOK_S)
 
     def note_message(self, direction: str, action: str) -> None:
@@ -117,12 +116,12 @@ class ProcStage(Stage):
     # --- inside -----------------------------------------------------------------------------------
 
     async def _connect(self, name: str, ended: Callable[[], object]) -> DoorClient:
-        give_up_ms = self.clock.now_ms() + round(START_S * 1000)
+        give_up_ms = self.clock.now_ms() + round(PATIENCE_S * 1000)
         while self.clock.now_ms() < give_up_ms and not ended():
             with contextlib.suppress(OSError):
                 return await DoorClient.connect(self._run_dir / name)
             await asyncio.sleep(LOOK_S)
-        raise DemoFailed(f"the station did not open {name} within {START_S:g} s")
+        raise DemoFailed(f"the station did not open {name} within {PATIENCE_S:g} s")
 
     def _entry(self, value: list[Any]) -> None:
         entry = msgspec.convert(value, Entry)

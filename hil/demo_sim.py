@@ -11,7 +11,7 @@ from evse.config import StationConfig
 from evse.door_hub import Hub
 from evse.jsonrpc import RpcError
 from evse.runtime_sim import PLANT_METHODS, Swipe, swipe
-from hil.demo_stage import POWERMETER, SESSION_EVENT, DemoFailed, Stage
+from hil.demo_stage import PATIENCE_S, POWERMETER, SESSION_EVENT, DemoFailed, Stage
 from hil.demo_timeline import Timeline
 from hil.plant_door import PlantDoor
 from hil.sim_ocpp import SimOcpp
@@ -50,7 +50,7 @@ class SimStage(Stage):
 
     async def order(self, action: str, payload: Payload) -> Payload:
         try:
-            status, answer = self._ocpp.ask(action, payload, within_ms=10_000)
+            status, answer = self._ocpp.ask(action, payload, within_ms=round(PATIENCE_S * 1000))
         except (ConnectionError, TimeoutError) as error:
             raise DemoFailed(f"{action} was not answered: {error}") from error
         return answer if status == "result" else {"status": status}
@@ -59,11 +59,11 @@ class SimStage(Stage):
         self._sim.run_for(round(span_s * 1000))
         self.show(self._sim.now_ms)
 
-    async def until(self, condition: Callable[[], object], within_s: float, what: str) -> None:
+    async def until(self, condition: Callable[[], object], what: str) -> None:
         try:
-            self._sim.run_until(lambda: bool(condition()), within_ms=round(within_s * 1000))
+            self._sim.run_until(lambda: bool(condition()), within_ms=round(PATIENCE_S * 1000))
         except TimeoutError as error:
-            raise DemoFailed(f"the station did not {what} within {within_s:g} s") from error
+            raise DemoFailed(f"the station did not {what} within {PATIENCE_S:g} s") from error
         finally:
             self.show(self._sim.now_ms)
 

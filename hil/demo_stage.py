@@ -18,6 +18,8 @@ from ocpp_link.rpc import Payload
 
 EVSE = 1
 METER_EVERY_MS = 3_000
+PATIENCE_S = 30.0
+"""For anything that the story waits for, on a machine that is busy with other things."""
 SESSION_EVENT = "evse_manager.session_event"
 POWERMETER = "evse_manager.powermeter"
 
@@ -68,7 +70,7 @@ class Stage(abc.ABC):
         """Let time pass and the timeline show it."""
 
     @abc.abstractmethod
-    async def until(self, condition: Callable[[], object], within_s: float, what: str) -> None:
+    async def until(self, condition: Callable[[], object], what: str) -> None:
         """Let time pass until `condition` is true. Raises DemoFailed, naming `what`."""
 
     # --- what the story asks ----------------------------------------------------------------------

@@ -49,7 +49,7 @@ async def why(stage: Stage) -> None:
 
 async def _boot(stage: Stage) -> None:
     statuses = stage.brain.statuses
-    await stage.until(lambda: statuses.get(EVSE) == "Available", 20, "register at its back office")
+    await stage.until(lambda: statuses.get(EVSE) == "Available", "register at its back office")
     interval = {"key": "MeterValueSampleInterval", "value": str(SAMPLE_S)}
     await stage.command("ChangeConfiguration", interval)
 
@@ -58,7 +58,7 @@ async def _plug_in(stage: Stage, pace: Pace) -> None:
     stage.say("you", "plug a car in: it takes 16 A on three phases, the cable is good for 32 A")
     await stage.call("sim.plug_in", evse=EVSE, draw={"amps": FULL_A, "phases": 3})
     preparing = "tell the back office that a car is there"
-    await stage.until(lambda: stage.brain.statuses[EVSE] == "Preparing", 5, preparing)
+    await stage.until(lambda: stage.brain.statuses[EVSE] == "Preparing", preparing)
     await stage.wait(pace.read_s)
     await why(stage)
     await stage.wait(pace.read_s)
@@ -67,13 +67,13 @@ async def _plug_in(stage: Stage, pace: Pace) -> None:
 async def _swipe(stage: Stage, pace: Pace) -> None:
     stage.say("you", f"hold card {CARD} to the reader")
     await stage.call("sim.swipe", id_token={"value": CARD, "type": "ISO14443"})
-    await stage.until(lambda: stage.current_a > FULL_A - 1, 15, "charge at 16 A")
+    await stage.until(lambda: stage.current_a > FULL_A - 1, "charge at 16 A")
     await stage.wait(pace.charge_s)
 
 
 async def _limit(stage: Stage, pace: Pace) -> None:
     await stage.command("SetChargingProfile", profile(LIMIT_A))
-    await stage.until(lambda: 1 < stage.current_a < LIMIT_A + 0.5, 10, "come down to 8 A")
+    await stage.until(lambda: 1 < stage.current_a < LIMIT_A + 0.5, "come down to 8 A")
     await stage.wait(pace.read_s)
     await why(stage)
     await stage.wait(pace.read_s / 2)
@@ -88,25 +88,25 @@ async def _lose_the_network(stage: Stage, pace: Pace) -> None:
     stage.fault("-network_lost")
     heard = len(stage.brain.log)
     await stage.call("ocpp.connect")
-    await stage.until(lambda: len(stage.brain.log) > heard, 10, "report after the line was back")
+    await stage.until(lambda: len(stage.brain.log) > heard, "report after the line was back")
     await stage.wait(pace.read_s / 2)
 
 
 async def _full_power(stage: Stage, pace: Pace) -> None:
     await stage.command("ClearChargingProfile", {"id": 1})
-    await stage.until(lambda: stage.current_a > FULL_A - 1, 15, "go up to 16 A again")
+    await stage.until(lambda: stage.current_a > FULL_A - 1, "go up to 16 A again")
     await stage.wait(pace.charge_s / 2)
 
 
 async def _stop(stage: Stage, pace: Pace) -> None:
     stage.say("you", "hold the same card to the reader again")
     await stage.call("sim.swipe", id_token={"value": CARD, "type": "ISO14443"})
-    await stage.until(lambda: billed(stage), 15, "stop the transaction")
+    await stage.until(lambda: billed(stage), "stop the transaction")
     await stage.wait(pace.read_s)
     stage.say("you", "unplug the car")
     await stage.call("sim.plug_out", evse=EVSE)
     statuses = stage.brain.statuses
-    await stage.until(lambda: statuses[EVSE] == "Available", 10, "be free for the next car")
+    await stage.until(lambda: statuses[EVSE] == "Available", "be free for the next car")
     await stage.wait(0.3)
 
 

@@ -128,7 +128,7 @@ def test_a_refused_card_ends_it_with_a_sentence() -> None:
     staged = stage()
     staged.brain.refused["04A1B2C3"] = "Blocked"
     ending = asyncio.run(play(staged, BRIEF))
-    assert ending.mistakes == ("the station did not charge at 16 A within 15 s",)
+    assert ending.mistakes == ("the station did not charge at 16 A within 30 s",)
     assert ending.bill == ()
 
 
@@ -136,7 +136,7 @@ def test_an_unbilled_transaction_ends_it_with_a_sentence() -> None:
     staged = stage()
     staged.brain.misbehave("StopTransaction", *[Misbehaviour.NO_ANSWER] * 9)
     ending = asyncio.run(play(staged, BRIEF))
-    assert ending.mistakes == ("the station did not stop the transaction within 15 s",)
+    assert ending.mistakes == ("the station did not stop the transaction within 30 s",)
 
 
 class CheatingStage(SimStage):
