@@ -11,8 +11,9 @@ import msgspec
 
 from evse.guard_types import Inputs, Outputs
 
-PLANT_ANSWER_S = 0.5
-"""A plant that is silent for so long has died, and the wires with it."""
+PLANT_ANSWER_S = 3.0
+"""A plant that is silent for so long hangs; one that died hangs up. Meanwhile its own watchdog
+drops the coil, so nothing is gained by giving up on a busy machine sooner."""
 
 Readings = dict[int, Inputs]
 

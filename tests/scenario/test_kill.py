@@ -88,7 +88,7 @@ def test_ring_1_killed(station: Station, state: str) -> None:
     station.until(lambda: "board" in bench.probe.why(), 5, "the core has noticed")
     assert not bench.probe.metal().closed
     bench.faults.restart(Process.GUARD)
-    station.until(lambda: bench.dut.call("sys.state")["board"]["up"], 10, "a new link")
+    station.until(lambda: bench.dut.call("sys.state")["board"]["up"], 20, "a new link")
     if state in WITH_TRANSACTION - {"stopping"}:
         assert "TransactionFinished" not in [r.name for r in bench.probe.events(seq)]
     if state == "charging":
