@@ -107,6 +107,8 @@ def test_a_deadline_is_named_for_a_held_change_and_for_a_resumption() -> None:
     assert next_deadline_ms(offer, wanted(10), 1) == DUTY_INTERVAL_MS
     paused = step(step(Offer(), wanted(5, measured=True), 0), wanted(7, measured=True), 10)
     assert next_deadline_ms(paused, wanted(7), 10) == 10 + RESUME_DWELL_MS
+    just = step(step(Offer(), wanted(5, measured=True), 0), wanted(6, measured=True), 10)
+    assert next_deadline_ms(just, wanted(6), 10) == 10 + RESUME_STEADY_MS
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,12 @@ def test_the_maximum_is_configurable_to_1800_s(max_s: int) -> None:
         Policy(max_s=max_s)
 
 
+def test_a_maximum_of_0_delays_nothing_and_1800_s_is_allowed() -> None:
+    assert step(Delay(), auto(16), 0, Policy(enabled=True, max_s=0), HALF) == Delay(16, 16)
+    longest = Policy(enabled=True, max_s=1_800)
+    assert step(Delay(), auto(16), 0, longest, Fixed(1.0)).ends_ms == 1_800_000
+
+
 amps = st.sampled_from([0.0, 6.0, 10.0, 16.0, 32.0])
 changes = st.builds(
     lambda a, cause, safety: Change(min(a, safety), cause, safety),

@@ -33,6 +33,7 @@ limits = st.builds(
 def test_no_source_means_no_current() -> None:
     assert Sources().effective(0) == NOBODY
     assert not NOBODY.enough
+    assert lowest([Limit(source="ocpp", limit_a=6)]).enough
     only_phases = Limit(source="ocpp", limit_a=UNLIMITED_A, phases=1)
     assert lowest([only_phases]) == NOBODY, "a source that gives no amps is no permission"
 
@@ -70,6 +71,7 @@ def test_without_a_fallback_an_expired_limit_ceases_and_a_fallback_may_be_higher
     sources.put("board", Limit(source="hardware", limit_a=32))
     sources.put("ocpp", Limit(source="ocpp", limit_a=0, expires_ms=5))
     sources.put("ems", Limit(source="ems", limit_a=0, expires_ms=6, fallback_a=20))
+    assert sources.next_deadline_ms(0) == 5
     assert sources.effective(5).source == "ems"
     assert sources.effective(6).limit_a == 20
 
