@@ -33,7 +33,9 @@ limits = st.builds(
 def test_no_source_means_no_current() -> None:
     assert Sources().effective(0) == NOBODY
     assert not NOBODY.enough
-    assert lowest([Limit(source="ocpp", limit_a=6)]).enough
+    just = lowest([Limit(source="ocpp", limit_a=6)])
+    assert just.enough
+    assert (just.phases, just.phases_source) == (3, "")
     only_phases = Limit(source="ocpp", limit_a=UNLIMITED_A, phases=1)
     assert lowest([only_phases]) == NOBODY, "a source that gives no amps is no permission"
 
@@ -114,7 +116,11 @@ def test_the_fewest_phases_hold_and_who_restricts_them_is_known() -> None:
 
 def test_a_lower_limit_that_may_wait_does_not_hide_a_safety_limit() -> None:
     found = lowest(
-        [Limit(source="ocpp", limit_a=8), Limit(source="cable", limit_a=13, safety=True)]
+        [
+            Limit(source="ocpp", limit_a=8),
+            Limit(source="cable", limit_a=13, safety=True),
+            Limit(source="fuse", limit_a=16, safety=True),
+        ]
     )
     assert (found.limit_a, found.safety_a) == (8, 13)
 
