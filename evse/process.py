@@ -14,7 +14,8 @@ _PR_SET_PDEATHSIG = 1
 SUPERVISOR_VARIABLE = "PIEVSE_SUPERVISOR"
 """Set by the supervisor to its process id."""
 BOOT_ID_VARIABLE = "PIEVSE_BOOT_ID"
-"""Set by the supervisor of a simulated station, whose power can be cut."""
+"""Set by a supervisor that has cut the power of a simulated station: another boot than the
+kernel's."""
 
 
 def die_with_parent() -> None:

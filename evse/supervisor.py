@@ -17,6 +17,7 @@ import signal
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -43,11 +44,20 @@ class Unit(msgspec.Struct, frozen=True):
     argv: tuple[str, ...]
     simulated_metal: bool = False
     """Part of the simulated world: a power cut of the station does not end it."""
+    leaves: tuple[str, ...] = ()
+    """Files that a killed process leaves behind, to be removed at once: the kernel gives the
+    number of a dead pseudo-terminal to whoever asks next, and a link to it then leads astray."""
 
 
-def python_unit(name: str, module: str, *arguments: str, simulated_metal: bool = False) -> Unit:
+def python_unit(
+    name: str,
+    module: str,
+    *arguments: str,
+    simulated_metal: bool = False,
+    leaves: tuple[str, ...] = (),
+) -> Unit:
     """A unit that runs a module of ours on this interpreter."""
-    return Unit(name, (sys.executable, "-m", module, *arguments), simulated_metal)
+    return Unit(name, (sys.executable, "-m", module, *arguments), simulated_metal, leaves)
 
 
 class Supervisor:
@@ -57,7 +67,6 @@ class Supervisor:
         self._units = {unit.name: unit for unit in units}
         ours = {SUPERVISOR_VARIABLE: str(os.getpid())}
         self._environment = {**os.environ, **(environment or {}), **ours}
-        self._environment.setdefault(BOOT_ID_VARIABLE, str(uuid.uuid4()))
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._starts = dict.fromkeys(self._units, 0)
         self._powered = {name: asyncio.Event() for name in self._units}
@@ -125,6 +134,7 @@ class Supervisor:
     async def _run_once(self, unit: Unit) -> str:
         """How it ended, in words."""
         self._starts[unit.name] += 1
+        _remove(unit.leaves)
         try:
             process = await asyncio.create_subprocess_exec(
                 *unit.argv,
@@ -137,7 +147,9 @@ class Supervisor:
         self._processes[unit.name] = process
         if not self._powered[unit.name].is_set():  # held while it was being born
             process.kill()
-        return _ended(await process.wait())
+        code = await process.wait()
+        _remove(unit.leaves)
+        return _ended(code)
 
     async def _end(self) -> None:
         for event in self._powered.values():
@@ -174,3 +186,11 @@ class Supervisor:
 
 def _ended(code: int) -> str:
     return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def _remove(paths: Sequence[str]) -> None:
+    for path in paths:
+        try:
+            Path(path).unlink(missing_ok=True)
+        except OSError as error:
+            _log.warning("%s stays behind: %s", path, error)

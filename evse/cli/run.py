@@ -93,7 +93,8 @@ def units(
         ours.append("--sim")
         metal = ("--config", str(path), "--run-dir", run_dir)
         found.append(python_unit("plant", "hil.plant_process", *metal, simulated_metal=True))
-        found.append(python_unit("guard", "hil.guard_process", *metal))
+        board = f"{run_dir}/board.tty"
+        found.append(python_unit("guard", "hil.guard_process", *metal, leaves=(board,)))
         found += [_meter(evse.id, run_dir) for evse in config.evses if evse.meter.kind != "none"]
     recorded = () if record is None else ("--record", str(record))
     found.append(python_unit("core", "evse", "core", *ours, *recorded))
@@ -105,7 +106,9 @@ def units(
 def _meter(evse: int, run_dir: str) -> Unit:
     link, plant = f"{run_dir}/meter-{evse}.tty", f"{run_dir}/meter-{evse}.sock"
     arguments = ("--link", link, "--plant", plant)
-    return python_unit(f"meter-{evse}", "hil.meter_process", *arguments, simulated_metal=True)
+    return python_unit(
+        f"meter-{evse}", "hil.meter_process", *arguments, simulated_metal=True, leaves=(link,)
+    )
 
 
 def _run_station(config: StationConfig, wanted: list[Unit], state_dir: Path, socket: Path) -> int:

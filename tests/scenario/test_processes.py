@@ -17,6 +17,7 @@ from proc_station import (
     FORCED_MS,
     STATES,
     WATCHDOG_MS,
+    WITH_TRANSACTION,
     Station,
     end_reason,
     transactions_wh,
@@ -278,7 +279,11 @@ def test_sigterm_ends_everything_in_time_with_safe_outputs(station: Station, sta
     violations = [e for e in trace.changes(Lane.FAULT) if str(e.value).startswith("violation")]
     assert violations == []
     bench.rig.start_again()
-    transactions_wh(station.journal())
+    records = station.journal()
+    transactions_wh(records)
+    if state in WITH_TRANSACTION:
+        told = ("Reboot", "Remote") if state == "stopping" else ("Reboot",)
+        assert end_reason(records) in told, "a restart is no power cut"
 
 
 def hear_out(station: Station) -> None:
@@ -308,7 +313,7 @@ def test_children_end_by_themselves_when_the_supervisor_is_killed(station: Stati
     rig.start_again()
     records = station.journal()
     transactions_wh(records)
-    assert end_reason(records) in ("PowerLoss", "Reboot")
+    assert end_reason(records) == "Reboot"
 
 
 def await_true(condition: Callable[[], bool], within_s: float) -> None:
