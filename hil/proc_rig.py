@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 
 from evse.clock import MonotonicClock
+from evse.process import SUPERVISOR_VARIABLE
 from evse.types.session import SessionEvent
 from hil.bench import Heard
 from hil.bench_door import BenchDoor
@@ -40,7 +41,8 @@ _LOG_LINES = 200
 
 
 class ProcRig:
-    """One station in a private state directory. Single-threaded: time passes in `pump`."""
+    """One station in a private state directory, which ends with this process, however that ends.
+    Single-threaded: time passes in `pump`."""
 
     def __init__(self, setup: StationSetup, *, ocpp_url: str = "") -> None:
         """Starts it. Raises BenchTimeout when it is not ready within START_S."""
@@ -110,6 +112,7 @@ class ProcRig:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                env={**os.environ, SUPERVISOR_VARIABLE: str(os.getpid())},
             )
 
     def _doors(self) -> tuple[BenchDoor, BenchDoor]:
