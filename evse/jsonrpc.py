@@ -7,6 +7,7 @@ line. Params are always by name.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -95,10 +96,18 @@ def failure(request_id: Id | None, error: RpcError) -> bytes:
     return _line({"jsonrpc": "2.0", "id": request_id, "error": body})
 
 
-def decode_params(params: Raw | UnsetType, type_: type[Any]) -> Any:
+Read = Callable[[bytes | Raw, type[Any]], Any]
+"""How params become a value; raises msgspec.DecodeError."""
+
+
+def _plainly(raw: bytes | Raw, type_: type[Any]) -> Any:
+    return msgspec.json.decode(raw, type=type_)
+
+
+def decode_params(params: Raw | UnsetType, type_: type[Any], read: Read = _plainly) -> Any:
     """Params by name as `type_`. Raises RpcError naming the field."""
     try:
-        return msgspec.json.decode(b"{}" if params is UNSET else params, type=type_)
+        return read(b"{}" if isinstance(params, UnsetType) else params, type_)
     except UNREADABLE as error:
         raise RpcError(INVALID_PARAMS, _readable(str(error)), _field(str(error))) from error
 

@@ -7,6 +7,7 @@ out where the station has one.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ from evse.jsonrpc import RpcError
 from evse.session import Session
 from evse.types.authorization import ProvidedIdToken, ValidationResult
 from evse.types.energy import ExternalLimits
+from evse.types.seed import accept
 from evse.types.session import StopTransactionRequest
 from evse.why import why
 
@@ -180,12 +182,14 @@ TABLE: dict[str, tuple[type[Any], Serve]] = {
 def serve(hub: Hub, core: Core) -> None:
     """Register every method of the table."""
     for name, (type_, function) in TABLE.items():
-        hub.register(name, _handler(core, type_, function))
+        hub.register(name, _handler(core, name, type_, function))
 
 
-def _handler(core: Core, type_: type[Any], function: Serve) -> Any:
+def _handler(core: Core, name: str, type_: type[Any], function: Serve) -> Any:
+    read = functools.partial(accept.decode, method=name)
+
     def handle(_connection: Connection, params: Any, reply: Reply) -> None:
-        function(core, jsonrpc.decode_params(params, type_), reply)
+        function(core, jsonrpc.decode_params(params, type_, read), reply)
         core.poll()
 
     return handle

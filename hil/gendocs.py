@@ -8,12 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from firmware_bridge.protocol_doc import protocol_markdown
+from hil.demo import readme_picture
+from hil.interface_doc import interface_markdown
 from hil.safety_doc import safety_markdown
 from hil.statechart_doc import statechart_markdown
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 DOCUMENTS: dict[str, Callable[[], str]] = {
+    "interface.md": interface_markdown,
+    "lane-plot.svg": readme_picture,
     "protocol.md": protocol_markdown,
     "safety.md": safety_markdown,
     "statechart.md": statechart_markdown,

@@ -131,3 +131,14 @@ def test_a_token_does_not_reach_a_disabled_evse() -> None:
     peer(sim).result("evse_manager.disable", {"connector_id": 0})
     assert present(sim, prevalidated=True) == "Rejected"
     assert state(sim) == "disabled"
+
+
+def test_a_token_in_the_spelling_of_2023_is_taken() -> None:
+    sim = station()
+    plug(sim, 1)
+    given = {"id_token": "CARD", "authorization_type": "RFID"}
+    result = {"authorization_status": "Accepted"}
+    params = {"provided_token": given, "validation_result": result}
+    assert peer(sim).result("evse_manager.authorize_response", params) is None
+    sim.run_for(1_000)
+    assert state(sim) in ("preparing", "charging")
