@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SEED ?= 20261121
 JOBS ?= auto
+# Tests of real processes run by themselves: they live by the clock, and each has five processes.
+PROC_JOBS ?= 2
 
 .PHONY: demo test check format soak bench docs clean help
 
@@ -30,7 +32,8 @@ demo: $(READY)
 	@$(BIN)/evse demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not proc and not soak"
+	$(BIN)/python -m pytest -n $(PROC_JOBS) --dist loadscope -m "proc and not soak"
 
 check: $(READY)
 	$(BIN)/ruff format --check .
