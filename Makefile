@@ -39,7 +39,7 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m hil.gendocs --check
+	$(BIN)/python -m hil.docs.gendocs --check
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
@@ -52,7 +52,7 @@ bench: $(READY)
 	$(BIN)/python -m tests.bench
 
 docs: $(READY)
-	$(BIN)/python -m hil.gendocs
+	$(BIN)/python -m hil.docs.gendocs
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

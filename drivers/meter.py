@@ -1,7 +1,7 @@
 """A Modbus energy meter: read it whole, and keep reading it without ever blocking anyone.
 
 What a reading is worth (age, plausibility, a counter that runs back) is decided in
-evse/metering.py; here are only the wire and the calendar of the polls.
+evse/metering/supervisor.py; here are only the wire and the calendar of the polls.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from drivers.errors import MeterGarbled, MeterMapError
-from evse.config_read import Reader, nearest
+from evse.config.read import Reader, nearest
 from evse.model import MeterReading
 
 RegisterType = Literal["u16", "i16", "u32", "i32", "u64", "i64", "f32", "f64"]

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from evse.clock import Clock, Timers
-from evse.config_model import AuthorizationTable
+from evse.config.model import AuthorizationTable
 from evse.ports import Publisher
-from evse.session import Session
+from evse.session.session import Session
 from evse.types.authorization import (
     AuthorizationStatus,
     AuthorizationType,

@@ -13,13 +13,13 @@ import msgspec
 
 from evse.authorization import Authorization
 from evse.clock import Clock, earliest
-from evse.config_model import StationConfig
+from evse.config.model import StationConfig
 from evse.journal import Journal
 from evse.model import BoardAnalog, BoardIdentity, BoardStatus, CommandVerb, LockTarget
 from evse.model import MeterReading as Reading
 from evse.ports import BoardPort, MeterPort, NewUuid, Publisher
-from evse.session import Session
-from evse.session_record import Snapshot
+from evse.session.record import Snapshot
+from evse.session.session import Session
 from evse.types.session import Limits, SessionEvent, Telemetry
 
 

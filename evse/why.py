@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evse.core import Core
 from evse.model import LockState, Reason, SelfTest
-from evse.session import Session
+from evse.session.session import Session
 from evse.types.session import PauseReason
 
 

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from evse.door_client import DoorClient
-from evse.jsonrpc import RpcError
+from evse.door.client import DoorClient
+from evse.door.jsonrpc import RpcError
 from ocpp_link.ports import CoreReply
 from ocpp_link.runner import Runner
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from evse.clock import MonotonicClock
-from evse.jsonrpc import METHOD_NOT_FOUND, RpcError
+from evse.door.jsonrpc import METHOD_NOT_FOUND, RpcError
 from ocpp_link.charge_point import ChargePoint
 from ocpp_link.connection import Connection
 from ocpp_link.core_client import DoorCore, follow_core

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from evse.cli.places import add_socket
-from evse.door_client import DoorClient
-from evse.jsonrpc import RpcError
+from evse.door.client import DoorClient
+from evse.door.jsonrpc import RpcError
 
 ANSWER_S = 30.0
 """A forced unlock may take this long; everything else answers at once."""

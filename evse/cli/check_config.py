@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from evse.cli.places import load_or_explain
-from evse.config import effective
+from evse.config.load import effective
 
 
 def add(parser: argparse.ArgumentParser, _name: str) -> None:

@@ -29,7 +29,7 @@ def add(parser: argparse.ArgumentParser, _name: str) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from hil.demo import Options, demo
+    from hil.demo.demo import Options, demo
 
     options = Options(
         fast=arguments.fast,

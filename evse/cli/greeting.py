@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from evse.config import StationConfig
+from evse.config.load import StationConfig
 
 TIERS = {
     "simulated": "simulated: no metal at all; board, meters and car are processes",

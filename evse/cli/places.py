@@ -8,7 +8,7 @@ import socket
 import sys
 from pathlib import Path
 
-from evse.config import ConfigError, StationConfig, load
+from evse.config.load import ConfigError, StationConfig, load
 
 SOCKET_VARIABLE = "PIEVSE_SOCKET"
 MAX_SOCKET_PATH = 100

@@ -20,11 +20,11 @@ from evse.cli.places import (
     somebody_at,
 )
 from evse.cli.places import run_dir as run_dir_of
-from evse.config import StationConfig
-from evse.process import die_with_parent, log_to_stderr
+from evse.config.load import StationConfig
+from evse.run.process import die_with_parent, log_to_stderr
+from evse.run.supervisor import Supervisor, Unit, python_unit
+from evse.run.supervisor_door import SupervisorDoor
 from evse.storage import StorageError
-from evse.supervisor import Supervisor, Unit, python_unit
-from evse.supervisor_door import SupervisorDoor
 
 _log = logging.getLogger(__name__)
 
@@ -92,9 +92,9 @@ def units(
     if config.board.kind == "simulated":
         ours.append("--sim")
         metal = ("--config", str(path), "--run-dir", run_dir)
-        found.append(python_unit("plant", "hil.plant_process", *metal, simulated_metal=True))
+        found.append(python_unit("plant", "hil.plant.process", *metal, simulated_metal=True))
         board = f"{run_dir}/board.tty"
-        found.append(python_unit("guard", "hil.guard_process", *metal, leaves=(board,)))
+        found.append(python_unit("guard", "hil.plant.guard_process", *metal, leaves=(board,)))
         found += [_meter(evse.id, run_dir) for evse in config.evses if evse.meter.kind != "none"]
     recorded = () if record is None else ("--record", str(record))
     found.append(python_unit("core", "evse", "core", *ours, *recorded))
@@ -107,7 +107,7 @@ def _meter(evse: int, run_dir: str) -> Unit:
     link, plant = f"{run_dir}/meter-{evse}.tty", f"{run_dir}/meter-{evse}.sock"
     arguments = ("--link", link, "--plant", plant)
     return python_unit(
-        f"meter-{evse}", "hil.meter_process", *arguments, simulated_metal=True, leaves=(link,)
+        f"meter-{evse}", "hil.plant.meter_process", *arguments, simulated_metal=True, leaves=(link,)
     )
 
 
@@ -149,7 +149,7 @@ async def _supervise(
 
 
 def _run_core(config: StationConfig, state_dir: Path, socket: Path, record: Path | None) -> int:
-    from evse.runtime import run_core
+    from evse.run.core import run_core
 
     die_with_parent()
     log_to_stderr("core")
@@ -164,7 +164,7 @@ def _run_core(config: StationConfig, state_dir: Path, socket: Path, record: Path
 
 
 def _run_ocpp(config: StationConfig, state_dir: Path, socket: Path) -> int:
-    from evse.runtime_ocpp import link_config, run_link
+    from evse.run.ocpp import link_config, run_link
 
     die_with_parent()
     log_to_stderr("ocpp")

@@ -8,7 +8,7 @@ from typing import Any
 
 from evse.cli.ask import ask, explain
 from evse.cli.places import add_socket
-from evse.jsonrpc import RpcError
+from evse.door.jsonrpc import RpcError
 
 _PLAIN = {
     "plug-out": "unplug the car",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from evse.guard import Guard, Hardware, Inputs, Timing
+from evse.guard.guard import Guard, Hardware, Inputs, Timing
 from evse.model import BoardStatus, LockTarget, Permit, PilotState
 from evse.pilot import PilotSample
 from firmware_bridge.codec import pack, unpack

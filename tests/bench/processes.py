@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from evse.clock import MonotonicClock, rfc3339
-from evse.door_client import DoorClient
-from hil.csms import CsmsBrain
-from hil.csms_server import CsmsServer
+from evse.door.client import DoorClient
+from hil.csms.brain import CsmsBrain
+from hil.csms.server import CsmsServer
 from tests.bench.measure import Line, line, process_cpu_s, rss_mb
 
 DEMO = Path(__file__).parents[2] / "hil" / "station_demo.toml"

@@ -10,10 +10,10 @@ from pathlib import Path
 import msgspec
 
 from evse.clock import MonotonicClock
-from evse.config import StationConfig, load
+from evse.config.load import StationConfig, load
 from evse.journal import MIGRATIONS, Journal
 from evse.storage import InlineStorage, open_database
-from hil.simulation import Simulation
+from hil.sim.simulation import Simulation
 from ocpp_link.composite import Supply, composite
 from ocpp_link.profiles import Installed
 from tests.bench.measure import Line, cpu_us_each, line, wall_ms

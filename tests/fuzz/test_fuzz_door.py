@@ -11,12 +11,12 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evse import jsonrpc
-from evse.config import load
-from evse.door import DoorServer
-from evse.door_client import DoorClient
-from evse.methods import TABLE
-from hil.simulation import Simulation
+from evse.config.load import load
+from evse.door import jsonrpc
+from evse.door.client import DoorClient
+from evse.door.methods import TABLE
+from evse.door.server import DoorServer
+from hil.sim.simulation import Simulation
 
 METHODS = sorted({*TABLE, "subscribe", "get", "provide", "publish", "ocpp.get_variables", "sim.x"})
 KNOWN_FIELDS = [

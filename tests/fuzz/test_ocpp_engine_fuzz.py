@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "ocpp_link"))
 
 from ocpp_rig import Rig
 
-from hil.csms import Misbehaviour
+from hil.csms.brain import Misbehaviour
 from ocpp_link.settings import Settings
 from ocpp_link.v16.actions import HANDLERS
 

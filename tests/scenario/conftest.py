@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hil.plugin import (
+from hil.bench.plugin import (
     bench,
     pytest_addoption,
     pytest_configure,

@@ -13,11 +13,11 @@ import pytest
 from scenario_csms import CsmsThread
 
 from evse.model import F_BP, X1_BP
-from hil.bench import Heard
-from hil.bench_proc import ProcBench
-from hil.bench_station import StationSetup
+from hil.bench.bench import Heard
+from hil.bench.proc import ProcBench
+from hil.bench.proc_rig import read_journal
+from hil.bench.station import StationSetup
 from hil.errors import BenchTimeout, DutRefused
-from hil.proc_rig import read_journal
 from hil.trace import Lane
 
 SCHEDULING_MS = 350

@@ -8,8 +8,8 @@ from collections.abc import Coroutine
 from typing import Any
 
 from evse.clock import MonotonicClock
-from hil.csms import CsmsBrain
-from hil.csms_server import CsmsServer
+from hil.csms.brain import CsmsBrain
+from hil.csms.server import CsmsServer
 
 ANSWER_S = 20.0
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
-from hil.bench import Bench, Heard
-from hil.bench_sim import SimRig
-from hil.plant_model import Violation
+from hil.bench.bench import Bench, Heard
+from hil.bench.sim import SimRig
+from hil.plant.model import Violation
 from hil.trace import Lane
 
 CORE_DEAD_MS = 7_000

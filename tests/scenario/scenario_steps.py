@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from evse.model import F_BP, X1_BP
-from hil.bench import Bench, Heard
+from hil.bench.bench import Bench, Heard
 from hil.trace import Lane
 
 OFF_BP = (F_BP, X1_BP)

@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from evse.clock import MonotonicClock
-from evse.door_client import DoorClient
-from evse.jsonrpc import INVALID_PARAMS, RpcError
-from hil.bench_station import StationSetup
-from hil.csms import CsmsBrain
-from hil.csms_server import CsmsServer
-from hil.proc_rig import ProcRig
+from evse.door.client import DoorClient
+from evse.door.jsonrpc import INVALID_PARAMS, RpcError
+from hil.bench.proc_rig import ProcRig
+from hil.bench.station import StationSetup
+from hil.csms.brain import CsmsBrain
+from hil.csms.server import CsmsServer
 
 pytestmark = pytest.mark.proc
 

@@ -19,8 +19,8 @@ from proc_station import (
     end_reason,
 )
 
-from hil.bench import Process
-from hil.plugin import FAILED
+from hil.bench.bench import Process
+from hil.bench.plugin import FAILED
 from hil.trace import Lane
 
 pytestmark = pytest.mark.proc

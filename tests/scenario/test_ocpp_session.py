@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from evse.config import parse
-from evse.sys_state import sys_state
-from hil.bench_station import StationSetup
-from hil.csms import BillLine, CsmsBrain, Misbehaviour
-from hil.sim_ocpp import SimOcpp
-from hil.simulation import Simulation
+from evse.config.load import parse
+from evse.door.sys_state import sys_state
+from hil.bench.station import StationSetup
+from hil.csms.brain import BillLine, CsmsBrain, Misbehaviour
+from hil.sim.ocpp import SimOcpp
+from hil.sim.simulation import Simulation
 from hil.trace import Lane
 
 WH = 1.0

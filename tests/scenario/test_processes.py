@@ -24,9 +24,9 @@ from proc_station import (
 )
 
 from evse.model import F_BP, X1_BP
-from hil.bench_proc import ProcBench
-from hil.bench_station import StationSetup
-from hil.plugin import FAILED
+from hil.bench.plugin import FAILED
+from hil.bench.proc import ProcBench
+from hil.bench.station import StationSetup
 from hil.trace import Lane
 
 pytestmark = pytest.mark.proc

@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from evse.config import load
+from evse.config.load import load
 from evse.journal import Record
-from hil.sim_station import SimStation
-from hil.simulation import Simulation
+from hil.sim.simulation import Simulation
+from hil.sim.station import SimStation
 
 CONFIG = load(Path(__file__).parents[2] / "hil" / "station_demo.toml")
 WHOLE = [

@@ -17,8 +17,8 @@ from scenario_steps import (
     stays_open,
 )
 
-from hil.bench import Bench
-from hil.bench_station import TOKENS
+from hil.bench.bench import Bench
+from hil.bench.station import TOKENS
 from hil.errors import DutRefused
 
 

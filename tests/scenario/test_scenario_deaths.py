@@ -16,7 +16,7 @@ from scenario_steps import (
 )
 
 from evse.model import X1_BP
-from hil.bench import Bench, Process
+from hil.bench.bench import Bench, Process
 from hil.trace import Lane
 
 LEASE_S = 0.6

@@ -6,7 +6,7 @@ import pytest
 from scenario_steps import carrying_current, charging, closed, last_seq, names, opens, stays_open
 
 from evse.model import X1_BP
-from hil.bench import Bench
+from hil.bench.bench import Bench
 from hil.trace import Lane
 
 pytestmark = pytest.mark.needs("metal_faults")

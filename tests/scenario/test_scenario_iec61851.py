@@ -17,7 +17,7 @@ from scenario_steps import (
 )
 
 from evse.model import F_BP, X1_BP
-from hil.bench import Bench
+from hil.bench.bench import Bench
 from hil.trace import Lane
 
 OPENING_S = 0.1

@@ -16,14 +16,14 @@ from hypothesis.stateful import run_state_machine_as_test as live
 from scenario_invariants import NO_BILL, Books, Excuses, Watcher, bill_broken, closings, unexcused
 from scenario_steps import limit
 
-from hil.bench import Bench, Process
-from hil.bench_sim import SimBench
-from hil.bench_station import TOKENS, StationSetup
+from hil.bench.bench import Bench, Process
+from hil.bench.plugin import SIMULATED, started
+from hil.bench.sim import SimBench
+from hil.bench.station import TOKENS, StationSetup
 from hil.errors import BenchRefused
-from hil.plant_ev import VARIANTS
-from hil.plant_faults import FAULTS
-from hil.plant_model import CABLE_OHM
-from hil.plugin import SIMULATED, started
+from hil.plant.ev import VARIANTS
+from hil.plant.faults import FAULTS
+from hil.plant.model import CABLE_OHM
 
 pytestmark = [pytest.mark.needs("virtual_time", "disk_stall"), pytest.mark.timeout(600)]
 

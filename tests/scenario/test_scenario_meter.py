@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from scenario_steps import billed_wh, carrying_current, charging, closed, last, names, opens
 
-from hil.bench import Bench
+from hil.bench.bench import Bench
 
 pytestmark = pytest.mark.needs("meter_faults")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hil.bench import Bench
+from hil.bench.bench import Bench
 
 
 def test_plugged_charged_unplugged_and_billed(bench: Bench) -> None:

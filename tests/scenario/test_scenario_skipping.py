@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from scenario_steps import limit
 
-from hil.bench import Bench, Process
-from hil.bench_sim import SimBench
-from hil.bench_station import StationSetup
+from hil.bench.bench import Bench, Process
+from hil.bench.sim import SimBench
+from hil.bench.station import StationSetup
 from hil.errors import BenchRefused
 
 pytestmark = [pytest.mark.needs("virtual_time"), pytest.mark.timeout(300)]

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("evse", "drivers", "firmware_bridge", "ocpp_link", "hil")
-COMPOSITION_ROOT = ("evse.cli", "evse.runtime", "evse.supervisor")
+COMPOSITION_ROOT = ("evse.cli", "evse.run")
 """Prefixes of the modules that put the pieces together and may therefore name them all."""
 CORE_MAY = {"evse", "msgspec", "statemachine"}
 LEAVES = ("drivers", "firmware_bridge", "ocpp_link")
@@ -20,8 +20,8 @@ IMPURE = {"time", "asyncio", "threading", "socket", "subprocess", "random"}
 SHELL = (
     "evse.clock",  # is the clock
     "evse.storage",  # is the one thread
-    "evse.door",  # the wire
-    "evse.door_client",
+    "evse.door.server",  # the wire
+    "evse.door.client",
     *COMPOSITION_ROOT,
 )
 """Modules of the core that may touch time, threads or a wire; all others decide."""
@@ -97,7 +97,7 @@ def test_what_decides_reads_no_clock_starts_no_thread_and_touches_no_wire() -> N
     found = [
         f"{path.relative_to(ROOT)}:{line} imports {name}"
         for module, path in modules_of("evse")
-        if not module.startswith(SHELL) or module == "evse.door_hub"
+        if not module.startswith(SHELL) or module == "evse.door.hub"
         for line, name in imports(path.read_text("utf-8"))
         if name.partition(".")[0] in IMPURE
     ]
@@ -105,5 +105,5 @@ def test_what_decides_reads_no_clock_starts_no_thread_and_touches_no_wire() -> N
 
 
 def test_the_rule_sees_an_import_inside_a_function() -> None:
-    source = "def f():\n    from hil.plant import Plant\n    return Plant\n"
-    assert list(imports(source)) == [(2, "hil.plant")]
+    source = "def f():\n    from hil.plant.plant import Plant\n    return Plant\n"
+    assert list(imports(source)) == [(2, "hil.plant.plant")]

@@ -28,9 +28,9 @@ from drivers.meter_map import Line, Request, load_map
 from drivers.modbus_bus import ModbusBus, answer_in, character_s
 from evse.clock import MonotonicClock, VirtualClock
 from evse.model import MeterReading
-from hil.meter_process import MeterPort, Slave
-from hil.meter_sim import MeterMode, SimulatedMeter, sealed
-from hil.plant_model import MeterTruth
+from hil.plant.meter_process import MeterPort, Slave
+from hil.plant.meter_sim import MeterMode, SimulatedMeter, sealed
+from hil.plant.model import MeterTruth
 
 TRUTH = MeterTruth((230.0, 231.0, 229.5), (16.0, 15.5, 0.0), (3680.0, 3580.5, 0.0), 12_345.0, 50.0)
 FAST = Line(baud=115_200)

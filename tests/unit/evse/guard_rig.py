@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from evse.guard import Guard, Hardware, Inputs, Outputs, Timing
+from evse.guard.guard import Guard, Hardware, Inputs, Outputs, Timing
 from evse.model import BoardStatus, CommandStatus, CommandVerb, LockTarget, Permit
 from evse.pilot import PilotSample, is_pwm
 

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from evse.clock import VirtualClock
-from evse.door_hub import Connection, Hub
+from evse.door.hub import Connection, Hub
+from evse.door.variables import SESSION_EVENT, Variables
 from evse.journal import MIGRATIONS, Journal, last_seq
 from evse.storage import Done, Job, open_database, run_job
-from evse.variables import SESSION_EVENT, Variables
 
 
 def new_disk() -> sqlite3.Connection:

@@ -11,8 +11,8 @@ import msgspec
 import msgspec.inspect as fields_of
 from hypothesis import strategies as st
 
-from hil.interface_golden import golden
-from hil.interface_types import anchors, fields, is_enum, pages, plain
+from hil.docs.interface_golden import golden
+from hil.docs.interface_types import anchors, fields, is_enum, pages, plain
 
 DATA = Path(__file__).parents[2] / "data"
 PAGES: dict[str, Any] = tomllib.loads((DATA / "interface_pages.toml").read_text("utf-8"))

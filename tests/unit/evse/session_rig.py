@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from evse.clock import VirtualClock
-from evse.config_model import EvseTable, LockTable, MeterTable
+from evse.config.model import EvseTable, LockTable, MeterTable
 from evse.model import (
     F_BP,
     X1_BP,
@@ -20,8 +20,8 @@ from evse.model import (
     PilotState,
     Reason,
 )
-from evse.session import Session
-from evse.session_record import Snapshot
+from evse.session.record import Snapshot
+from evse.session.session import Session
 from evse.types.authorization import (
     AuthorizationType,
     IdToken,

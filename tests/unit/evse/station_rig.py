@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from evse import jsonrpc
-from evse.config import StationConfig, parse
-from evse.door_hub import Hub
-from hil.simulation import Simulation
+from evse.config.load import StationConfig, parse
+from evse.door import jsonrpc
+from evse.door.hub import Hub
+from hil.sim.simulation import Simulation
 
 _HEAD = """
 [station]

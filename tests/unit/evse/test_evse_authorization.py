@@ -6,7 +6,7 @@ import pytest
 from station_rig import Peer, accepted, station, token
 
 from evse.authorization import LINK_BACKSTOP_MS
-from hil.simulation import Simulation
+from hil.sim.simulation import Simulation
 
 
 def plug(sim: Simulation, *evses: int) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from evse.clauses import clauses, load, unverified
-from evse.guard import Timing
-from evse.guard_state import TIMERS
+from evse.guard.guard import Timing
+from evse.guard.state import TIMERS
 
 TABLE = load()
 ROWS = TABLE["timing"]

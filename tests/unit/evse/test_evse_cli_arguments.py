@@ -14,7 +14,7 @@ from evse.cli import COMMANDS, main
 from evse.cli import sim as sim_commands
 from evse.cli.places import default_socket, run_dir
 from evse.cli.run import simulated, units
-from evse.config import StationConfig, parse
+from evse.config.load import StationConfig, parse
 
 TOML = """
 [station]

@@ -22,10 +22,10 @@ from evse.cli.greeting import TIERS, first_screen
 from evse.cli.places import somebody_at
 from evse.cli.run import units
 from evse.clock import VirtualClock
-from evse.config import StationConfig, parse
-from evse.runtime_record import WRITE_EVERY_MS, LinkRecording
+from evse.config.load import StationConfig, parse
+from evse.run.record import WRITE_EVERY_MS, LinkRecording
 from firmware_bridge.capture import HEADER, Direction, Record
-from hil.sim_station import StallingStorage, new_database
+from hil.sim.station import StallingStorage, new_database
 
 DEMO = str(files("hil").joinpath("station_demo.toml"))
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evse.config import ConfigError, effective, guard_config_crc, load, parse
+from evse.config.load import ConfigError, effective, guard_config_crc, load, parse
 
 DEMO = Path(__file__).parents[3] / "hil" / "station_demo.toml"
 

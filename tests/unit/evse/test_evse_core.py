@@ -6,9 +6,9 @@ import msgspec
 import pytest
 from station_rig import Peer, accepted, station
 
+from evse.door.variables import SESSION_EVENT
 from evse.model import BoardStatus, Capability, MeterReading
-from evse.variables import SESSION_EVENT
-from hil.simulation import Simulation
+from hil.sim.simulation import Simulation
 
 
 def names(peer: Peer, evse: int) -> list[str]:

@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from evse import jsonrpc
-from evse.door import MAX_PEERS, MAX_UNREAD_BYTES, DoorServer
-from evse.door_client import DoorClient
-from evse.door_hub import Connection, Follower, Hub, Reply
-from evse.jsonrpc import MAX_LINE_BYTES, RpcError
+from evse.door import jsonrpc
+from evse.door.client import DoorClient
+from evse.door.hub import Connection, Follower, Hub, Reply
+from evse.door.jsonrpc import MAX_LINE_BYTES, RpcError
+from evse.door.server import MAX_PEERS, MAX_UNREAD_BYTES, DoorServer
 
 LINE = b'{"jsonrpc":"2.0","id":1,"method":"core.echo","params":{}}\n'
 

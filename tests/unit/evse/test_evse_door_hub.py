@@ -8,9 +8,9 @@ import msgspec
 import pytest
 from station_rig import Peer
 
-from evse import jsonrpc
-from evse.door_hub import Connection, Follower, Hub, Reply
-from evse.jsonrpc import RpcError
+from evse.door import jsonrpc
+from evse.door.hub import Connection, Follower, Hub, Reply
+from evse.door.jsonrpc import RpcError
 
 
 def hub_with_echo() -> Hub:

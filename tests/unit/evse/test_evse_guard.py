@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from guard_rig import GuardRig
 
-from evse.guard import Guard, Hardware, Inputs, Timing
-from evse.lock_drive import LockDrive
+from evse.guard.guard import Guard, Hardware, Inputs, Timing
+from evse.guard.lock_drive import LockDrive
 from evse.model import (
     F_BP,
     X1_BP,

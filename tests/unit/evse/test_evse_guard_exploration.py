@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from evse.guard import RULES
-from hil.guard_invariants import INVARIANTS
-from hil.guard_world import World
-from hil.guard_worlds import WIDE_WORLDS, WORLDS
+from evse.guard.guard import RULES
+from hil.explore.invariants import INVARIANTS
+from hil.explore.world import World
+from hil.explore.worlds import WIDE_WORLDS, WORLDS
 
 Record = Callable[[str, object], None]
 

@@ -10,8 +10,8 @@ from guard_rig import PERIOD_MS, RENEWAL_MS, GuardRig
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evse.guard import Guard, Hardware, Inputs, Outputs, Timing
-from evse.guard_state import canonical
+from evse.guard.guard import Guard, Hardware, Inputs, Outputs, Timing
+from evse.guard.state import canonical
 from evse.model import BoardStatus, CommandVerb, LockTarget
 
 HARDWARE = Hardware(

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from evse import jsonrpc
-from evse.jsonrpc import RpcError
-from evse.methods import AuthorizeResponse, ConnectorParams, SetExternalLimits
+from evse.door import jsonrpc
+from evse.door.jsonrpc import RpcError
+from evse.door.methods import AuthorizeResponse, ConnectorParams, SetExternalLimits
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evse.lock_drive import LockDrive, LockMotor, drive_lock, feedback
+from evse.guard.lock_drive import LockDrive, LockMotor, drive_lock, feedback
 from evse.model import LockState, LockTarget
 
 PULSE_MS, PAUSE_MS, TRIES = 600, 500, 3

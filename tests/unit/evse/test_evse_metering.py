@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from evse.meter_plausibility import JUMP_CONFIRMATIONS, EnergyGuard, Finding, implausible
-from evse.metering import (
+from evse.metering.plausibility import JUMP_CONFIRMATIONS, EnergyGuard, Finding, implausible
+from evse.metering.supervisor import (
     FindingCleared,
     FindingRaised,
     HealthChanged,

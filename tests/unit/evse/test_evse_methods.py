@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from station_rig import BAD_PARAMS, Peer, accepted, station, token
 
-from evse import jsonrpc
-from evse.methods import TABLE
-from hil.simulation import Simulation
+from evse.door import jsonrpc
+from evse.door.methods import TABLE
+from hil.sim.simulation import Simulation
 
 LIMITS: dict[str, Any] = {"schedule_import": [], "schedule_export": [], "schedule_setpoints": []}
 GOOD: dict[str, dict[str, Any]] = {

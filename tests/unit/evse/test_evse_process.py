@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from evse.process import BOOT_ID_VARIABLE, SUPERVISOR_VARIABLE, boot_id, die_with_parent
+from evse.run.process import BOOT_ID_VARIABLE, SUPERVISOR_VARIABLE, boot_id, die_with_parent
 
-CHILD = "import signal; from evse.process import die_with_parent as d; d(); print(1, flush=True)"
-CHILD += "; signal.pause()"
+CHILD = "import signal; from evse.run.process import die_with_parent as d; d()"
+CHILD += "; print(1, flush=True); signal.pause()"
 SUPERVISOR = f"""
 import os, signal, subprocess, sys
 environment = {{**os.environ, "{SUPERVISOR_VARIABLE}": str(os.getpid())}}
@@ -37,7 +37,7 @@ def test_a_child_ends_when_its_supervisor_is_killed() -> None:
 def test_a_child_that_comes_too_late_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its supervisor died before it could ask to be told."""
     monkeypatch.setenv(SUPERVISOR_VARIABLE, "1")
-    code = "from evse.process import die_with_parent as d; d(); print('lives')"
+    code = "from evse.run.process import die_with_parent as d; d(); print('lives')"
     found = subprocess.run((sys.executable, "-c", code), capture_output=True, text=True)
     assert found.returncode == 1
     assert "the supervisor (process 1) is gone" in found.stderr

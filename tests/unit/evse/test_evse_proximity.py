@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evse.clauses import load
-from evse.proximity import Cable, cable_rating_a, read_cable
+from evse.guard.proximity import Cable, cable_rating_a, read_cable
 
 RANGES = load()["proximity"]["range"]
 CONFIRM_MS = 200

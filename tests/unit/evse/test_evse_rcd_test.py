@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evse.guard.rcd_test import RcdTest, advance, new_session, start
 from evse.model import SelfTest
-from evse.rcd_test import RcdTest, advance, new_session, start
 
 TRIP_MS, CLEAR_MS = 500, 2_000
 

@@ -9,9 +9,9 @@ import pytest
 
 from drivers.meter_map import Line, load_map
 from evse.clock import VirtualClock
-from evse.config import parse
-from evse.config_model import EvseTable, MeterTable
-from evse.runtime_meters import Meters, line_settings, simulated_port
+from evse.config.load import parse
+from evse.config.model import EvseTable, MeterTable
+from evse.run.meters import Meters, line_settings, simulated_port
 
 SDM630 = load_map("sdm630")
 

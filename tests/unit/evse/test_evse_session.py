@@ -6,8 +6,8 @@ import pytest
 from session_rig import PLUG_FIRST, Rig, limit_of, stop_for, token
 
 from evse.model import F_BP, X1_BP, PilotState, Reason
-from evse.session_offer import CAR_LATE_MS
-from evse.session_record import Snapshot
+from evse.session.offer import CAR_LATE_MS
+from evse.session.record import Snapshot
 from evse.types.session import (
     StopTransactionReason,
 )

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from session_rig import Rig, limit_of, stop_for, token
 
 from evse.model import F_BP, X1_BP, LockTarget, PilotState, Reason
-from evse.session_record import Snapshot
+from evse.session.record import Snapshot
 from evse.types.session import (
     SessionEventEnum,
     StopTransactionReason,

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from evse.session_chart import SessionChart
-from evse.session_machine import MAX_SETTLE_STEPS
-from evse.session_rules import RULES, Facts, next_event
+from evse.session.chart import SessionChart
+from evse.session.machine import MAX_SETTLE_STEPS
+from evse.session.rules import RULES, Facts, next_event
 from evse.types.session import PauseReason
 
 EVENTS = [

@@ -8,8 +8,8 @@ import pytest
 from statemachine import State
 from statemachine.exceptions import InvalidDefinition
 
-from evse.session_chart import SessionChart
-from evse.statechart import SafeChart, TransitionNotAllowed
+from evse.session.chart import SessionChart
+from evse.session.statechart import SafeChart, TransitionNotAllowed
 
 
 class Door(SafeChart):

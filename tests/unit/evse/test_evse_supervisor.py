@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from evse.supervisor import FIRST_WAIT_S, Supervisor, Unit, python_unit
+from evse.run.supervisor import FIRST_WAIT_S, Supervisor, Unit, python_unit
 
 PATIENCE_S = 30.0
 

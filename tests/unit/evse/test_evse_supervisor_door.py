@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from evse.door import DoorServer
-from evse.door_client import DoorClient
-from evse.door_hub import Hub
-from evse.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND, RpcError
-from evse.supervisor import Supervisor, Unit
-from evse.supervisor_door import SupervisorDoor
+from evse.door.client import DoorClient
+from evse.door.hub import Hub
+from evse.door.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND, RpcError
+from evse.door.server import DoorServer
+from evse.run.supervisor import Supervisor, Unit
+from evse.run.supervisor_door import SupervisorDoor
 
 PATIENCE_S = 20.0
 

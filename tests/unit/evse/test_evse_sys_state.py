@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 from station_rig import station
 
-from evse.sys_state import sys_state
+from evse.door.sys_state import sys_state
 from firmware_bridge.host_session import HostSession
-from hil.simulation import Simulation
+from hil.sim.simulation import Simulation
 
 
 def state(sim: Simulation) -> dict[str, Any]:

@@ -9,11 +9,11 @@ import msgspec.inspect as fields_of
 import pytest
 from published import ALL, LIMITS, PAGES, TYPES, name_of, named
 
-from evse.methods import TABLE
+from evse.door.methods import TABLE
+from evse.door.variables import VARIABLES
 from evse.types.interface_model import Interface
 from evse.types.interfaces import INTERFACES
-from evse.variables import VARIABLES
-from hil.interface_types import anchors, fields, is_closed, is_enum, pages, plain
+from hil.docs.interface_types import anchors, fields, is_closed, is_enum, pages, plain
 
 BARE = {"string": str, "boolean": bool, "integer": int}
 OURS_TO_NAME = {"ocpp-OperationMode": "its values stand on the page without a name"}

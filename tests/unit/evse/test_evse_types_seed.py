@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 from published import STRUCTS, json_of, name_of, plain_values
 
+from evse.door.methods import AuthorizeResponse, Params, SetExternalLimits, StopTransaction
 from evse.faults import catalogue
-from evse.methods import AuthorizeResponse, Params, SetExternalLimits, StopTransaction
 from evse.types.authorization import (
     AuthorizationStatus,
     AuthorizationType,
@@ -50,8 +50,8 @@ from evse.types.session import (
     TransactionStarted,
 )
 from evse.types.session import SessionEventEnum as Event
-from hil.interface_golden import golden
-from hil.interface_types import is_enum
+from hil.docs.interface_golden import golden
+from hil.docs.interface_types import is_enum
 
 SOME = settings(max_examples=25, suppress_health_check=list(HealthCheck))
 NOW = "2026-11-21T08:30:00.000Z"

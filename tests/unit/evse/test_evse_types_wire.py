@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from published import STRUCTS, name_of, plain_values, whole
 
-from hil.interface_golden import golden
-from hil.interface_types import fields, is_closed, plain
+from hil.docs.interface_golden import golden
+from hil.docs.interface_types import fields, is_closed, plain
 
 EVERY_STRUCT = pytest.mark.parametrize("type_", STRUCTS, ids=name_of)
 FEW = settings(max_examples=6, suppress_health_check=list(HealthCheck))

@@ -6,8 +6,8 @@ import pytest
 from journal_rig import JournalRig
 from station_rig import BAD_PARAMS, Peer, accepted, station
 
-from evse.variables import BATCH, SESSION_EVENT, VARIABLES
-from hil.simulation import Simulation
+from evse.door.variables import BATCH, SESSION_EVENT, VARIABLES
+from hil.sim.simulation import Simulation
 
 MANAGED = sorted(v for v in VARIABLES if v.startswith("evse_manager."))
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from station_rig import Peer, accepted, config, station
 
 from evse.why import why
-from hil.plant_faults import FAULTS
-from hil.simulation import Simulation
+from hil.plant.faults import FAULTS
+from hil.sim.simulation import Simulation
 
 
 def sentence(sim: Simulation, evse: int = 1) -> str:

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evse.guard import Guard
-from evse.guard_types import Hardware, Timing
+from evse.guard.facts import Hardware, Timing
+from evse.guard.guard import Guard
 from evse.model import X1_BP, LockTarget, Permit, PilotState, Reason, SelfTest
-from hil.adapter import driven, inputs
-from hil.plant import Plant
-from hil.plant_ev import VARIANTS
-from hil.plant_faults import FAULTS
-from hil.plant_model import NEVER_MS, PlantConfig, Violation
+from hil.plant.adapter import driven, inputs
+from hil.plant.ev import VARIANTS
+from hil.plant.faults import FAULTS
+from hil.plant.model import NEVER_MS, PlantConfig, Violation
+from hil.plant.plant import Plant
 from hil.trace import Trace
 
 PERIOD_MS = 10

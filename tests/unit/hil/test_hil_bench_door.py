@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hil.bench_door import BenchDoor
+from hil.bench.door import BenchDoor
 from hil.errors import BenchTimeout, DutRefused
 
 

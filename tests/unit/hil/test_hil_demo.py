@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from evse.cli import main
-from hil.csms import Misbehaviour
-from hil.demo import HEADING, Options, config, demo, readme_picture
-from hil.demo_ending import Ending, play
-from hil.demo_sim import SimStage
-from hil.demo_stage import Metal
-from hil.demo_story import BRIEF, Pace
-from hil.demo_timeline import WIDTH, Timeline
+from hil.csms.brain import Misbehaviour
+from hil.demo.demo import HEADING, Options, config, demo, readme_picture
+from hil.demo.ending import Ending, play
+from hil.demo.sim import SimStage
+from hil.demo.stage import Metal
+from hil.demo.story import BRIEF, Pace
+from hil.demo.timeline import WIDTH, Timeline
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 
@@ -173,14 +173,14 @@ def test_metal_where_it_must_never_be_is_told() -> None:
 def test_the_exit_code_and_the_words_of_a_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("hil.demo.SimStage", CheatingStage)
+    monkeypatch.setattr("hil.demo.demo.SimStage", CheatingStage)
     assert demo(Options(fast=True, brief=True, out=tmp_path), io.StringIO()) == 1
     assert capsys.readouterr().err.startswith("This did not go as told: the bill says")
     assert (tmp_path / "index.html").exists(), "the page shows what happened"
 
 
 def test_every_complaint_and_every_open_contactor_counts() -> None:
-    from hil.demo_ending import findings
+    from hil.demo.ending import findings
 
     staged = stage()
     asyncio.run(play(staged, BRIEF))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from hil.explore import Edge, explore
+from hil.explore.explore import Edge, explore
 
 Model = Callable[[int], Iterator[Edge[int]]]
 

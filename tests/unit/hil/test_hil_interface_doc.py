@@ -7,13 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from evse.methods import TABLE
+from evse.door.methods import TABLE
+from evse.door.variables import VARIABLES
 from evse.types.interfaces import INTERFACES
-from evse.variables import VARIABLES
-from hil import interface_doc
-from hil.interface_doc import interface_markdown, reads_older_spellings, writers_of_older_spellings
-from hil.interface_golden import GOLDEN, golden, golden_files
-from hil.interface_types import anchors, fields, is_enum
+from hil.docs import interface as interface_doc
+from hil.docs.interface import interface_markdown, reads_older_spellings, writers_of_older_spellings
+from hil.docs.interface_golden import GOLDEN, golden, golden_files
+from hil.docs.interface_types import anchors, fields, is_enum
 
 TYPES = tuple(anchors())
 
@@ -24,7 +24,7 @@ def page() -> str:
 
 
 def test_the_golden_files_are_those_of_the_code() -> None:
-    """`python -m hil.interface_golden` writes them anew."""
+    """`python -m hil.docs.interface_golden` writes them anew."""
     written = {
         path.relative_to(GOLDEN).as_posix(): path.read_text("utf-8")
         for path in GOLDEN.rglob("*.json")

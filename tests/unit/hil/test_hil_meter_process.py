@@ -16,7 +16,7 @@ from drivers.meter_map import Line, load_map
 from drivers.modbus_bus import ModbusBus
 from evse.clock import MonotonicClock
 from evse.model import MeterReading
-from hil.meter_process import TruthLine
+from hil.plant.meter_process import TruthLine
 
 LINE = TruthLine((230.0, 231.0, 229.0), (6.0, 0.0, 0.0), (1380.0, 0.0, 0.0), 777.0)
 LIMIT_S = 20
@@ -32,7 +32,15 @@ async def plant(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 async def started(link: Path, socket: Path) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "hil.meter_process", "--link", str(link), "--plant", str(socket))
+        *(
+            sys.executable,
+            "-m",
+            "hil.plant.meter_process",
+            "--link",
+            str(link),
+            "--plant",
+            str(socket),
+        )
     )
 
 

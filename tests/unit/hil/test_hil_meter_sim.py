@@ -15,9 +15,9 @@ from msgspec.structs import replace
 from pymodbus.client import ModbusSerialClient
 
 from evse.clock import MonotonicClock, VirtualClock
-from hil.meter_process import MeterPort, TruthLine, follow_plant
-from hil.meter_sim import MeterMode, SimulatedMeter, sealed
-from hil.plant_model import MeterTruth
+from hil.plant.meter_process import MeterPort, TruthLine, follow_plant
+from hil.plant.meter_sim import MeterMode, SimulatedMeter, sealed
+from hil.plant.model import MeterTruth
 
 TRUTH = MeterTruth((230.2, 231.0, 229.5), (16.0, 15.5, 0.0), (3680.0, 3580.5, 0.0), 12_345.6, 50.0)
 READ_L1 = sealed(bytes.fromhex("01 04 0000 0002"))

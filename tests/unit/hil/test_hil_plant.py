@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from evse.model import X1_BP
 from hil.errors import OutOfRange, TimeRunsBack, UnknownFault
-from hil.plant import Plant
-from hil.plant_ev import VARIANTS
-from hil.plant_faults import FAULTS
-from hil.plant_model import Driven, LockDrive, MeterFault, PlantConfig, Sensed
+from hil.plant.ev import VARIANTS
+from hil.plant.faults import FAULTS
+from hil.plant.model import Driven, LockDrive, MeterFault, PlantConfig, Sensed
+from hil.plant.plant import Plant
 from hil.trace import Lane, Trace
 
 QUIET = PlantConfig(coil_watchdog_ms=None, noise_mv=0)

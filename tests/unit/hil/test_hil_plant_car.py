@@ -6,9 +6,9 @@ import pytest
 
 from evse.model import F_BP, X1_BP
 from hil.errors import PlugError
-from hil.plant import Plant
-from hil.plant_ev import VARIANTS
-from hil.plant_model import Driven, LockDrive, PlantConfig
+from hil.plant.ev import VARIANTS
+from hil.plant.model import Driven, LockDrive, PlantConfig
+from hil.plant.plant import Plant
 from hil.trace import Lane, Trace
 
 QUIET = PlantConfig(coil_watchdog_ms=None, noise_mv=0)

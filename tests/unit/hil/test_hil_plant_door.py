@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from evse.door_hub import Hub
-from hil.plant import Plant
-from hil.plant_door import PlantDoor, PlantState
-from hil.plant_model import Driven, LockDrive, PlantConfig
-from hil.plant_process import ToldTrace
-from hil.sim_station import LocalPeer
+from evse.door.hub import Hub
+from hil.plant.door import PlantDoor, PlantState
+from hil.plant.model import Driven, LockDrive, PlantConfig
+from hil.plant.plant import Plant
+from hil.plant.process import ToldTrace
+from hil.sim.station import LocalPeer
 from hil.trace import Entry, Lane, Trace
 
 

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hil.plant_contactor import Contactor
-from hil.plant_energy import NJ_PER_WH, Battery, Integrator
-from hil.plant_lock import LockMotor
-from hil.plant_model import NEVER_MS, ContactorSpec, LockDrive, ResidualSpec
-from hil.plant_residual import ResidualMonitor
-from hil.plant_thermal import Thermal
+from hil.plant.contactor import Contactor
+from hil.plant.energy import NJ_PER_WH, Battery, Integrator
+from hil.plant.lock import LockMotor
+from hil.plant.model import NEVER_MS, ContactorSpec, LockDrive, ResidualSpec
+from hil.plant.residual import ResidualMonitor
+from hil.plant.thermal import Thermal
 
 
 def pull(contactor: Contactor, now_ms: int, coil: bool, **faults: bool) -> None:

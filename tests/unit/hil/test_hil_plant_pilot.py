@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evse.model import F_BP, X1_BP
-from hil.plant_model import PilotCircuit
-from hil.plant_pilot import CarResistors, ev_offer_ma, levels_mv, scatter
+from hil.plant.model import PilotCircuit
+from hil.plant.pilot import CarResistors, ev_offer_ma, levels_mv, scatter
 
 CIRCUIT = PilotCircuit()
 CAR = CarResistors()

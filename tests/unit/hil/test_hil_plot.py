@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hil.plot import lane_plot
-from hil.plot_lanes import hue
-from hil.plot_scale import Label, TimeScale, round_top, stagger
+from hil.plot.lanes import hue
+from hil.plot.plot import lane_plot
+from hil.plot.scale import Label, TimeScale, round_top, stagger
 from hil.trace import Lane, Trace
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from evse.session_chart import SessionChart
-from evse.session_rules import RULES
-from hil.statechart_doc import statechart_markdown, targets
+from evse.session.chart import SessionChart
+from evse.session.rules import RULES
+from hil.docs.statechart import statechart_markdown, targets
 
 
 def test_the_page_has_the_diagram_every_rule_and_every_cell() -> None:

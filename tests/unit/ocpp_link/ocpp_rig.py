@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from evse.clock import VirtualClock, rfc3339
-from hil.csms import CsmsBrain, InlineCsms
+from hil.csms.brain import CsmsBrain, InlineCsms
 from ocpp_link.charge_point import ChargePoint
 from ocpp_link.database import Database
 from ocpp_link.ports import CoreReply, EvseInfo, StationInfo

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ocpp_rig import Rig, token
 
-from hil.csms import Misbehaviour
+from hil.csms.brain import Misbehaviour
 from ocpp_link.database import Database
 from ocpp_link.ports import CoreReply
 from ocpp_link.schemas import Schemas

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ocpp_rig import Rig
 
-from hil.csms import Misbehaviour
+from hil.csms.brain import Misbehaviour
 from ocpp_link.boot import DEFAULT_RETRY_MS, Boot
 from ocpp_link.records import BootAnswer, BootStatus
 from ocpp_link.settings import Settings

@@ -16,11 +16,11 @@ from ocpp_rig import token
 from websockets.asyncio.server import ServerConnection, serve
 
 from evse.clock import MonotonicClock
-from evse.door import DoorServer
-from evse.door_hub import Connection as DoorPeer
-from evse.door_hub import Follower, Hub, event_line
-from hil.csms import CsmsBrain, Misbehaviour
-from hil.csms_server import CsmsServer
+from evse.door.hub import Connection as DoorPeer
+from evse.door.hub import Follower, Hub, event_line
+from evse.door.server import DoorServer
+from hil.csms.brain import CsmsBrain, Misbehaviour
+from hil.csms.server import CsmsServer
 from ocpp_link import core_client
 from ocpp_link.ports import StationInfo
 from ocpp_link.process import LinkConfig, LinkProcess
@@ -326,7 +326,7 @@ def test_disconnect_is_sticky_until_connect(tmp_path: Path) -> None:
 def test_disconnect_and_state_are_served_at_the_door(tmp_path: Path) -> None:
     async def test() -> None:
         async with bench(tmp_path) as b:
-            from evse.door_client import DoorClient
+            from evse.door.client import DoorClient
 
             await until(lambda: b.core.hub.provider("ocpp") and b.csms.peers)
             client = await DoorClient.connect(tmp_path / "core.sock")

@@ -7,7 +7,7 @@ import pytest
 from ocpp_rig import Rig, token
 
 from evse.types.session import SessionEvent, SessionEventEnum
-from hil.csms import Misbehaviour
+from hil.csms.brain import Misbehaviour
 from ocpp_link.records import EvseState, EvseStatus
 from ocpp_link.sessions import apply
 from ocpp_link.v16.status import STATUS

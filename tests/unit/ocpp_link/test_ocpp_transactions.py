@@ -8,7 +8,7 @@ import pytest
 from ocpp_rig import Rig, token
 
 from evse.clock import VirtualClock
-from hil.csms import CsmsBrain, Misbehaviour
+from hil.csms.brain import CsmsBrain, Misbehaviour
 from ocpp_link.database import Database
 from ocpp_link.settings import Settings
 

@@ -1,0 +1,137 @@
+"""What must agree across the tables of a configuration, and the values that follow from others.
+
+Pure. Each check yields plain sentences; an empty list means the configuration may be used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from evse.config.model import EvseTable, LockTable, StationConfig
+from evse.config.read import nearest
+from evse.guard.facts import Timing
+
+TIMING_KEYS = frozenset(Timing.__struct_fields__)
+"""Times of the guard that a test may change."""
+
+
+def disagreements(config: StationConfig) -> list[str]:
+    """Every contradiction in `config`, as `[table] sentence`."""
+    return [
+        *_board(config),
+        *_numbering(config),
+        *(problem for evse in config.evses for problem in _evse(config, evse)),
+        *_meter_lines(config),
+        *_authorization(config),
+    ]
+
+
+def resolved(config: StationConfig) -> StationConfig:
+    """`config` with every value filled in that follows from another one."""
+    ocpp = config.ocpp
+    if ocpp is not None and not ocpp.identity:
+        ocpp = replace(ocpp, identity=config.station.identity)
+    return replace(config, evses=tuple(map(_resolved_evse, config.evses)), ocpp=ocpp)
+
+
+def _resolved_evse(evse: EvseTable) -> EvseTable:
+    socket = evse.connector == "socket"
+    if evse.connector_type == "auto":
+        evse = replace(evse, connector_type="sType2" if socket else "cType2")
+    if socket and evse.lock is None:
+        evse = replace(evse, lock=LockTable())
+    return evse
+
+
+def _board(config: StationConfig) -> Iterator[str]:
+    board = config.board
+    if board.kind == "native":
+        yield (
+            '[board] kind = "native" is not built yet: pilot and contactor on this computer\'s own '
+            'pins; use "serial" with a board, or "simulated"'
+        )
+        if not board.bench and not board.interlock:
+            yield (
+                '[board] kind = "native" needs interlock = "…", the device that opens the '
+                "contactor when this computer fails to, or bench = true without mains"
+            )
+    elif board.bench or board.interlock:
+        yield f'[board] bench and interlock are for kind = "native", not "{board.kind}"'
+    if board.kind == "serial" and not board.port:
+        yield '[board] port is missing; kind = "serial" needs it'
+
+
+def _numbering(config: StationConfig) -> Iterator[str]:
+    for number, evse in enumerate(config.evses, start=1):
+        if evse.id != number:
+            yield (
+                f"[evse {number}] id = {evse.id} must be {number}: EVSEs are numbered "
+                "from 1 without a gap, in the order of the file"
+            )
+    names = [evse.evse_id for evse in config.evses]
+    for number, name in enumerate(names, start=1):
+        if name in names[: number - 1]:
+            yield f"[evse {number}] evse_id = {name} is already that of another EVSE"
+
+
+def _evse(config: StationConfig, evse: EvseTable) -> Iterator[str]:
+    where = f"evse {evse.id}"
+    if evse.connector == "cable" and evse.lock is not None:
+        yield f'[{where}.lock] only a socket has a lock; connector = "cable"'
+    tethered = evse.connector_type.startswith("c")
+    if evse.connector_type != "auto" and tethered != (evse.connector == "cable"):
+        yield (
+            f"[{where}] connector_type = {evse.connector_type} does not fit "
+            f'connector = "{evse.connector}"'
+        )
+    if evse.timing and config.board.kind != "simulated":
+        yield f'[{where}.timing] is for tests: allowed only with [board] kind = "simulated"'
+    for key in sorted(evse.timing.keys() - TIMING_KEYS):
+        yield f"[{where}.timing] {key} is not known{nearest(key, TIMING_KEYS)}"
+
+
+def _meter_lines(config: StationConfig) -> Iterator[str]:
+    """Meters may share a line, then with one set of line settings and an own unit each."""
+    first_on: dict[str, EvseTable] = {}
+    taken: set[tuple[str, int]] = set()
+    for evse in config.evses:
+        meter, where = evse.meter, f"evse {evse.id}.meter"
+        if meter.lost_ms <= meter.stale_ms or meter.stale_ms <= meter.poll_ms:
+            yield f"[{where}] must have poll_ms < stale_ms < lost_ms"
+        if meter.kind != "modbus":
+            continue
+        if not meter.port:
+            if config.board.kind != "simulated":
+                yield f'[{where}] port is missing; kind = "modbus" needs it'
+            continue
+        if meter.port == config.board.port:
+            yield f"[{where}] port = {meter.port} is already that of [board]"
+        if (meter.port, meter.unit) in taken:
+            yield f"[{where}] unit = {meter.unit} is already taken on {meter.port}"
+        taken.add((meter.port, meter.unit))
+        other = first_on.setdefault(meter.port, evse)
+        if (meter.baud, meter.parity, meter.stop_bits) != (
+            other.meter.baud,
+            other.meter.parity,
+            other.meter.stop_bits,
+        ):
+            yield (
+                f"[{where}] baud, parity and stop_bits must be those of [evse {other.id}.meter], "
+                f"which is on the same port {meter.port}"
+            )
+
+
+def _authorization(config: StationConfig) -> Iterator[str]:
+    mode, tokens = config.authorization.mode, config.authorization.tokens
+    if mode == "ocpp" and config.ocpp is None:
+        yield '[authorization] mode = "ocpp" needs the table [ocpp]'
+    if mode == "list" and not tokens:
+        yield '[authorization] tokens is missing; mode = "list" needs at least one'
+    if mode != "list" and tokens:
+        yield f'[authorization] tokens are for mode = "list", not "{mode}"'
+    folded = [token.casefold() for token in tokens]
+    for number, token in enumerate(folded, start=1):
+        if token in folded[: number - 1]:
+            yield f"[authorization] tokens[{number}] is already in the list"

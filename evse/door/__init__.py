@@ -1,0 +1,1 @@
+"""Everybody's one door: JSON-RPC lines, methods, variables, and the client's side."""

@@ -1,0 +1,195 @@
+"""The methods that the core serves at the door: names and fields of the interface pages.
+
+Each row is a params type and a function of the core; a bad call is answered with the field that
+is wrong and changes nothing. Every `evse_manager` call carries `evse` (1-based), which may be left
+out where the station has one.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from evse.core import Core
+from evse.door import jsonrpc
+from evse.door.hub import Connection, Hub, Reply
+from evse.door.jsonrpc import RpcError
+from evse.session.session import Session
+from evse.types.authorization import ProvidedIdToken, ValidationResult
+from evse.types.energy import ExternalLimits
+from evse.types.seed import accept
+from evse.types.session import StopTransactionRequest
+from evse.why import why
+
+
+class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Params that address an EVSE."""
+
+    evse: int | UnsetType = UNSET
+
+
+class ConnectorParams(Params, frozen=True):
+    connector_id: int
+
+
+class AuthorizeResponse(Params, frozen=True):
+    provided_token: ProvidedIdToken
+    validation_result: ValidationResult
+
+
+class StopTransaction(Params, frozen=True):
+    request: StopTransactionRequest
+
+
+class SetExternalLimits(Params, frozen=True):
+    value: ExternalLimits
+
+
+class TokenParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    token: ProvidedIdToken
+
+
+class Acknowledge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    consumer: str
+    seq: int
+
+
+class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+Serve = Callable[[Core, Any, Reply], None]
+
+
+def session_of(core: Core, params: Params) -> Session:
+    """The addressed session. Raises RpcError naming `evse`."""
+    known = list(core.sessions)
+    evse = params.evse
+    if isinstance(evse, UnsetType):
+        if len(known) > 1:
+            raise RpcError(
+                jsonrpc.INVALID_PARAMS, f"evse is needed: one of {known}", {"field": "evse"}
+            )
+        evse = known[0]
+    if evse not in core.sessions:
+        raise RpcError(
+            jsonrpc.INVALID_PARAMS, f"evse {evse} is not here: one of {known}", {"field": "evse"}
+        )
+    return core.sessions[evse]
+
+
+def _connector(params: ConnectorParams) -> int:
+    if params.connector_id not in (0, 1):
+        raise RpcError(
+            jsonrpc.INVALID_PARAMS,
+            f"connector_id {params.connector_id} is not here: 0 (the EVSE) or 1",
+            {"field": "connector_id"},
+        )
+    return params.connector_id
+
+
+def _enable(core: Core, params: ConnectorParams, reply: Reply) -> None:
+    reply(session_of(core, params).enable(_connector(params)))
+
+
+def _disable(core: Core, params: ConnectorParams, reply: Reply) -> None:
+    reply(session_of(core, params).disable(_connector(params)))
+
+
+def _get_id(core: Core, params: Params, reply: Reply) -> None:
+    reply(session_of(core, params).config.id)
+
+
+def _pause(core: Core, params: Params, reply: Reply) -> None:
+    reply(session_of(core, params).pause_charging())
+
+
+def _resume(core: Core, params: Params, reply: Reply) -> None:
+    reply(session_of(core, params).resume_charging())
+
+
+def _stop(core: Core, params: StopTransaction, reply: Reply) -> None:
+    reply(session_of(core, params).stop_transaction(params.request))
+
+
+def _force_unlock(core: Core, params: ConnectorParams, reply: Reply) -> None:
+    session_of(core, params).force_unlock(params.connector_id, reply)
+
+
+def _authorize_response(core: Core, params: AuthorizeResponse, reply: Reply) -> None:
+    session = session_of(core, params)
+    core.authorization.respond(session.config.id, params.provided_token, params.validation_result)
+    reply(None)
+
+
+def _withdraw(core: Core, params: Params, reply: Reply) -> None:
+    session_of(core, params).withdraw_authorization()
+    reply(None)
+
+
+def _set_external_limits(core: Core, params: SetExternalLimits, reply: Reply) -> None:
+    session = session_of(core, params)
+    try:
+        session.set_external_limits(params.value)
+    except ValueError as error:
+        field = {"field": "value.schedule_import"}
+        raise RpcError(jsonrpc.INVALID_PARAMS, f"timestamp: {error}", field) from error
+    reply(None)
+
+
+def _present(core: Core, params: TokenParams, reply: Reply) -> None:
+    reply(core.authorization.present(params.token))
+
+
+def _why(core: Core, params: Params, reply: Reply) -> None:
+    reply(why(core, session_of(core, params).config.id))
+
+
+def _acknowledge(core: Core, params: Acknowledge, reply: Reply) -> None:
+    if not 0 <= params.seq <= core.journal.durable_seq:
+        last = core.journal.durable_seq
+        raise RpcError(
+            jsonrpc.INVALID_PARAMS,
+            f"seq {params.seq} is not between 0 and {last}",
+            {"field": "seq"},
+        )
+    core.journal.acknowledge(params.consumer, params.seq)
+    reply(True)
+
+
+TABLE: dict[str, tuple[type[Any], Serve]] = {
+    "evse_manager.get_id": (Params, _get_id),
+    "evse_manager.enable": (ConnectorParams, _enable),
+    "evse_manager.disable": (ConnectorParams, _disable),
+    "evse_manager.authorize_response": (AuthorizeResponse, _authorize_response),
+    "evse_manager.withdraw_authorization": (Params, _withdraw),
+    "evse_manager.pause_charging": (Params, _pause),
+    "evse_manager.resume_charging": (Params, _resume),
+    "evse_manager.stop_transaction": (StopTransaction, _stop),
+    "evse_manager.force_unlock": (ConnectorParams, _force_unlock),
+    "evse_manager.set_external_limits": (SetExternalLimits, _set_external_limits),
+    "auth_token_provider.present": (TokenParams, _present),
+    "journal.acknowledge": (Acknowledge, _acknowledge),
+    "sys.why": (Params, _why),
+}
+"""Method -> (type of its params, function)."""
+
+
+def serve(hub: Hub, core: Core) -> None:
+    """Register every method of the table."""
+    for name, (type_, function) in TABLE.items():
+        hub.register(name, _handler(core, name, type_, function))
+
+
+def _handler(core: Core, name: str, type_: type[Any], function: Serve) -> Any:
+    read = functools.partial(accept.decode, method=name)
+
+    def handle(_connection: Connection, params: Any, reply: Reply) -> None:
+        function(core, jsonrpc.decode_params(params, type_, read), reply)
+        core.poll()
+
+    return handle

@@ -1,0 +1,1 @@
+"""What the core believes of its meters."""

@@ -1,0 +1,1 @@
+"""The charging session of one EVSE: chart, rules, facts, offer, record."""

@@ -1,0 +1,115 @@
+"""What a session knows of its board and its meter, and what follows from silence."""
+
+from __future__ import annotations
+
+from evse.config.model import EvseTable
+from evse.model import BoardStatus, LockState, LockTarget, MeterReading, PilotState
+
+DEAD_BOARD_OPEN_MS = 7_000
+"""A board that we lost has opened by itself after this: 0.5 s of lease, 6 s, and margin."""
+LAST_READING_MS = 2_500
+"""How long the end of a transaction waits for a reading taken after the contactor opened."""
+
+
+class BoardView:
+    """Ring 1 as last heard of. Starts out as lost: nothing has been heard."""
+
+    def __init__(self, config: EvseTable, now_ms: int) -> None:
+        self.status = BoardStatus()
+        self.lost_ms: int | None = now_ms
+        self.plugged = False
+        self._opened_ms = now_ms
+        self.jammed_for = LockTarget.KEEP
+        """What was wanted of the lock when it jammed: the board forgets a jam only when it hears
+        of another wish, so what is wanted by now may not have been tried yet."""
+        self._power_states = (PilotState.C, PilotState.D) if config.ventilation else (PilotState.C,)
+
+    def heard(
+        self, status: BoardStatus, now_ms: int, *, disabled: bool, wanted: LockTarget
+    ) -> bool:
+        """Take a status; True when the contactor has just been confirmed open.
+
+        E, F and what can not be read say nothing about the plug: what was known stands, but a
+        disabled station (steady F) forgets it, and learns it anew when it is enabled.
+        """
+        opened = self.status.energised and not status.energised
+        if status.lock is LockState.JAMMED and self.status.lock is not LockState.JAMMED:
+            self.jammed_for = wanted
+        self.status = status
+        self.lost_ms = None
+        if opened:
+            self._opened_ms = now_ms
+        if status.plugged:
+            self.plugged = True
+        elif status.pilot is PilotState.A or disabled:
+            self.plugged = False
+        return opened
+
+    def lost(self, now_ms: int) -> None:
+        if self.lost_ms is None:
+            self.lost_ms = now_ms
+
+    @property
+    def is_lost(self) -> bool:
+        return self.lost_ms is not None
+
+    @property
+    def wants_power(self) -> bool:
+        return self.status.pilot in self._power_states
+
+    @property
+    def known(self) -> bool:
+        """Heard, and the pilot has a verdict."""
+        return not self.is_lost and self.status.pilot is not PilotState.UNKNOWN
+
+    def energised(self, now_ms: int) -> bool:
+        dead_ms = self.dead_ms
+        return self.status.energised and (dead_ms is None or now_ms < dead_ms)
+
+    @property
+    def opened_ms(self) -> int:
+        """Since when the contactor is known, or for a lost board assumed, to be open."""
+        if self.dead_ms is not None and self.status.energised:
+            return self.dead_ms
+        return self._opened_ms
+
+    @property
+    def dead_ms(self) -> int | None:
+        """When a lost board counts as having opened."""
+        return None if self.lost_ms is None else self.lost_ms + DEAD_BOARD_OPEN_MS
+
+    @property
+    def next_deadline_ms(self) -> int | None:
+        return self.dead_ms if self.status.energised else None
+
+
+class MeterView:
+    """The billing meter as last read."""
+
+    def __init__(self, config: EvseTable) -> None:
+        self._config = config.meter
+        self.reading: MeterReading | None = None
+        self.lost = False
+
+    @property
+    def fitted(self) -> bool:
+        return self._config.kind != "none"
+
+    def heard(self, reading: MeterReading) -> None:
+        self.reading = reading
+        self.lost = False
+
+    def fresh(self, now_ms: int) -> bool:
+        """Good enough to begin a transaction with."""
+        if not self.fitted:
+            return True
+        return self.reading is not None and now_ms - self.reading.taken_ms < self._config.stale_ms
+
+    def read_since(self, since_ms: int) -> bool:
+        if not self.fitted:
+            return True
+        return self.reading is not None and self.reading.taken_ms >= since_ms
+
+    def gave_up(self, since_ms: int, now_ms: int) -> bool:
+        """The reading that should end a transaction did not come in time."""
+        return now_ms - since_ms >= LAST_READING_MS

@@ -1,0 +1,69 @@
+"""The station that a test asks for, and its configuration file."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from evse.config.load import StationConfig, parse
+
+TOKENS = ("04A1B2C3", "04D4E5F6")
+"""Accepted where `authorization` is `list`."""
+
+
+class StationSetup(msgspec.Struct, frozen=True, kw_only=True):
+    """What tests vary; the same on every bench (`@pytest.mark.station(default_a=10.0)`)."""
+
+    evses: int = 1
+    connector: Literal["socket", "cable"] = "socket"
+    max_current_a: float = 32.0
+    phases: Literal[1, 3] = 3
+    ventilation: bool = False
+    default_a: float | None = 16.0
+    """The configured limit; None: that of the hardware alone."""
+    authorization: Literal["free", "list", "ocpp"] = "free"
+    meter: bool = True
+    unlock_after_stop: bool = True
+    timing: dict[str, int] = {}
+    """Sparse changes of the guard's times, for tests of the bench itself."""
+
+    def toml(self, *, meter_ports: tuple[str, ...] = (), ocpp_url: str = "") -> str:
+        """The configuration file; without `ocpp_url` there is no back office. `meter_ports` are
+        the meters' serial ports, one an EVSE, where there are any."""
+        lines = ["[station]", 'identity = "BENCH-1"', "[board]", 'kind = "simulated"']
+        for evse in range(1, self.evses + 1):
+            lines += self._evse(evse, meter_ports[evse - 1] if meter_ports else "")
+        lines += ["[authorization]", f'mode = "{self.authorization}"']
+        if self.authorization == "list":
+            lines.append(f"tokens = {list(TOKENS)}")
+        if ocpp_url or self.authorization == "ocpp":
+            lines += ["[ocpp]", f'url = "{ocpp_url or "ws://127.0.0.1:9/ocpp"}"']
+        if self.default_a is not None:
+            lines += ["[limits]", f"default_a = {self.default_a}"]
+        return "\n".join(lines) + "\n"
+
+    def _evse(self, evse: int, meter_port: str) -> list[str]:
+        lines = [
+            "[[evse]]",
+            f"id = {evse}",
+            f'evse_id = "DE*PNX*E{evse:07}*1"',
+            f'connector = "{self.connector}"',
+            f"max_current_a = {self.max_current_a}",
+            f"phases = {self.phases}",
+            f"ventilation = {str(self.ventilation).lower()}",
+            "[evse.meter]",
+            f'kind = "{"modbus" if self.meter else "none"}"',
+        ]
+        if meter_port:
+            lines.append(f'port = "{meter_port}"')
+        if self.connector == "socket":
+            lines += ["[evse.lock]", f"unlock_after_stop = {str(self.unlock_after_stop).lower()}"]
+        if self.timing:
+            lines.append("[evse.timing]")
+            lines += [f"{name} = {value_ms}" for name, value_ms in sorted(self.timing.items())]
+        return lines
+
+    def config(self) -> StationConfig:
+        """As the product reads it. Raises ConfigError for a station that can not be."""
+        return parse(self.toml(), "bench.toml")

@@ -1,0 +1,1 @@
+"""A small back office, for tests and demonstrations only."""

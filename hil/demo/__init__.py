@@ -1,0 +1,1 @@
+"""The demonstration: from plug to bill, in front of a newcomer."""

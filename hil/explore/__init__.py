@@ -1,0 +1,1 @@
+"""Every reachable state of the guard, judged by outside observers."""

@@ -1,0 +1,1 @@
+"""The simulated metal with its car, the virtual board over it, and their processes."""

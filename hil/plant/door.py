@@ -1,0 +1,205 @@
+"""The plant's own door: what a car does, what breaks, and what the metal did.
+
+It is served by the plant's process and lives as long as that: whatever of the station is killed,
+it still tells. The core of a simulated station forwards `sim.*` to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Raw, UnsetType
+
+from evse.door import jsonrpc
+from evse.door.hub import Connection, Follower, Hub, Reply
+from evse.door.jsonrpc import RpcError
+from hil.errors import HilError
+from hil.plant.model import Violation
+from hil.plant.plant import Plant
+from hil.trace import Entry, Trace
+
+TRACE = "sim.trace"
+"""Variable: one entry of the trace as [t_ms, evse, lane, value]."""
+
+
+class _Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    evse: int = 1
+
+
+class Draw(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the car draws at most: amps per phase, on so many phases."""
+
+    amps: Annotated[float, Meta(ge=0, le=80)] = 16.0
+    phases: Annotated[int, Meta(ge=1, le=3)] = 3
+
+
+class PlugIn(_Params, frozen=True):
+    delay_s: Annotated[float, Meta(ge=0, le=86_400)] = 0.0
+    draw: Draw = Draw()
+    cable_a: int = 32
+    variant: str = "normal"
+    battery_wh: Annotated[float, Meta(gt=0)] | None = None
+
+
+class SetFault(_Params, frozen=True):
+    fault: str
+    active: bool = True
+
+
+class SetVoltage(_Params, frozen=True):
+    voltage_v: Annotated[float, Meta(ge=0, le=300)]
+    phase: Annotated[int, Meta(ge=1, le=3)] | None = None
+
+
+class Ventilation(_Params, frozen=True):
+    wanted: bool = True
+
+
+class SetResidual(_Params, frozen=True):
+    residual_ma: Annotated[float, Meta(ge=0, le=1_000)]
+
+
+class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class PlantState(msgspec.Struct, frozen=True):
+    """What the metal of one EVSE is really doing."""
+
+    t_ms: int
+    """When, on the machine's monotonic clock, which stamps the trace too."""
+    energised: bool
+    """The power contacts are closed."""
+    coil: bool
+    """What ring 1 drives."""
+    lock: str
+    """`unlocked`, `moving`, `locked`; `none` where no lock is fitted."""
+    current_a: float
+    pilot_mv: int
+    """Plateau of the positive half-wave, without noise."""
+    duty_bp: int
+    energy_wh: float
+    plugged: bool
+    cable_in: bool
+    """The station's end of a cable is in its socket."""
+    faults: list[str]
+    violations: list[Violation]
+
+
+class PlantDoor:
+    """Serves plants at a hub. `now` brings them to the present first."""
+
+    def __init__(self, hub: Hub, plants: Mapping[int, Plant], now: Callable[[], int]) -> None:
+        self._hub = hub
+        self._plants = plants
+        self._now = now
+        self.changed: Callable[[], None] = lambda: None
+        """Called after each command and each look: the next change may be nearer now, and what
+        was lived through on the way is told before the answer."""
+        hub.register("sim.plug_in", self._serve(PlugIn, _plug_in))
+        hub.register("sim.plug_out", self._serve(_Params, lambda plant, _: plant.car.unplug()))
+        hub.register("sim.ev_pause", self._serve(_Params, lambda plant, _: plant.car.pause()))
+        hub.register("sim.ev_resume", self._serve(_Params, lambda plant, _: plant.car.resume()))
+        hub.register(
+            "sim.pull_plug", self._serve(_Params, lambda plant, _: plant.car.pull_at_station())
+        )
+        hub.register("sim.ventilation", self._serve(Ventilation, _ventilation))
+        hub.register("sim.set_residual", self._serve(SetResidual, _set_residual))
+        hub.register("sim.set_fault", self._serve(SetFault, _set_fault))
+        hub.register("sim.set_voltage", self._serve(SetVoltage, _set_voltage))
+        hub.register("sim.state", self._state)
+        hub.register("subscribe", self._subscribe)
+
+    def told(self, entry: Entry) -> None:
+        """A record of the trace, to all who follow it."""
+        self._hub.publish(TRACE, entry.evse, entry)
+
+    def _serve(self, type_: type[Any], act: Callable[[Plant, Any], object]) -> Any:
+        def handle(_connection: Connection, params: Raw | UnsetType, reply: Reply) -> None:
+            wanted = jsonrpc.decode_params(params, type_)
+            plant = self._plant(wanted.evse)
+            plant.advance(self._now())
+            try:
+                act(plant, wanted)
+            except HilError as error:
+                raise RpcError(jsonrpc.INVALID_PARAMS, str(error)) from error
+            self.changed()
+            reply(True)
+
+        return handle
+
+    def _plant(self, evse: int) -> Plant:
+        if evse not in self._plants:
+            known = f"one of {sorted(self._plants)}"
+            field = {"field": "evse"}
+            raise RpcError(jsonrpc.INVALID_PARAMS, f"evse {evse} is not here: {known}", field)
+        return self._plants[evse]
+
+    def _state(self, _connection: Connection, params: Raw | UnsetType, reply: Reply) -> None:
+        jsonrpc.decode_params(params, Nothing)
+        now_ms = self._now()
+        states = {str(evse): plant_state(plant, now_ms) for evse, plant in self._plants.items()}
+        self.changed()
+        reply(states)
+
+    def _subscribe(self, connection: Connection, params: Raw | UnsetType, reply: Reply) -> None:
+        variable = jsonrpc.decode_params(params, _Variable).variable
+        if variable != TRACE:
+            raise RpcError(
+                jsonrpc.INVALID_PARAMS, f"only {TRACE} is told here", {"field": "variable"}
+            )
+        self.changed()
+        self._hub.follow(connection, TRACE, Follower(None, None))
+        traces = {id(plant.trace): plant.trace for plant in self._plants.values()}
+        reply({"value": [e for t in traces.values() if isinstance(t, Trace) for e in t.entries()]})
+
+
+class _Variable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    variable: str
+
+
+def plant_state(plant: Plant, now_ms: int) -> PlantState:
+    energy_wh = plant.meter(now_ms).energy_import_wh
+    return PlantState(
+        t_ms=now_ms,
+        energised=plant.energised,
+        coil=plant.driven.coil,
+        lock=plant.lock_state,
+        current_a=plant.current_a,
+        pilot_mv=plant.pilot_mv,
+        duty_bp=plant.driven.duty_bp,
+        energy_wh=energy_wh,
+        plugged=plant.car.contact,
+        cable_in=plant.car.cable_a > 0,
+        faults=sorted(plant.faults),
+        violations=list(plant.violations),
+    )
+
+
+def _plug_in(plant: Plant, wanted: PlugIn) -> None:
+    plant.car.plug(
+        cable_a=wanted.cable_a,
+        draw_a=wanted.draw.amps,
+        phases=wanted.draw.phases,
+        variant=wanted.variant,
+        delay_ms=round(wanted.delay_s * 1000),
+        battery_wh=wanted.battery_wh,
+    )
+
+
+def _set_fault(plant: Plant, wanted: SetFault) -> None:
+    plant.set_fault(wanted.fault, wanted.active)
+
+
+def _set_voltage(plant: Plant, wanted: SetVoltage) -> None:
+    plant.set_voltage_v(wanted.voltage_v, wanted.phase)
+
+
+def _ventilation(plant: Plant, wanted: Ventilation) -> None:
+    plant.car.request_ventilation(wanted.wanted)
+
+
+def _set_residual(plant: Plant, wanted: SetResidual) -> None:
+    plant.set_residual_ma(wanted.residual_ma)

@@ -1,0 +1,93 @@
+"""The virtual board: the product's own guard over simulated metal."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+
+from evse.config.load import StationConfig, guard_config_crc
+from evse.config.model import EvseTable
+from evse.guard.facts import Hardware, Inputs, Outputs, Timing
+from evse.guard.guard import Guard
+from evse.guard.host import GuardHost, Pins
+from evse.model import BoardAnalog, BoardIdentity
+from hil.plant import adapter
+from hil.plant.model import PlantConfig
+from hil.plant.plant import Plant
+
+TEMPERATURE_TRIP_DC = 800
+"""The virtual board opens at 80 degrees Celsius."""
+
+
+def hardware(table: EvseTable) -> Hardware:
+    """What the virtual board has fitted for one EVSE of the configuration."""
+    return Hardware(
+        lock=table.lock is not None,
+        socket=table.connector == "socket",
+        rcd=True,
+        rcd_self_test=True,
+        ventilation=table.ventilation,
+        fast_current=True,
+        emergency_stop=True,
+        temperature_trip_dc=TEMPERATURE_TRIP_DC,
+    )
+
+
+def plant_config(table: EvseTable, *, coil_watchdog_ms: int | None = 200) -> PlantConfig:
+    """The metal that goes with it."""
+    return PlantConfig(
+        phases=table.phases,
+        voltage_mv=round(table.nominal_voltage_v * 1000),
+        socket=table.connector == "socket",
+        lock=table.lock is not None,
+        coil_watchdog_ms=coil_watchdog_ms,
+    )
+
+
+def guard_host(config: StationConfig, pins: Pins) -> GuardHost:
+    """Ring 1 as `config` has it."""
+    guards = {table.id: Guard(hardware(table), Timing(**table.timing)) for table in config.evses}
+    return GuardHost(guards, pins)
+
+
+def identity(config: StationConfig, boot_id: int) -> BoardIdentity:
+    capabilities = hardware(config.evses[0]).capabilities()
+    for table in config.evses[1:]:
+        capabilities &= hardware(table).capabilities()
+    return BoardIdentity(
+        board="virtual",
+        firmware="pievse",
+        boot_id=boot_id,
+        capabilities=capabilities,
+        config_crc=guard_config_crc(config),
+        evses=len(config.evses),
+    )
+
+
+def seed_of(config: StationConfig) -> int:
+    """A seed that is the same for the same station."""
+    return zlib.crc32(config.station.identity.encode())
+
+
+class PlantPins:
+    """Pins that end in plants of the same process."""
+
+    def __init__(self, plants: Mapping[int, Plant]) -> None:
+        self._plants = plants
+
+    def read(self, evse: int, now_ms: int) -> Inputs:
+        return adapter.inputs(self._plants[evse].sense(now_ms))
+
+    def write(self, evse: int, outputs: Outputs, now_ms: int) -> None:
+        self._plants[evse].drive(adapter.driven(outputs), now_ms)
+
+
+def analog(inputs: Inputs) -> BoardAnalog:
+    """The measurements behind one reading of the pins."""
+    sample = inputs.sample
+    return BoardAnalog(
+        hi_mv=0 if sample is None else sample.hi_mv,
+        lo_mv=0 if sample is None or sample.lo_mv is None else sample.lo_mv,
+        temperature_dc=inputs.temperature_dc,
+        current_ma=inputs.current_ma,
+    )

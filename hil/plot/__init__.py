@@ -1,0 +1,1 @@
+"""A trace as lanes on a page of its own."""

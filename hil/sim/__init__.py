@@ -1,0 +1,1 @@
+"""A whole station in one process and in virtual time."""
