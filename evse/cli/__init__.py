@@ -41,12 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run: Callable[[argparse.Namespace], int] = module.run
     _print_anything()
     try:
-        return run(parser.parse_args(given[1:]))
+        code = run(parser.parse_args(given[1:]))
+        sys.stdout.flush()  # here, where a reader that has gone can still be taken calmly
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         _forget_stdout()
         return 1
+    return code
 
 
 def _print_anything() -> None:
