@@ -14,7 +14,7 @@ import msgspec
 
 from evse.guard.facts import Hardware, Outputs, Seen, Timing
 from evse.guard.lock_drive import LockMotor, drive_lock
-from evse.guard.rcd_test import RcdTest
+from evse.guard.rcd_test import UNANSWERED, RcdTest
 from evse.guard.rules import Rules
 from evse.guard.sense import sense
 from evse.guard.state import GuardState
@@ -26,7 +26,7 @@ from evse.pilot import is_pwm, sound_duty_bp
 def initial(hardware: Hardware) -> GuardState:
     """Before the first step: nothing known, nothing on."""
     if hardware.rcd_self_test:
-        return GuardState()
+        return GuardState(self_test=UNANSWERED)
     return GuardState(self_test=RcdTest(SelfTest.NOT_FITTED))
 
 

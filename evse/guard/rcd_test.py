@@ -20,7 +20,12 @@ class RcdTest(msgspec.Struct, frozen=True, gc=False):
     void: bool = False
     """A new session began meanwhile: this run's pass is worth nothing."""
     since_ms: int | None = None
-    """When the present half (drive or release) began."""
+    """When the present half (drive or release) began; None while running: at the next look."""
+
+
+UNANSWERED = RcdTest(SelfTest.RUNNING, void=True)
+"""Ring 1 starts so: a predecessor that died may have left its test unanswered, so that an output
+which reads tripped has the time of the release half before it counts as a trip."""
 
 
 def start(now_ms: int) -> RcdTest:
@@ -36,14 +41,19 @@ def new_session(test: RcdTest) -> RcdTest:
 
 
 def advance(test: RcdTest, tripped: bool, now_ms: int, *, trip_ms: int, clear_ms: int) -> RcdTest:
-    """One look at the device's output."""
-    if test.since_ms is None:
+    """One look at the device's output. A void run that never clears has proved nothing either: what
+    still reads tripped after it is a trip, and the guard latches it as one."""
+    if test.status is not SelfTest.RUNNING:
         return test
-    age_ms = now_ms - test.since_ms
+    since_ms = now_ms if test.since_ms is None else test.since_ms
+    test = RcdTest(SelfTest.RUNNING, test.driving, test.void, since_ms)
+    age_ms = now_ms - since_ms
     if test.driving:
         if tripped:
             return RcdTest(SelfTest.RUNNING, False, test.void, now_ms)
         return RcdTest(SelfTest.FAILED) if age_ms >= trip_ms else test
     if not tripped:
         return RcdTest(SelfTest.NOT_RUN if test.void else SelfTest.PASSED)
-    return RcdTest(SelfTest.FAILED) if age_ms >= clear_ms else test
+    if age_ms < clear_ms:
+        return test
+    return RcdTest(SelfTest.NOT_RUN if test.void else SelfTest.FAILED)

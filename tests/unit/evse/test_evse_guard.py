@@ -592,6 +592,38 @@ def test_the_rcd_is_tested_once_a_session(full: GuardRig) -> None:
     assert full.status.self_test is SelfTest.PASSED
 
 
+def test_an_answer_that_a_dead_predecessor_is_owed_is_no_trip(full: GuardRig) -> None:
+    full.rcd, full.level = True, "B"
+    full.run(1_500)
+    assert full.status.reason is Reason.NONE
+    assert full.status.self_test is SelfTest.RUNNING
+    full.rcd = None
+    full.charge()
+    assert full.status.coil
+
+
+def test_what_never_clears_after_a_start_is_a_trip_until_unplugged(full: GuardRig) -> None:
+    full.rcd, full.level = True, "C"
+    full.close, full.duty_bp = True, 2_666
+    limit_ms = Timing().self_test_clear_ms
+    for _ in range(limit_ms // 10):
+        assert not full.step().coil
+    assert full.status.reason is Reason.NONE
+    full.step()
+    assert full.status.reason is Reason.RCD
+    full.rcd = None
+    full.run(3_000)
+    assert full.command(ACK) is CommandStatus.REFUSED
+    assert not full.status.coil
+
+
+def test_after_a_clear_look_a_started_guard_believes_every_trip(full: GuardRig) -> None:
+    full.run(10)
+    full.rcd = True
+    full.step()
+    assert full.status.reason is Reason.RCD
+
+
 def test_no_self_test_while_the_mirror_reads_closed(full: GuardRig) -> None:
     full.mirror = True
     full.plug_in()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evse.guard.rcd_test import RcdTest, advance, new_session, start
+from evse.guard.rcd_test import UNANSWERED, RcdTest, advance, new_session, start
 from evse.model import SelfTest
 
 TRIP_MS, CLEAR_MS = 500, 2_000
@@ -41,6 +41,17 @@ def test_a_pass_of_a_test_begun_before_plug_in_counts_for_nothing() -> None:
     assert (void.driving, void.void) == (True, True)
     released = look(void, True, 100)
     assert look(released, False, 200) == RcdTest(SelfTest.NOT_RUN)
+
+
+def test_a_start_gives_an_unanswered_test_the_time_to_clear_and_no_more() -> None:
+    waiting = look(UNANSWERED, True, 70)
+    assert look(waiting, True, 70 + CLEAR_MS - 1).status is SelfTest.RUNNING
+    assert look(waiting, True, 70 + CLEAR_MS) == RcdTest(SelfTest.NOT_RUN)
+    assert look(waiting, False, 80) == RcdTest(SelfTest.NOT_RUN)
+
+
+def test_a_start_with_nothing_to_wait_for_waits_for_nothing() -> None:
+    assert look(UNANSWERED, False, 70) == RcdTest(SelfTest.NOT_RUN)
 
 
 def test_a_failure_counts_whenever_it_began() -> None:
