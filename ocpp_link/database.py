@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
+from evse.storage import connection_class
 from ocpp_link.errors import StoreTooNew
 from ocpp_link.records import EvseState, StoredRecord, TxRecord
 
@@ -79,7 +80,12 @@ class Database:
             self._db = self._opened(path)
 
     def _opened(self, path: Path | str) -> sqlite3.Connection:
-        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        db = sqlite3.connect(
+            path,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=connection_class(path),
+        )
         try:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
