@@ -53,16 +53,25 @@ class Authorization:
         linked = config.mode == "ocpp"
         self._lapse_ms = LINK_BACKSTOP_MS if linked else CONNECTION_TIMEOUT_MS
         self._accepted = {token.casefold() for token in config.tokens}
+        self.has_back_office: Callable[[], bool] = lambda: False
+        """Is somebody there who validates in mode `ocpp`? Set by the owner of the door."""
 
     @property
     def next_deadline_ms(self) -> int | None:
         return self._timers.next_deadline_ms
+
+    @property
+    def lacks_validator(self) -> bool:
+        """A token that is presented now would be asked of nobody."""
+        return self._config.mode == "ocpp" and not self.has_back_office()
 
     def present(self, token: ProvidedIdToken) -> str:
         """Somebody presented `token`. Returns what became of it, as one word for a display."""
         if self._ends_transaction(token):
             return "UsedToStop"
         if self._config.mode == "ocpp" and token.prevalidated is not True:
+            if self.lacks_validator:
+                return "Rejected"
             self._publish("auth_token_provider.provided_token", None, token)
             return "Processing"
         accepted = (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from pathlib import Path
 from typing import Any
 
 from evse.cli.ask import ask, explain
@@ -53,6 +55,19 @@ def run(arguments: argparse.Namespace) -> int:
     except (RpcError, OSError) as error:
         return explain(error, arguments.socket)
     print(json.dumps(answer, indent=2) if isinstance(answer, dict) else answer)
+    if arguments.act == "swipe" and answer == "Rejected":
+        return _explain_rejection(arguments.socket)
+    return 0
+
+
+def _explain_rejection(socket: Path) -> int:
+    """A refusal that is nobody's judgement: say so."""
+    try:
+        ocpp = ask(socket, "sys.state", {})["ocpp"]
+    except (RpcError, OSError) as error:
+        return explain(error, socket)
+    if ocpp["needed"] and not ocpp["running"]:
+        print("no back office link (OCPP process) is there to check a token", file=sys.stderr)
     return 0
 
 

@@ -20,6 +20,7 @@ def sys_state(core: Core, hub: Hub, link: Any = None) -> dict[str, Any]:
         "board": _board(core),
         "link": None if link is None else msgspec.to_builtins(link),
         "ocpp": {
+            "needed": core.config.authorization.mode == "ocpp",
             "running": hub.provider("ocpp") is not None,
             "connected": hub.last("ocpp.is_connected", None) or False,
         },

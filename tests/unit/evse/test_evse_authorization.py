@@ -65,11 +65,28 @@ def test_the_back_office_is_asked_once_unless_somebody_else_validated() -> None:
     sim = station()
     caller = peer(sim)
     caller.result("subscribe", {"variable": "auth_token_provider.provided_token"})
+    caller.result("provide", {"namespace": "ocpp"})
     assert present(sim, "CARD") == "Processing"
     (asked,) = caller.notified("auth_token_provider.provided_token")
     assert asked["value"]["id_token"]["value"] == "CARD"
     assert state(sim) == "idle"
     assert present(sim, "CARD", prevalidated=True) == "Accepted"
+
+
+def test_without_a_back_office_link_a_token_is_rejected_and_why_says_so() -> None:
+    sim = station()
+    plug(sim, 1)
+    caller = peer(sim)
+    caller.result("subscribe", {"variable": "auth_token_provider.provided_token"})
+    assert present(sim) == "Rejected"
+    assert not caller.notified("auth_token_provider.provided_token")
+    assert "no back office link" in caller.result("sys.why")
+    assert caller.result("provide", {"namespace": "ocpp"})
+    assert present(sim) == "Processing"
+    assert sim.station is not None
+    sim.station.hub.disconnect(caller.connection)
+    assert present(sim) == "Rejected"
+    assert present(sim, prevalidated=True) == "Accepted"
 
 
 @pytest.mark.parametrize("status", ["Invalid", "Blocked", "Expired", "Unknown", "ConcurrentTx"])
