@@ -153,12 +153,15 @@ class Journal:
 
         self._read(job, done)
 
-    def close(self) -> None:
-        """Write once more what waits, whether or not a write of it is under way or has failed."""
+    def close(self) -> str:
+        """Write once more what waits, whether or not a write of it is under way or has failed.
+
+        Returns "", or, when the disk did not finish in time, what may be missing on it.
+        """
         waiting = tuple(self._waiting)
         if waiting:
             self._storage.submit(lambda db: _write_rest(db, waiting), self._noted)
-        self._storage.close()
+        return "" if self._storage.close() else _unwritten(waiting)
 
     def _read(self, job: Job, done: Found) -> None:
         def outcome(found: list[Record] | sqlite3.Error) -> None:
@@ -227,6 +230,16 @@ def _write_rest(db: sqlite3.Connection, batch: tuple[_Write, ...]) -> None:
     """What of `batch` is not on disk yet: the write before this one may have succeeded."""
     stored = last_seq(db)
     _write_all(db, tuple(w for w in batch if w.record is None or w.record.seq > stored))
+
+
+def _unwritten(waiting: tuple[_Write, ...]) -> str:
+    seqs = [write.record.seq for write in waiting if write.record is not None]
+    events = f"events {seqs[0]} to {seqs[-1]}" if seqs else "no event"
+    evses = sorted({write.evse for write in waiting if write.snapshot is not None})
+    return (
+        f"the disk did not finish in time; not known to be written: {events}, "
+        f"the session of EVSE {', '.join(map(str, evses)) or 'none'}, late acknowledgements"
+    )
 
 
 def last_seq(db: sqlite3.Connection) -> int:

@@ -20,6 +20,8 @@ Job = Callable[[sqlite3.Connection], Any]
 Done = Callable[[Any], None]
 """Takes the job's result, or the sqlite3.Error that rolled it back."""
 
+CLOSE_WAIT_S = 1.0
+"""How long a closing process waits for its disk: a supervisor gives it 3 s in all to end."""
 LOCK_WAIT_S = 1.0
 """The file is ours alone; whoever else holds it (a copy, a look into it) does so for a moment."""
 
@@ -53,8 +55,9 @@ class Storage(Protocol):
     def submit(self, job: Job, done: Done) -> None:
         """Run `job` in a transaction; later `done` gets its result or its sqlite3.Error."""
 
-    def close(self) -> None:
-        """Finish what was submitted and close the file."""
+    def close(self) -> bool:
+        """Finish what was submitted and close the file. False, and nothing is known of what had
+        not been told as done, when the disk did not finish within CLOSE_WAIT_S."""
 
 
 def open_database(
@@ -176,8 +179,9 @@ class InlineStorage:
     def submit(self, job: Job, done: Done) -> None:
         done(run_job(self._connection, job))
 
-    def close(self) -> None:
+    def close(self) -> bool:
         self._connection.close()
+        return True
 
 
 class ThreadStorage:
@@ -189,6 +193,7 @@ class ThreadStorage:
         self._connection = connection
         self._post = post
         self._jobs: queue.SimpleQueue[tuple[Job, Done] | None] = queue.SimpleQueue()
+        self._finished = False
         self._thread = threading.Thread(target=self._work, name="storage", daemon=True)
         self._thread.start()
 
@@ -198,15 +203,18 @@ class ThreadStorage:
             raise StorageEnded("the storage thread has ended; nothing can be written any more")
         self._jobs.put((job, done))
 
-    def close(self) -> None:
+    def close(self) -> bool:
         self._jobs.put(None)
-        self._thread.join()
-        self._connection.close()
+        self._thread.join(CLOSE_WAIT_S)
+        if not self._thread.is_alive():
+            self._connection.close()
+        return self._finished
 
     def _work(self) -> None:
         while (item := self._jobs.get()) is not None:
             job, done = item
             self._deliver(done, run_job(self._connection, job))
+        self._finished = True
 
     def _deliver(self, done: Done, outcome: Any) -> None:
         try:

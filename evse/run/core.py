@@ -139,7 +139,8 @@ class CoreProcess:
         self._link.stop()
         if self._recording is not None:
             self._recording.close()
-        self.core.journal.close()
+        if unwritten := self.core.journal.close():
+            _log.error("%s", unwritten)
 
     def stop(self) -> None:
         """End in good order: ring 1 opens first."""

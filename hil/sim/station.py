@@ -46,8 +46,9 @@ class StallingStorage:
             job, done = self._waiting.pop(0)
             done(run_job(self._connection, job))
 
-    def close(self) -> None:
+    def close(self) -> bool:
         """The database stays: the simulation owns it."""
+        return not self._waiting
 
 
 class _Board:

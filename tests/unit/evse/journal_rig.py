@@ -25,6 +25,8 @@ class SteppedStorage:
         self._disk = disk
         self.jobs: list[tuple[Job, Done]] = []
         self.outcomes: list[tuple[Done, Any]] = []
+        self.hangs = False
+        """The disk answers no more."""
 
     def submit(self, job: Job, done: Done) -> None:
         self.jobs.append((job, done))
@@ -47,8 +49,10 @@ class SteppedStorage:
             self.work()
             self.deliver()
 
-    def close(self) -> None:
-        self.drain()
+    def close(self) -> bool:
+        if not self.hangs:
+            self.drain()
+        return not self.hangs
 
     def _run(self, job: Job) -> Any:
         return run_job(self._disk, job)

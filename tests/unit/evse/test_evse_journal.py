@@ -124,6 +124,23 @@ def test_closing_tries_once_more_what_had_failed() -> None:
     assert seqs(rig) == [1, 2]
 
 
+def test_closing_beside_a_hung_disk_says_what_may_be_missing() -> None:
+    rig = JournalRig()
+    rig.append("one")
+    rig.append("two")
+    rig.journal.checkpoint(2, b"kept")
+    rig.storage.hangs = True
+    said = rig.journal.close()
+    assert "events 1 to 2" in said
+    assert "EVSE 1, 2" in said
+
+
+def test_closing_a_sound_disk_says_nothing() -> None:
+    rig = JournalRig()
+    rig.append("one")
+    assert rig.journal.close() == ""
+
+
 def test_what_a_consumer_causes_while_it_is_told_comes_after_for_everybody() -> None:
     rig = JournalRig()
     first, second = rig.follow(1), rig.follow(1)

@@ -205,9 +205,20 @@ def test_closing_finishes_what_was_submitted(tmp_path: Path) -> None:
     )
     for _ in range(20):
         storage.submit(insert("a"), lambda _outcome: None)
-    storage.close()
+    assert storage.close()
     with opened(tmp_path / "core.db") as db:
         assert count(db) == 40
+
+
+def test_closing_does_not_wait_for_a_disk_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evse.storage.CLOSE_WAIT_S", 0.01)
+    answers = threading.Event()
+    storage = ThreadStorage(memory(), lambda _call: None)
+    storage.submit(lambda _db: answers.wait(), lambda _outcome: None)
+    assert not storage.close()
+    answers.set()
+    storage._thread.join()
+    assert storage.close()
 
 
 def test_a_closed_loop_does_not_stop_the_thread() -> None:
@@ -236,5 +247,5 @@ def test_a_dead_storage_thread_is_told_at_the_next_write(
     assert died.is_set()
     with pytest.raises(StorageEnded, match="nothing can be written"):
         storage.submit(insert("a"), pytest.fail)
-    storage.close()
+    assert not storage.close()
     gc.collect()
