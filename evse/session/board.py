@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from evse.config.model import EvseTable
-from evse.model import BoardStatus, LockState, LockTarget, MeterReading, PilotState
+from evse.faults import may_acknowledge
+from evse.model import BoardStatus, LockState, LockTarget, MeterReading, PilotState, Reason
 
 DEAD_BOARD_OPEN_MS = 7_000
 """A board that we lost has opened by itself after this: 0.5 s of lease, 6 s, and margin."""
@@ -22,6 +25,9 @@ class BoardView:
         self.jammed_for = LockTarget.KEEP
         """What was wanted of the lock when it jammed: the board forgets a jam only when it hears
         of another wish, so what is wanted by now may not have been tried yet."""
+        self._until_unplugged = Reason.NONE
+        """The trip that stands until the car is unplugged, also over a restart of ring 1, which
+        forgets it: otherwise a restart would retry an RCD trip."""
         self._power_states = (PilotState.C, PilotState.D) if config.ventilation else (PilotState.C,)
 
     def heard(
@@ -32,6 +38,7 @@ class BoardView:
         E, F and what can not be read say nothing about the plug: what was known stands, but a
         disabled station (steady F) forgets it, and learns it anew when it is enabled.
         """
+        status = self._with_standing_trip(status)
         opened = self.status.energised and not status.energised
         if status.lock is LockState.JAMMED and self.status.lock is not LockState.JAMMED:
             self.jammed_for = wanted
@@ -44,6 +51,17 @@ class BoardView:
         elif status.pilot is PilotState.A or disabled:
             self.plugged = False
         return opened
+
+    def _with_standing_trip(self, status: BoardStatus) -> BoardStatus:
+        if status.pilot is PilotState.A:
+            self._until_unplugged = Reason.NONE
+        if status.reason.is_trip:
+            if not may_acknowledge(status.reason, plugged=True):
+                self._until_unplugged = status.reason
+            return status
+        if self._until_unplugged is Reason.NONE:
+            return status
+        return replace(status, reason=self._until_unplugged)
 
     def lost(self, now_ms: int) -> None:
         if self.lost_ms is None:

@@ -7,8 +7,10 @@ import pytest
 from station_rig import Peer, accepted, station
 
 from evse.door.variables import SESSION_EVENT
-from evse.model import BoardStatus, Capability, MeterReading
+from evse.model import BoardStatus, Capability, LockTarget, MeterReading, Reason
+from hil.plant.virtual_board import identity
 from hil.sim.simulation import Simulation
+from hil.trace import Lane
 
 
 def names(peer: Peer, evse: int) -> list[str]:
@@ -154,3 +156,41 @@ def test_a_stalled_disk_keeps_no_permit_and_no_event_back_for_good(stall_ms: int
     assert sim.plants[1].energised
     seqs = [p["seq"] for p in peer.notified(SESSION_EVENT)]
     assert seqs == list(range(1, len(seqs) + 1))
+
+
+def test_a_core_that_has_not_heard_its_board_yet_drives_no_lock_open() -> None:
+    sim = charging()
+    sim.kill_core()
+    sim.run_for(10_000)
+    assert sim.plants[1].locked
+    sim.start_core()
+    assert sim.station is not None
+    core = sim.station.core
+    core.on_board_up(identity(sim.config, 5))
+    _, _, lock = core.wishes()[1]
+    assert lock is LockTarget.KEEP
+
+
+def test_an_rcd_trip_is_not_retried_by_a_restart_of_ring_1() -> None:
+    sim = charging()
+    plant = sim.plants[1]
+    plant.set_fault("leak_dc")
+    sim.wake()
+    sim.run_for(5_000)
+    assert not plant.energised
+    plant.set_fault("leak_dc", active=False)
+    sim.kill_guard()
+    sim.run_for(2_000)
+    sim.start_guard()
+    begin_ms = sim.now_ms
+    sim.run_for(60_000)
+    assert sim.station is not None
+    session = sim.station.core.sessions[1]
+    assert session.status.reason is Reason.RCD
+    closed = sim.trace.between(begin_ms, sim.now_ms, Lane.CONTACTOR, 1)
+    assert "closed" not in [event.value for event in closed]
+    plant.car.unplug()
+    sim.wake()
+    sim.run_for(10_000)
+    assert session.state == "idle"
+    assert session.faults == ()

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from evse.lock import target
-from evse.model import BoardStatus, LockTarget
+from evse.model import BoardStatus, LockTarget, PilotState
 
 STATES = (
     "booting",
@@ -25,11 +25,14 @@ RUNNING = STATES[3:9]
 FLAGS = list(itertools.product((False, True), repeat=5))
 
 
-def where(state: str, flags: tuple[bool, ...]) -> LockTarget:
+def where(state: str, flags: tuple[bool, ...], pilot: PilotState | None = None) -> LockTarget:
+    """`pilot`: None = what goes with the plug."""
     energised, forced, plugged, unlock_after_stop, held = flags
+    if pilot is None:
+        pilot = PilotState.B if plugged else PilotState.A
     return target(
         state,
-        BoardStatus(mirror_closed=energised, forced_unlock=forced),
+        BoardStatus(pilot=pilot, mirror_closed=energised, forced_unlock=forced),
         plugged=plugged,
         unlock_after_stop=unlock_after_stop,
         held_by_deauthorization=held,
@@ -68,3 +71,12 @@ def test_a_finished_session_frees_the_plug_unless_configured_or_deauthorized() -
 
 def test_a_start_leaves_a_plugged_lock_as_it_is() -> None:
     assert where("booting", (False, False, True, True, False)) is LockTarget.KEEP
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_before_the_pilot_is_known_nothing_is_driven_open(state: str) -> None:
+    for flags in FLAGS:
+        energised, forced, _, unlock_after_stop, held = flags
+        if not energised and not forced:
+            unseen = (False, False, False, unlock_after_stop, held)
+            assert where(state, unseen, PilotState.UNKNOWN) is LockTarget.KEEP
