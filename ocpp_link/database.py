@@ -56,7 +56,7 @@ class Snapshot(msgspec.Struct, frozen=True):
         for name, body in self.items.get(kind, {}).items():
             try:
                 found[name] = msgspec.json.decode(body, type=type_)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 _log.error("%s %s cannot be read and is ignored: %s", kind, name, error)
         return found
 
@@ -163,7 +163,7 @@ class Database:
         """A record that cannot be read is given up, so that it blocks nothing."""
         try:
             return StoredRecord(row, msgspec.json.decode(body, type=TxRecord))
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             _log.error("transaction record %d cannot be read and is given up: %s", row, error)
             self.deliver(row)
             return None

@@ -198,6 +198,18 @@ def test_what_cannot_be_read_is_ignored_and_blocks_nothing(tmp_path: Path) -> No
     assert len(rig.engine.transactions.queue) == 0
 
 
+def test_text_that_is_no_utf_8_is_ignored_like_any_other_damage() -> None:
+    database = Database(":memory:")
+    database.put("token", "bad", b'"\xff"')
+    database.put("token", "good", b'"kept"')
+    assert database.load().decoded("token", str) == {"good": "kept"}
+    database.append(record(1))
+    database.append(record(2))
+    database._db.execute("UPDATE record SET body = ? WHERE seq = 1", (b'{"session": "\xff"}',))
+    assert [stored.record.seq for stored in database.waiting_after(0, 9)] == [2]
+    database.close()
+
+
 def test_what_was_submitted_before_the_close_is_durable(tmp_path: Path) -> None:
     threaded = ThreadStore(Database(tmp_path / "a.db"), Engine().inbox.put, print)
     threaded.load()
