@@ -227,9 +227,15 @@ def _write_all(db: sqlite3.Connection, batch: tuple[_Write, ...]) -> None:
 
 
 def _write_rest(db: sqlite3.Connection, batch: tuple[_Write, ...]) -> None:
-    """What of `batch` is not on disk yet: the write before this one may have succeeded."""
+    """What of `batch` is not on disk yet: the write before this one may have succeeded. A
+    snapshot that an event on disk has overtaken must not come back: it may know of a transaction
+    that has ended since, which the next start would end once more."""
     stored = last_seq(db)
-    _write_all(db, tuple(w for w in batch if w.record is None or w.record.seq > stored))
+    begin = 0
+    for number, write in enumerate(batch, start=1):
+        if write.record is not None and write.record.seq <= stored:
+            begin = number
+    _write_all(db, batch[begin:])
 
 
 def _unwritten(waiting: tuple[_Write, ...]) -> str:

@@ -114,6 +114,19 @@ def test_closing_writes_what_waits_behind_a_write_that_is_under_way() -> None:
     assert snapshots(rig.disk) == {1: b"after two", 2: b"kept"}
 
 
+def test_closing_never_brings_back_a_snapshot_that_an_event_has_overtaken() -> None:
+    rig = JournalRig()
+    rig.append("before")
+    rig.journal.checkpoint(1, b"a transaction runs")
+    rig.append("the transaction ended")
+    rig.storage.work()
+    rig.storage.deliver()
+    rig.storage.work()  # all three on disk, but the loop never hears of the last two
+    rig.journal.close()
+    assert seqs(rig) == [1, 2]
+    assert snapshots(rig.disk) == {1: b"after the transaction ended"}
+
+
 def test_closing_tries_once_more_what_had_failed() -> None:
     rig = JournalRig()
     rig.append("one")
