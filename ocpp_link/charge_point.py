@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -39,6 +39,13 @@ from ocpp_link.transactions import Transactions
 _log = logging.getLogger(__name__)
 
 
+class ServingDialect(Dialect, Protocol):
+    """A dialect that also turns incoming CALLs into acts of the engine."""
+
+    def handle(self, call: IncomingCall, engine: ChargePoint) -> None:
+        """Answer one CALL whose payload is valid."""
+
+
 class ChargePoint:
     """One station's link to its back office.
 
@@ -53,10 +60,11 @@ class ChargePoint:
         core: CorePort,
         store: Store,
         clock: Clock,
-        dialect: Dialect,
+        dialect: ServingDialect,
         new_id: Callable[[], str],
         defaults: Settings | None = None,
     ) -> None:
+        self._dialect = dialect
         kept = store.load()
         states = _states(info, kept)
         self.station = station = Station(
@@ -229,7 +237,7 @@ class ChargePoint:
         return self.station.clock.now_ms()
 
     def _on_call(self, call: IncomingCall) -> None:
-        self.station.dialect.handle(call, self)
+        self._dialect.handle(call, self)
 
     def _on_accepted(self, answer: BootAnswer) -> None:
         if answer.interval_s:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from ocpp_link.database import Database, Snapshot
 from ocpp_link.records import (
     BootAnswer,
     Message,
@@ -15,12 +16,8 @@ from ocpp_link.records import (
     TxRecord,
     Verdict,
 )
-from ocpp_link.rpc import IncomingCall, Payload, Validator
-
-if TYPE_CHECKING:
-    from ocpp_link.charge_point import ChargePoint
-    from ocpp_link.database import Database, Snapshot
-    from ocpp_link.settings import Settings
+from ocpp_link.rpc import Payload, Validator
+from ocpp_link.settings import Settings
 
 T = TypeVar("T")
 
@@ -89,7 +86,7 @@ class Store(Protocol):
 
 
 class Dialect(Protocol):
-    """One OCPP version: neutral facts to messages, and incoming CALLs to the engine's methods."""
+    """One OCPP version: neutral facts to messages, and the answers to them back."""
 
     subprotocol: str
     max_token_chars: int
@@ -110,4 +107,3 @@ class Dialect(Protocol):
 
     def start_answer(self, payload: Payload) -> StartAnswer: ...
     def finish_answer(self, payload: Payload) -> Verdict | None: ...
-    def handle(self, call: IncomingCall, engine: ChargePoint) -> None: ...

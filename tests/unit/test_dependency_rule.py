@@ -4,6 +4,7 @@ inside a function counts too."""
 from __future__ import annotations
 
 import ast
+import graphlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,6 +103,44 @@ def test_what_decides_reads_no_clock_starts_no_thread_and_touches_no_wire() -> N
         if name.partition(".")[0] in IMPURE
     ]
     assert found == []
+
+
+def neighbours(source: str, known: set[str]) -> set[str]:
+    """Which of the `known` modules a source imports; `from x import y` counts as x.y if that is
+    a module, and as x otherwise."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (inner & known) or {node.module or ""}
+    return found & known
+
+
+def circle(sources: dict[str, str]) -> list[str]:
+    """Modules that import one another in a ring; empty if there is none."""
+    known = set(sources)
+    graph = {module: neighbours(source, known) - {module} for module, source in sources.items()}
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        ring: list[str] = error.args[1]
+        return ring
+    return []
+
+
+def test_no_modules_import_one_another_in_a_circle_not_even_for_their_types() -> None:
+    assert circle({name: path.read_text("utf-8") for name, path in modules_of(*PACKAGES)}) == []
+
+
+def test_the_rule_sees_a_circle_that_only_the_types_make() -> None:
+    typed = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from p import b\n"
+    assert set(circle({"p.a": typed, "p.b": "import p.c\n", "p.c": "from p.a import A\n"})) == {
+        "p.a",
+        "p.b",
+        "p.c",
+    }
 
 
 def test_the_rule_sees_an_import_inside_a_function() -> None:
