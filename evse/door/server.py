@@ -18,6 +18,8 @@ from evse.door.jsonrpc import INVALID_REQUEST, MAX_LINE_BYTES, RpcError, failure
 MAX_UNREAD_BYTES = 8 << 20
 """A peer that lets so much pile up is cut off."""
 MAX_PEERS = 64
+LINES_A_TURN = 16
+"""A peer that has sent more waits for the loop's next turn: the lease is renewed on it."""
 
 
 class DoorServer:
@@ -98,13 +100,29 @@ class _Peer(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        while 0 <= (end := self._buffer.find(b"\n")) <= MAX_LINE_BYTES:
+        self._take_lines()
+
+    def _take_lines(self) -> None:
+        """A few lines; what is left of them is taken before anything more is read."""
+        connection, transport = self._connection, self._transport
+        if connection is None or transport is None or not connection.open:
+            return
+        for _ in range(LINES_A_TURN):
+            end = self._buffer.find(b"\n")
+            if not 0 <= end <= MAX_LINE_BYTES:
+                break
             line = bytes(self._buffer[:end])
             del self._buffer[: end + 1]
-            if line.strip() and self._connection is not None:
-                self._hub.receive(self._connection, line)
-        if len(self._buffer) > MAX_LINE_BYTES:
+            if line.strip():
+                self._hub.receive(connection, line)
+        else:
+            transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._take_lines)
+            return
+        if end > MAX_LINE_BYTES or len(self._buffer) > MAX_LINE_BYTES:
             self._refuse(f"a line is longer than {MAX_LINE_BYTES} bytes")
+        else:
+            transport.resume_reading()
 
     def send(self, line: bytes) -> None:
         transport = self._transport
