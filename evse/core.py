@@ -46,6 +46,8 @@ class Core:
         self.journal = journal
         self._publish = publish
         self._limits: dict[int, Limits] = {}
+        self.analog: dict[int, BoardAnalog] = {}
+        """Ring 1's measurements as last heard, for people."""
         self.on_settled: Callable[[], None] = lambda: None
         """Called after everything that may have changed the wishes for the board."""
         self.board_identity: BoardIdentity | None = None
@@ -80,6 +82,7 @@ class Core:
 
     def on_board_lost(self, why: str) -> None:
         self.board_why = why
+        self.analog.clear()
         for session in self.sessions.values():
             session.on_board_lost()
         self._settled()
@@ -91,6 +94,7 @@ class Core:
 
     def on_analog(self, evse: int, analog: BoardAnalog) -> None:
         if evse in self.sessions:
+            self.analog[evse] = analog
             self._publish("evse_manager.telemetry", evse, _telemetry(self.sessions[evse], analog))
 
     def on_reading(self, evse: int, reading: Reading) -> None:

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "why": ("evse.cli.ask", "why is it not charging?"),
     "state": ("evse.cli.ask", "everything about the station, as JSON"),
     "call": ("evse.cli.ask", "call any method at the door"),
+    "console": ("evse.cli.console", "a technician's terminal, also on a serial line"),
     "sim": ("evse.cli.sim", "act on a simulated station: plug a car in, swipe, break things"),
     "link": ("evse.cli.link", "decode a recording of the board link"),
     "core": ("evse.cli.run", "one process of `run`: the core"),

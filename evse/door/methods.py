@@ -17,6 +17,7 @@ from msgspec import UNSET, UnsetType
 from evse.core import Core
 from evse.door import jsonrpc
 from evse.door.hub import Connection, Hub, Reply
+from evse.door.inspection import inspect
 from evse.door.jsonrpc import RpcError
 from evse.session.session import Session
 from evse.types.authorization import ProvidedIdToken, ValidationResult
@@ -149,6 +150,10 @@ def _why(core: Core, params: Params, reply: Reply) -> None:
     reply(why(core, session_of(core, params).config.id))
 
 
+def _inspect(core: Core, params: Params, reply: Reply) -> None:
+    reply(inspect(core, session_of(core, params).config.id))
+
+
 def _acknowledge(core: Core, params: Acknowledge, reply: Reply) -> None:
     if not 0 <= params.seq <= core.journal.durable_seq:
         last = core.journal.durable_seq
@@ -174,6 +179,7 @@ TABLE: dict[str, tuple[type[Any], Serve]] = {
     "evse_manager.set_external_limits": (SetExternalLimits, _set_external_limits),
     "auth_token_provider.present": (TokenParams, _present),
     "journal.acknowledge": (Acknowledge, _acknowledge),
+    "sys.inspect": (Params, _inspect),
     "sys.why": (Params, _why),
 }
 """Method -> (type of its params, function)."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from evse.clock import Clock
 from evse.config.model import EvseTable
 from evse.faults import Fault, active, may_acknowledge
-from evse.limits import Effective
+from evse.limits import Effective, Source
 from evse.lock import target
 from evse.model import BoardStatus, CommandVerb, LockTarget
 from evse.ports import SessionPorts
@@ -109,6 +109,10 @@ class SessionMachine:
     def limit(self) -> Effective:
         """What may be offered now, and who says so."""
         return self._offer.limit(self.status)
+
+    def limit_sources(self) -> list[Source]:
+        """Every limit that stands now."""
+        return self._offer.sources(self.status)
 
     def settle(self) -> None:
         """Move until no rule holds, then see to trips and a forced unlock."""

@@ -52,7 +52,17 @@ class Offer:
         self._known = (status.cable_a, entry, found)
         return found
 
+    def sources(self, status: BoardStatus) -> list[Source]:
+        """Every limit that stands now, for people who ask who set it."""
+        external = self._external
+        entry = None if external.empty else external.active(self._clock.utc())
+        return self._gather(status.cable_a, entry)[0]
+
     def _work_out(self, cable_a: int, entry: ScheduleReqEntry | None) -> Effective:
+        return effective(*self._gather(cable_a, entry))
+
+    def _gather(self, cable_a: int, entry: ScheduleReqEntry | None) -> tuple[list[Source], int]:
+        """All sources, and the phases that may be used."""
         phases: int = self._config.phases
         sources = list(self._fixed)
         if self._config.connector == "socket" and cable_a:
@@ -61,7 +71,7 @@ class Offer:
             phases = phases_of(entry, phases)
             volts = self._config.nominal_voltage_v
             sources += sources_of(entry, nominal_v=volts, phases=phases)
-        return effective(sources, phases)
+        return sources, phases
 
     def duty_bp(self, limit: Effective, now_ms: int) -> int:
         """Pilot duty for `limit`, with the pace that a charging car is owed."""

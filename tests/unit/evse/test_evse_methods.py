@@ -23,6 +23,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "evse_manager.stop_transaction": {"request": {"reason": "Remote"}},
     "evse_manager.force_unlock": {"connector_id": 1},
     "evse_manager.set_external_limits": {"value": LIMITS},
+    "sys.inspect": {},
     "sys.why": {},
 }
 """A call of each method that addresses an EVSE."""

@@ -1,0 +1,185 @@
+"""The console's mind: a typed line in, lines out. Pure but for the door that it is given.
+
+Guarantees: whatever is typed, and whatever the station answers or does not, the answer is text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+
+from evse.console import views
+from evse.console.layout import plain, wrap
+from evse.door.jsonrpc import RpcError
+
+LOG_LINES = 15
+MAX_LOG_LINES = 500
+
+
+class Door(Protocol):
+    """The station, asked and answered. Both raise RpcError or OSError."""
+
+    def ask(self, method: str, params: dict[str, Any]) -> Any: ...
+
+    def events(self, from_seq: int, count: int) -> list[dict[str, Any]]:
+        """Up to `count` journal records {seq, evse, value} from `from_seq` on."""
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """What to print, and what the terminal is to do next."""
+
+    lines: list[str]
+    then: str = ""
+    """`watch` or `quit`; empty = the next prompt."""
+
+
+class Refused(ValueError):
+    """What was typed can not be done; the text says why."""
+
+
+Verb = Callable[["Console", list[str]], Reply]
+
+HELP: dict[str, str] = {
+    "status": "the station at one glance",
+    "why [EVSE]": "why is it not charging? with the facts that lead there",
+    "pilot [EVSE]": "control pilot: state, volts, duty",
+    "limits [EVSE]": "what limits the current, and who set it",
+    "meter [EVSE]": "the billing meter",
+    "lock [EVSE]": "lock, contactor, residual-current device, permit",
+    "faults [EVSE]": "what is wrong, with hints",
+    "watch": "live view; any key ends it",
+    "log [COUNT] [from SEQ]": "session events, the newest, or from a number on",
+    "link": "statistics of the board link",
+    "ocpp": "the link to the back office",
+    "help": "this",
+    "quit": "leave",
+}
+
+
+class Console:
+    """One technician at one terminal."""
+
+    def __init__(self, door: Door, where: str) -> None:
+        self._door = door
+        self._where = where
+
+    def prompt(self) -> str:
+        return "evse> "
+
+    def line(self, text: str) -> Reply:
+        """One typed line. Never raises for what a person can type or a station can do."""
+        words = text.split()
+        if not words:
+            return Reply([])
+        verb = _VERBS.get(words[0].lower())
+        if verb is None:
+            return Reply([f"there is no {plain(words[0])[:30]!r} here; try help"])
+        try:
+            return verb(self, words[1:])
+        except Refused as error:
+            return Reply(wrap(str(error)))
+        except RpcError as error:
+            return Reply(wrap(error.message))
+        except OSError as error:
+            return Reply(wrap(self.trouble(error)))
+
+    def complete(self, text: str) -> list[str]:
+        """Verbs that begin so."""
+        return sorted(name for name in _VERBS if name.startswith(text.lower()))
+
+    def watch(self) -> list[str]:
+        """The rows of the live view now; words where the station does not answer."""
+        try:
+            state = self._ask("sys.state")
+            seen = [self._ask("sys.inspect", evse=row["evse"]) for row in state["evses"]]
+        except RpcError as error:
+            return wrap(error.message)
+        except OSError as error:
+            return wrap(self.trouble(error))
+        return views.watch(state, seen)
+
+    def trouble(self, error: OSError) -> str:
+        """Why the station could not be asked; the next question tries anew."""
+        if isinstance(error, PermissionError):
+            return f"you may not talk to the station at {self._where}"
+        if isinstance(error, TimeoutError):
+            return f"the station at {self._where} does not answer; ask again"
+        if isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError):
+            return f"the station at {self._where} went away before it answered; ask again"
+        return f"no station is running at {self._where}; ask again when it is back"
+
+    # --- the door ---------------------------------------------------------------------------------
+
+    def _ask(self, method: str, **params: Any) -> Any:
+        return self._door.ask(method, params)
+
+    def evses(self, words: list[str]) -> list[int]:
+        """The EVSE that was named, or all."""
+        if len(words) > 1:
+            raise Refused("one EVSE number at most")
+        if words:
+            return [whole(words[0], "EVSE")]
+        return [int(row["evse"]) for row in self._ask("sys.state")["evses"]]
+
+    def _each(self, words: list[str], show: Callable[[dict[str, Any]], list[str]]) -> Reply:
+        """A view of the EVSE that was named, or of all under their numbers."""
+        evses = self.evses(words)
+        lines: list[str] = []
+        for evse in evses:
+            if len(evses) > 1:
+                lines.append(f"--- EVSE {evse}")
+            lines += show(self._ask("sys.inspect", evse=evse))
+        return Reply(lines)
+
+    def _log(self, words: list[str]) -> Reply:
+        count = LOG_LINES
+        if words and words[0] != "from":
+            count = min(whole(words[0], "COUNT"), MAX_LOG_LINES)
+            words = words[1:]
+        if words and (len(words) != 2 or words[0] != "from"):
+            raise Refused("log [COUNT] [from SEQ]")
+        last = int(self._ask("sys.state")["journal"]["durable_seq"])
+        from_seq = whole(words[1], "SEQ") if words else max(1, last - count + 1)
+        found = self._door.events(from_seq, count) if from_seq <= last else []
+        lines = [views.event(e["seq"], e["evse"], e["value"]) for e in found]
+        more = found and found[-1]["seq"] < last
+        after = [f"more: log {count} from {found[-1]['seq'] + 1}"] if more else []
+        return Reply([*(lines or ["no events there"]), *after])
+
+
+def whole(word: str, name: str) -> int:
+    """A number that was typed. Raises Refused."""
+    if not (word.isascii() and word.isdigit() and len(word) < 10 and int(word) > 0):
+        raise Refused(f"{name} is a whole number from 1 up, not {word[:20]!r}")
+    return int(word)
+
+
+def _station(show: Callable[[dict[str, Any]], list[str]]) -> Verb:
+    return lambda console, _words: Reply(show(console._ask("sys.state")))
+
+
+def _evse(show: Callable[[dict[str, Any]], list[str]]) -> Verb:
+    return lambda console, words: console._each(words, show)
+
+
+def _help(_console: Console, _words: list[str]) -> Reply:
+    return Reply([f"{name:<24}{line}" for name, line in HELP.items()])
+
+
+_VERBS: dict[str, Verb] = {
+    "status": _station(views.status),
+    "why": _evse(views.why),
+    "pilot": _evse(views.pilot),
+    "limits": _evse(views.limits),
+    "meter": _evse(views.meter),
+    "lock": _evse(views.lock),
+    "faults": _evse(views.faults),
+    "watch": lambda _console, _words: Reply([], "watch"),
+    "log": lambda console, words: console._log(words),
+    "link": _station(views.link),
+    "ocpp": _station(views.ocpp),
+    "help": _help,
+    "quit": lambda _console, _words: Reply([], "quit"),
+}

@@ -1,0 +1,229 @@
+"""The technician's console: every question against a simulated station, and every refusal."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from station_rig import Peer, station
+
+from evse.console.console import HELP, Console
+from evse.console.layout import COLUMNS
+from evse.door.jsonrpc import RpcError
+from evse.door.sys_state import sys_state
+from evse.model import BoardAnalog
+from firmware_bridge.host_session import HostSession
+from hil.sim.simulation import Simulation
+
+QUESTIONS = ("status", "why", "pilot", "limits", "meter", "lock", "faults", "log", "link", "ocpp")
+
+
+class SimDoor:
+    """The door of a simulated station, without its socket."""
+
+    def __init__(self, sim: Simulation) -> None:
+        assert sim.station is not None
+        self._sim = sim
+        self._peer = Peer(sim.station.hub)
+        self.trouble: OSError | None = None
+
+    def ask(self, method: str, params: dict[str, Any]) -> Any:
+        if self.trouble is not None:
+            raise self.trouble
+        if method == "sys.state":
+            return self._state()
+        answer = self._peer.call(method, params)
+        assert answer is not None
+        if "error" in answer:
+            raise RpcError(answer["error"]["code"], answer["error"]["message"])
+        return answer["result"]
+
+    def _state(self) -> Any:
+        """As the core's process answers it."""
+        assert self._sim.station is not None
+        link = HostSession(evses=1, next_nonce=lambda: 1).stats
+        found = sys_state(self._sim.station.core, self._sim.station.hub, link)
+        return msgspec.json.decode(msgspec.json.encode(found))
+
+    def events(self, from_seq: int, count: int) -> list[dict[str, Any]]:
+        variable = "evse_manager.session_event"
+        self._peer.lines.clear()
+        self.ask("subscribe", {"variable": variable, "from_seq": from_seq})
+        return self._peer.notified(variable)[:count]
+
+
+def console(sim: Simulation) -> Console:
+    return Console(SimDoor(sim), "the door")
+
+
+def shown(one: Console, text: str) -> str:
+    return "\n".join(one.line(text).lines)
+
+
+def charging(evses: int = 1) -> Simulation:
+    sim = station(evses, mode="free")
+    sim.plants[1].car.plug()
+    sim.wake()
+    sim.run_for(10_000)
+    return sim
+
+
+@functools.cache
+def shared(evses: int) -> Simulation:
+    """For questions alone: nobody changes it."""
+    return charging(evses)
+
+
+@pytest.mark.parametrize("evses", [1, 2])
+@pytest.mark.parametrize("text", [*QUESTIONS, "help", "watch"])
+def test_every_answer_fits_a_vt100(evses: int, text: str) -> None:
+    one = console(shared(evses))
+    lines = one.line(text).lines or one.watch()
+    assert lines
+    for line in lines:
+        assert len(line) <= COLUMNS, line
+        assert all(" " <= letter <= "~" for letter in line), line
+
+
+def test_every_verb_has_its_line_of_help() -> None:
+    one = console(station())
+    assert one.complete("") == sorted(name.split()[0] for name in HELP)
+    assert one.complete("S") == ["status"]
+    assert one.complete("x") == []
+
+
+def test_why_shows_the_facts_and_where_the_chain_breaks() -> None:
+    sim = station()
+    lines = console(sim).line("why").lines
+    assert lines[0] == "EVSE 1 is not charging because no car is plugged in."
+    broken = [line for line in lines if line.endswith("<-- here")]
+    assert broken == [" [NO] plug: no car   <-- here"]
+    above = lines[1 : lines.index(broken[0])]
+    assert all(line.startswith(" [ok]") for line in above)
+
+
+def test_a_charging_evse_has_no_broken_fact() -> None:
+    said = shown(console(shared(1)), "why 1")
+    assert "is charging: 32 A are offered" in said
+    assert "[NO]" not in said
+
+
+def test_a_board_that_is_away_is_the_one_fact() -> None:
+    sim = station()
+    sim.kill_guard()
+    sim.run_for(2_000)
+    one = console(sim)
+    assert "[NO] board: it does not answer" in shown(one, "why")
+    assert "LOST" in shown(one, "status")
+    assert "BOARD LOST" in one.watch()[0]
+
+
+def test_pilot_tells_volts_and_duty_as_a_meter_would() -> None:
+    sim = charging()
+    assert sim.station is not None
+    assert "volts         - / -" in shown(console(sim), "pilot 1")
+    sim.station.core.on_analog(1, BoardAnalog(hi_mv=6_000, lo_mv=-12_000, temperature_dc=253))
+    said = shown(console(sim), "pilot 1")
+    assert "25.3 C" in said
+    assert "state         C" in said
+    assert "+6.0 V / -12.0 V" in said
+    assert "53.33 % (offers 32.0 A)" in said
+
+
+def test_limits_name_who_set_them_and_mark_the_one_that_rules() -> None:
+    sim = charging()
+    door = SimDoor(sim)
+    entry = {
+        "timestamp": "2020-01-01T00:00:00Z",
+        "limits_to_leaves": {"ac_max_current_A": {"value": 10.0, "source": "the office"}},
+        "limits_to_root": {},
+    }
+    value = {"schedule_import": [entry], "schedule_export": [], "schedule_setpoints": []}
+    door.ask("evse_manager.set_external_limits", {"value": value})
+    said = shown(Console(door, "the door"), "limits")
+    assert "now           10 A on 3 phase(s), by the office" in said
+    assert "10.0 A    the office  *" in said
+    assert "32.0 A    configuration\n" in said
+
+
+def test_meter_lock_and_faults_of_a_charging_car() -> None:
+    one = console(shared(1))
+    assert "kWh" in shown(one, "meter")
+    assert "coil on, mirror closed" in shown(one, "lock")
+    assert shown(one, "faults") == "EVSE 1: no fault"
+
+
+def test_a_fault_comes_with_its_hint() -> None:
+    sim = station()
+    sim.kill_guard()
+    sim.run_for(2_000)
+    said = shown(console(sim), "faults")
+    assert "evse_board_support/CommunicationFault (blocks charging)" in said
+    assert "hint: " in said
+
+
+def test_log_shows_the_newest_and_pages_on_from_a_number() -> None:
+    one = console(shared(1))
+    lines = one.line("log 2 from 1").lines
+    assert [line.split()[0] for line in lines] == ["1", "2", "more:"]
+    assert lines[-1] == "more: log 2 from 3"
+    newest = one.line("log 1").lines
+    assert newest[0].endswith("ChargingStarted")
+    assert len(newest) == 1
+    assert one.line("log from 900").lines == ["no events there"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("bogus", "there is no 'bogus' here; try help"),
+        ("why 9", "evse 9 is not here"),
+        ("why x", "EVSE is a whole number from 1 up, not 'x'"),
+        ("why 1 2", "one EVSE number at most"),
+        ("log 5 of 3", "log [COUNT] [from SEQ]"),
+        ("log 0", "COUNT is a whole number"),
+        ("log from -1", "SEQ is a whole number"),
+    ],
+)
+def test_what_can_not_be_answered_is_said(text: str, says: str) -> None:
+    assert says in shown(console(station()), text)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "says"),
+    [
+        (FileNotFoundError(2, "no"), "no station is running"),
+        (ConnectionRefusedError(111, "no"), "no station is running"),
+        (ConnectionResetError(104, "no"), "went away"),
+        (TimeoutError(), "does not answer"),
+        (PermissionError(13, "no"), "you may not talk"),
+    ],
+)
+def test_a_station_that_is_gone_is_said_and_comes_back(trouble: OSError, says: str) -> None:
+    door = SimDoor(station())
+    one = Console(door, "the door")
+    door.trouble = trouble
+    assert says in shown(one, "status")
+    assert says in one.watch()[0]
+    door.trouble = None
+    assert "PIEVSE" not in shown(one, "status")
+    assert "TEST-1" in shown(one, "status")
+
+
+@given(
+    st.text(max_size=60) | st.lists(st.sampled_from([*QUESTIONS, "from", "1", "-"])).map(" ".join)
+)
+def test_whatever_is_typed_is_answered_in_ascii(text: str) -> None:
+    for line in console(shared(1)).line(text).lines:
+        assert len(line) <= COLUMNS
+        assert all(" " <= letter <= "~" for letter in line)
+
+
+def test_inspection_is_plain_json() -> None:
+    found = SimDoor(charging()).ask("sys.inspect", {})
+    assert msgspec.json.decode(msgspec.json.encode(found)) == found
+    assert found["limits"][0] == {"source": "configuration", "limit_a": 32.0}
