@@ -16,7 +16,7 @@ Milliseconds = Annotated[int, Meta(ge=1, le=600_000)]
 Identity = Annotated[
     str,
     Meta(
-        pattern=r"^[A-Za-z0-9*\-_=+|@.]{1,48}$",
+        pattern=r"^[A-Za-z0-9*\-_=+|@.]{1,48}\Z",
         description="1 to 48 of A-Z a-z 0-9 * - _ = + | @ .",
     ),
 ]
@@ -25,24 +25,24 @@ Identity = Annotated[
 EvseId = Annotated[
     str,
     Meta(
-        pattern=r"^[A-Z]{2}\*?[A-Z0-9]{3}\*?E[A-Z0-9][A-Z0-9*]{0,30}$",
+        pattern=r"^[A-Z]{2}\*?[A-Z0-9]{3}\*?E[A-Z0-9][A-Z0-9*]{0,30}\Z",
         description="an EVSE ID of ISO 15118-2 Annex H, such as DE*PNX*E1234567*1",
     ),
 ]
 
 TokenValue = Annotated[
-    str, Meta(pattern=r"^[!-~]{1,36}$", description="1 to 36 printable ASCII characters")
+    str, Meta(pattern=r"^[!-~]{1,36}\Z", description="1 to 36 printable ASCII characters")
 ]
 """OCPP 2.0.1 IdToken.idToken."""
 
 Label = Annotated[
-    str, Meta(pattern=r"^[ -~]{1,20}$", description="1 to 20 printable ASCII characters")
+    str, Meta(pattern=r"^[ -~]{1,20}\Z", description="1 to 20 printable ASCII characters")
 ]
 
 DevicePath = Annotated[
     str,
     Meta(
-        pattern=r"^(/[^\x00-\x1f\x7f]{1,250})?$",
+        pattern=r"^(/[^\x00-\x1f\x7f]{1,250})?\Z",
         description='an absolute path, such as "/dev/ttyS0"',
     ),
 ]
@@ -62,7 +62,7 @@ class StationTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True)
     vendor: Label = "PiEVSE"
     model: Label = "Pi AC"
     serial: Annotated[
-        str, Meta(pattern=r"^[ -~]{0,25}$", description="up to 25 printable ASCII characters")
+        str, Meta(pattern=r"^[ -~]{0,25}\Z", description="up to 25 printable ASCII characters")
     ] = ""
     fuse_a: Annotated[float, Meta(ge=6, le=1_000)] | None = None
     """Fuse of the supply line per phase, shared by all EVSEs of the station."""
@@ -77,7 +77,7 @@ class BoardTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     bench: bool = False
     """Native only: this machine is on a bench without mains."""
     interlock: Annotated[
-        str, Meta(pattern=r"^[^\x00-\x1f\x7f]{0,200}$", description="one line of text")
+        str, Meta(pattern=r"^[^\x00-\x1f\x7f]{0,200}\Z", description="one line of text")
     ] = ""
     """Native only: the external device that opens the contactor when the computer fails to."""
 
@@ -87,7 +87,7 @@ class MeterTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     kind: Literal["modbus", "none"] = "none"
     model: Annotated[
-        str, Meta(pattern=r"^[a-z0-9_]{1,40}$", description="a name of drivers/meters/")
+        str, Meta(pattern=r"^[a-z0-9_]{1,40}\Z", description="a name of drivers/meters/")
     ] = "sdm630"
     port: DevicePath = ""
     unit: Annotated[int, Meta(ge=1, le=247)] = 1
@@ -148,14 +148,14 @@ class OcppTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     url: Annotated[
         str,
         Meta(
-            pattern=r"^wss?://[^\s/@?#\"]+(/[^\s@?#\"]*)?$",
+            pattern=r"^wss?://[^\s/@?#\"]+(/[^\s@?#\"]*)?\Z",
             max_length=512,
             description="ws:// or wss://, a host, and no user name, query or fragment",
         ),
     ]
     """Without the identity, which is appended."""
     identity: Annotated[
-        str, Meta(pattern=r"^[A-Za-z0-9*\-_=+|@.]{0,48}$", description="as [station] identity")
+        str, Meta(pattern=r"^[A-Za-z0-9*\-_=+|@.]{0,48}\Z", description="as [station] identity")
     ] = ""
     """Left out, that of `[station]`; never empty once loaded."""
     versions: Annotated[tuple[Literal["1.6"], ...], Meta(min_length=1)] = ("1.6",)

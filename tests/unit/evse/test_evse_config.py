@@ -5,11 +5,23 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evse.config.load import ConfigError, effective, guard_config_crc, load, parse
+from evse.config.load import (
+    AuthorizationTable,
+    BoardTable,
+    ConfigError,
+    MeterTable,
+    OcppTable,
+    StationTable,
+    effective,
+    guard_config_crc,
+    load,
+    parse,
+)
 
 DEMO = Path(__file__).parents[3] / "hil" / "station_demo.toml"
 
@@ -211,6 +223,25 @@ def test_type_and_range_errors_name_key_value_and_what_is_allowed(
         assert any(f"station.toml: {sentence}" in one for one in problems((old, new)))
     else:
         assert parse(changed((old, new))).journal.keep_days == 365
+
+
+@pytest.mark.parametrize(
+    ("table", "values"),
+    [
+        (StationTable, {"identity": "ST-1\n"}),
+        (StationTable, {"identity": "ST-1", "serial": "42\n"}),
+        (BoardTable, {"kind": "serial", "port": "/dev/ttyS0\n"}),
+        (MeterTable, {"model": "sdm630\n"}),
+        (AuthorizationTable, {"mode": "list", "tokens": ["CARD\n"]}),
+        (OcppTable, {"url": "ws://h/ocpp\n"}),
+        (OcppTable, {"url": "ws://h/ocpp", "identity": "ST-1\n"}),
+    ],
+)
+def test_a_trailing_line_break_is_refused_by_the_type_itself(
+    table: type[msgspec.Struct], values: dict[str, object]
+) -> None:
+    with pytest.raises(msgspec.ValidationError, match="regex"):
+        msgspec.convert(values, table)
 
 
 def test_all_mistakes_of_a_file_are_reported_at_once() -> None:
