@@ -44,9 +44,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def demo(options: Options, out: TextIO = sys.stdout) -> int:
-    """Play it, told on `out` as it happens; the exit code: 0 when all went as told."""
+    """Play it, told on `out` as it happens; the exit code: 0 when all went as told.
+
+    Raises OSError, before anything is played, where there is no place for the page."""
     colour = out.isatty() and not os.environ.get("NO_COLOR")
     pace = BRIEF if options.brief else Pace()
+    options.out.mkdir(parents=True, exist_ok=True)
     print(HEADING[options.fast], file=out)
     if options.fast:
         stage = SimStage(config(), out, seed=options.seed, colour=colour)
@@ -108,7 +111,6 @@ def _last_words(log: Path) -> str:
 def _finish(ending: Ending, page_dir: Path, out: TextIO) -> int:
     _print_bill(ending.bill, out)
     page = page_dir / "index.html"
-    page_dir.mkdir(parents=True, exist_ok=True)
     html = lane_plot(ending.trace, title=TITLE, subtitle=SUBTITLE, bill=ending.bill)
     page.write_text(html, "utf-8")
     print(f"\nThe lanes of this run, as a page: {page}", file=out)
