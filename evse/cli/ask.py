@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from evse.cli.places import add_socket
+from evse.cli.places import SUPERVISOR_SOCKET, add_socket, somebody_at
 from evse.door.client import DoorClient
 from evse.door.jsonrpc import RpcError
 
@@ -66,6 +66,8 @@ def explain(error: Exception, socket: Path) -> int:
         print(f"you may not talk to the station at {socket}: {error.strerror}", file=sys.stderr)
     elif isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError):
         print(f"the station at {socket} went away before it answered", file=sys.stderr)
+    elif somebody_at(socket.with_name(SUPERVISOR_SOCKET)):
+        print("the station's core is starting: ask again in a moment", file=sys.stderr)
     else:
         print(f"no station is running at {socket}: start one with `evse run`", file=sys.stderr)
     return 1

@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from evse.cli.places import SOCKET_VARIABLE, asked_by_default
 from evse.config.load import StationConfig
 
 TIERS = {
@@ -22,7 +23,8 @@ def first_screen(config: StationConfig, socket: Path) -> str:
     board = config.board
     tier = TIERS[board.kind].format(port=board.port, interlock=board.interlock or "nothing")
     office = config.ocpp.url if config.ocpp is not None else "none"
-    asked = f"PIEVSE_SOCKET={socket} {program()}"
+    named = "" if socket == asked_by_default() else f"{SOCKET_VARIABLE}={socket} "
+    asked = f"{named}{program()}"
     acts = ("sim plug-in", "why") if board.kind == "simulated" else ("why",)
     return "\n".join(
         (

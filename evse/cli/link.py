@@ -24,7 +24,10 @@ def run(arguments: argparse.Namespace) -> int:
         with path.open(encoding="ascii") as lines:
             for line in dump(read_capture(lines)):
                 print(line)
-    except (CaptureError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        print(f"{path} is no recording: a recording is ASCII text", file=sys.stderr)
+        return 1
+    except CaptureError as error:
         print(f"{path}: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:

@@ -11,6 +11,9 @@ from pathlib import Path
 from evse.config.load import ConfigError, StationConfig, load
 
 SOCKET_VARIABLE = "PIEVSE_SOCKET"
+SUPERVISOR_SOCKET = "supervisor.sock"
+"""Beside the door, served by `evse run` for as long as the station is up."""
+
 MAX_SOCKET_PATH = 100
 """Unix socket paths end at 107 bytes; ours append up to a short file name."""
 
@@ -33,12 +36,17 @@ def default_socket(state_dir: Path) -> Path:
     return run_dir(state_dir) / "door.sock"
 
 
+def asked_by_default() -> Path:
+    """The door that commands knock at when none is named."""
+    return Path(os.environ.get(SOCKET_VARIABLE) or default_socket(default_state_dir()))
+
+
 def add_socket(parser: argparse.ArgumentParser) -> None:
     """`--socket`, for commands that talk to a running station."""
     parser.add_argument(
         "--socket",
         type=Path,
-        default=Path(os.environ.get(SOCKET_VARIABLE) or default_socket(default_state_dir())),
+        default=asked_by_default(),
         help=f"the station's door (default: ${SOCKET_VARIABLE}, else %(default)s)",
     )
 

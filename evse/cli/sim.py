@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         answer = ask(arguments.socket, method, params)
     except (RpcError, OSError) as error:
         return explain(error, arguments.socket)
-    print(json.dumps(answer, indent=2) if isinstance(answer, dict) else answer)
+    print(answer if isinstance(answer, str) else json.dumps(answer, indent=2))
     if arguments.act == "swipe" and answer == "Rejected":
         return _explain_rejection(arguments.socket)
     return 0

@@ -101,6 +101,18 @@ def test_what_a_simulation_command_asks(
     assert meaning(*words) == (method, params)
 
 
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [(True, "true"), ("Processing", "Processing"), ({"1": 2}, '{\n  "1": 2\n}')],
+)
+def test_an_answer_is_shown_as_json_or_as_a_word(
+    answer: object, shown: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sim_commands, "ask", lambda *_asked: answer)
+    assert main(["sim", "plug-out"]) == 0
+    assert capsys.readouterr().out == f"{shown}\n"
+
+
 def test_a_command_that_is_not_there_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["charge"]) == 2
     told = capsys.readouterr()

@@ -19,11 +19,19 @@ import pytest
 from evse.cli import main
 from evse.cli.ask import explain
 from evse.cli.greeting import TIERS, first_screen
-from evse.cli.places import somebody_at
+from evse.cli.places import (
+    SUPERVISOR_SOCKET,
+    default_socket,
+    default_state_dir,
+    run_dir,
+    somebody_at,
+)
 from evse.cli.run import units
 from evse.clock import VirtualClock
 from evse.config.load import StationConfig, parse
 from evse.run.record import WRITE_EVERY_MS, LinkRecording
+from evse.run.supervisor import Supervisor
+from evse.run.supervisor_door import SupervisorDoor
 from firmware_bridge.capture import HEADER, Direction, Record
 from hil.sim.station import StallingStorage, new_database
 
@@ -72,6 +80,14 @@ def test_a_simulated_station_says_what_to_type_next() -> None:
     assert "tier         simulated: no metal at all" in screen
     assert "PIEVSE_SOCKET=/x/door.sock" in screen
     assert screen.index("sim plug-in") < screen.rindex(" why")
+
+
+def test_a_door_that_every_command_finds_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PIEVSE_SOCKET", raising=False)
+    assert "PIEVSE_SOCKET" not in first_screen(station(), default_socket(default_state_dir()))
+    monkeypatch.setenv("PIEVSE_SOCKET", "/elsewhere/door.sock")
+    assert "PIEVSE_SOCKET=" in first_screen(station(), default_socket(default_state_dir()))
+    assert "PIEVSE_SOCKET" not in first_screen(station(), Path("/elsewhere/door.sock"))
 
 
 def test_a_station_with_metal_is_not_told_to_simulate() -> None:
@@ -155,6 +171,21 @@ def test_why_a_station_can_not_be_asked(
     assert words in capsys.readouterr().err
 
 
+def test_a_station_whose_core_is_starting_is_not_taken_for_none(
+    short_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket(socket.AF_UNIX) as supervisor:
+        supervisor.bind(str(short_dir / SUPERVISOR_SOCKET))
+        supervisor.listen()
+        assert main(["why", "--socket", str(short_dir / "door.sock")]) == 1
+    assert "the station's core is starting" in capsys.readouterr().err
+
+
+def test_the_supervisor_serves_where_it_is_looked_for(tmp_path: Path) -> None:
+    door = SupervisorDoor(Supervisor([]), run_dir(tmp_path), evses=1, simulated=True)
+    assert door.server.path == default_socket(tmp_path).with_name(SUPERVISOR_SOCKET)
+
+
 @pytest.mark.parametrize("params", ["[1]", "7", "{", '"x"'])
 def test_params_that_are_no_object_are_refused(
     params: str, capsys: pytest.CaptureFixture[str]
@@ -195,7 +226,7 @@ def test_a_recording_is_decoded_as_messages(
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("hello\n", "line 1"), (f"{HEADER}\nnonsense\n", "line 2"), ("\u00e4\n", "ascii")],
+    [("hello\n", "line 1"), (f"{HEADER}\nnonsense\n", "line 2"), ("\u00e4\n", "is no recording")],
 )
 def test_a_file_that_is_no_recording_is_refused(
     tmp_path: Path, text: str, words: str, capsys: pytest.CaptureFixture[str]
