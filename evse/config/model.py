@@ -162,8 +162,9 @@ class OcppTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """In order of preference."""
     connection_timeout_s: Annotated[int, Meta(ge=5, le=3_600)] = 60
     """First value of ConnectionTimeOut: an authorization lapses when no car comes for so long."""
-    ping_interval_s: Annotated[int, Meta(ge=0, le=3_600)] = 60
-    """First value of WebSocketPingInterval; 0 = no pings."""
+    ping_interval_s: Annotated[int, Meta(ge=0, le=3_600)] = 30
+    """First value of WebSocketPingInterval; 0 = no pings. Less than the read deadline of 60 s that
+    back offices use: a ping each 60 s beside it makes the connection flap."""
     basic_auth_key_file: DevicePath = ""
     """Names a file that holds the AuthorizationKey and nothing else."""
 

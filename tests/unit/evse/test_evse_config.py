@@ -146,6 +146,12 @@ def test_values_that_follow_from_others_are_filled_in() -> None:
     assert config.ocpp.identity == "ST-1"
 
 
+def test_the_first_pings_come_within_a_back_offices_read_deadline_of_60_s() -> None:
+    config = parse(changed(("ping_interval_s = 60\n", "")))
+    assert config.ocpp is not None
+    assert config.ocpp.ping_interval_s == 30
+
+
 def test_a_misspelt_key_names_file_place_and_the_nearest_known_key() -> None:
     assert (
         "station.toml: [evse 1] max_curent_a is not known; did you mean max_current_a?"
