@@ -22,6 +22,7 @@ def disagreements(config: StationConfig) -> list[str]:
     return [
         *_board(config),
         *_numbering(config),
+        *_fuse(config),
         *(problem for evse in config.evses for problem in _evse(config, evse)),
         *_meter_lines(config),
         *_authorization(config),
@@ -61,6 +62,16 @@ def _board(config: StationConfig) -> Iterator[str]:
         yield f'[board] bench and interlock are for kind = "native", not "{board.kind}"'
     if board.kind == "serial" and not board.port:
         yield '[board] port is missing; kind = "serial" needs it'
+
+
+def _fuse(config: StationConfig) -> Iterator[str]:
+    """Nothing shares a fuse yet: it holds only if all EVSEs at their ratings stay below it."""
+    fuse_a, sum_a = config.station.fuse_a, sum(evse.max_current_a for evse in config.evses)
+    if fuse_a is not None and sum_a > fuse_a:
+        yield (
+            f"[station] fuse_a = {fuse_a:g} is less than the {sum_a:g} A that max_current_a of all "
+            "EVSEs add up to, and sharing a fuse among EVSEs is not built yet: lower max_current_a"
+        )
 
 
 def _numbering(config: StationConfig) -> Iterator[str]:

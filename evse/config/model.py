@@ -65,7 +65,8 @@ class StationTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True)
         str, Meta(pattern=r"^[ -~]{0,25}\Z", description="up to 25 printable ASCII characters")
     ] = ""
     fuse_a: Annotated[float, Meta(ge=6, le=1_000)] | None = None
-    """Fuse of the supply line per phase, shared by all EVSEs of the station."""
+    """Fuse of the supply line per phase, for all EVSEs of the station together. It must carry the
+    sum of their `max_current_a`."""
 
 
 class BoardTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -310,6 +310,11 @@ def test_missing_tables_and_keys_are_named() -> None:
             [('mode = "ocpp"', 'mode = "list"\ntokens = ["ab", "AB"]')],
             "[authorization] tokens[2] is already in the list",
         ),
+        (
+            [("fuse_a = 63.0", "fuse_a = 47.9")],
+            "[station] fuse_a = 47.9 is less than the 48 A that max_current_a of all EVSEs add up "
+            "to, and sharing a fuse among EVSEs is not built yet",
+        ),
         ([("bench = false", "bench = true")], "[board] bench and interlock are for"),
     ],
 )
@@ -317,6 +322,10 @@ def test_tables_that_contradict_each_other_are_refused(
     pairs: list[tuple[str, str]], sentence: str
 ) -> None:
     assert sentence in only_problem(*pairs)
+
+
+def test_a_fuse_that_carries_every_evse_at_its_rating_is_accepted() -> None:
+    assert parse(changed(("fuse_a = 63.0", "fuse_a = 48"))).station.fuse_a == 48.0
 
 
 def test_authorization_by_the_back_office_needs_a_back_office() -> None:
