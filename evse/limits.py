@@ -7,6 +7,7 @@ the future, the last stays valid for ever, and an empty schedule removes the lim
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 
 import msgspec
@@ -37,6 +38,8 @@ class Effective(msgspec.Struct, frozen=True):
     source: str
     phases: int = 3
     safety: bool = False
+    ceiling_a: float = math.inf
+    """The lowest safety limit, also where another source is lower still."""
 
     @property
     def enough(self) -> bool:
@@ -99,7 +102,8 @@ def _of_request(req: LimitsReq, nominal_v: float, phases: int) -> list[Source]:
 def effective(sources: list[Source], phases: int) -> Effective:
     """The lowest source wins; on a tie the one named first."""
     lowest = min(sources, key=lambda s: s.limit_a)
-    return Effective(lowest.limit_a, lowest.name, phases, lowest.safety)
+    ceiling_a = min((s.limit_a for s in sources if s.safety), default=math.inf)
+    return Effective(lowest.limit_a, lowest.name, phases, lowest.safety, ceiling_a)
 
 
 class OfferPacer:
@@ -122,7 +126,7 @@ class OfferPacer:
         return held
 
     def _due(self, held: float, wanted: Effective, now_ms: int) -> bool:
-        if wanted.safety and wanted.limit_a < held:
+        if held > wanted.ceiling_a or (wanted.safety and wanted.limit_a < held):
             return True
         return now_ms - self._changed_ms >= DUTY_INTERVAL_MS
 

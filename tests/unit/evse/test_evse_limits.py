@@ -239,6 +239,16 @@ def test_a_held_back_change_goes_out_when_its_time_comes() -> None:
     assert pacer.offer(Effective(10, "a"), due_ms) == 10
 
 
+def test_a_safety_limit_is_kept_at_once_also_where_a_lower_limit_may_wait() -> None:
+    pacer = OfferPacer()
+    cable = Source("cable", 32, safety=True)
+    assert pacer.offer(effective([cable], 3), 0) == 32
+    asked = Source("csms", 10)
+    assert pacer.offer(effective([cable, asked], 3), 100) == 32
+    worn = Source("cable", 20, safety=True)
+    assert pacer.offer(effective([worn, asked], 3), 200) <= 20
+
+
 def test_a_new_offer_is_not_held_back_by_an_old_one() -> None:
     pacer = OfferPacer()
     pacer.offer(Effective(16, "a"), 0)
