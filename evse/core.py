@@ -14,6 +14,8 @@ import msgspec
 from evse.authorization import Authorization
 from evse.clock import Clock, earliest
 from evse.config.model import StationConfig
+from evse.fault_model import FaultChange
+from evse.fault_report import report_change
 from evse.journal import Journal
 from evse.model import BoardAnalog, BoardIdentity, BoardStatus, CommandVerb, LockTarget
 from evse.model import MeterReading as Reading
@@ -140,6 +142,9 @@ class Core:
             *(session.next_deadline_ms(now_ms) for session in self.sessions.values()),
         )
 
+    def tell_fault(self, evse: int, change: FaultChange) -> None:
+        self._publish("sys.fault", evse, report_change(change, self.clock))
+
     def _publish_limits(self, evse: int, session: Session) -> None:
         now = session.limit()
         limits = Limits(
@@ -170,6 +175,9 @@ class _Ports:
 
     def read_meter(self) -> None:
         self._meters.read_now(self._evse)
+
+    def tell_fault(self, change: FaultChange) -> None:
+        self._core.tell_fault(self._evse, change)
 
 
 def _restore(body: bytes | None, evse: int, say: Callable[[str], None]) -> Snapshot:

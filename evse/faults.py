@@ -1,31 +1,101 @@
-"""The catalogue of faults (faults.toml) and which of them are active on an EVSE."""
+"""The catalogue of faults (faults.toml) and which of them the board and the meter show now.
+
+Pure. How long a fault then stays, and what follows from it, is evse/fault_model.py.
+"""
 
 from __future__ import annotations
 
+import enum
 import functools
 import tomllib
 from importlib import resources
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from evse.model import BoardStatus, LockState, LockTarget, Reason
 
-BOARD_LOST = "evse_board_support/CommunicationFault"
-METER_LOST = "powermeter/CommunicationFault"
-LOCK_FAILED = "connector_lock/ConnectorLockFailedLock"
-UNLOCK_FAILED = "connector_lock/ConnectorLockFailedUnlock"
+MREC_VENDOR = "https://chargex.inl.gov"
+"""Publishes the Minimum Required Error Codes (spec evse-core D)."""
+VENDOR_CODE_CHARS = 50
+"""OCPP 1.6 StatusNotification.req: vendorErrorCode is a CiString50."""
+
+Ocpp16Code = Literal[
+    "ConnectorLockFailure",
+    "GroundFailure",
+    "HighTemperature",
+    "InternalError",
+    "OtherError",
+    "OverCurrentFailure",
+    "OverVoltage",
+    "PowerMeterFailure",
+    "UnderVoltage",
+]
+"""ChargePointErrorCode (OCPP 1.6 §7.6), those that a fault of ours can be."""
+Ocpp2Reason = Literal[
+    "EmergencyStop", "GroundFault", "Other", "OvercurrentFault", "PowerLoss", "PowerQuality",
+    "Timeout",
+]  # fmt: skip
+"""ReasonEnumType (OCPP 2.0.1 Part 2 §3.69), those that a fault of ours can be."""
 
 
-class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One row of the catalogue."""
+class Severity(enum.StrEnum):
+    LOW = "Low"
+    MEDIUM = "Medium"
+    HIGH = "High"
 
-    code: str
+
+class CoreCondition(enum.StrEnum):
+    """What the core sees by itself and no trip of ring 1 tells."""
+
+    BOARD_LOST = "board_lost"
+    METER_LOST = "meter_lost"
+    LOCK_FAILED = "lock_failed"
+    UNLOCK_FAILED = "unlock_failed"
+
+
+Identity = tuple[str, str]
+"""(type, sub_type): one of these can be active once."""
+
+
+class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One row of the catalogue; the keys are explained at its head."""
+
+    code: Annotated[str, Meta(pattern=r"^[a-z_]+/[A-Za-z0-9]+\Z")]
     """`interface/Name` of the published error pages."""
+    sub_type: str = ""
+    severity: Severity
     blocks: bool
-    clears: str
+    clears: Literal["cause", "unplug", "delay", "restart"]
+    delay_ms: Annotated[int, Meta(ge=0)] = 0
     says: str
+    """The second half of a sentence that begins with `because`."""
     hint: str
-    reason: str = ""
+    note: str = ""
+    """Where we differ from the published page, and why."""
+    raised_by: str = ""
+    not_raised_by: str = ""
+    mrec: Annotated[int, Meta(ge=0, le=26)] = 0
+    ocpp16: Ocpp16Code = "OtherError"
+    ocpp2_reason: Ocpp2Reason = "Other"
+
+    @property
+    def identity(self) -> Identity:
+        return self.code, self.sub_type
+
+    @property
+    def vendor_id(self) -> str:
+        """OCPP 1.6 vendorId; empty where the code is nobody's."""
+        return MREC_VENDOR if self.mrec else ""
+
+    @property
+    def vendor_code(self) -> str:
+        """OCPP 1.6 vendorErrorCode, and techCode of an OCPP 2.x event."""
+        if self.mrec:
+            return f"CX{self.mrec:03}"
+        name = self.code.partition("/")[2]
+        return (f"{name}/{self.sub_type}" if self.sub_type else name)[:VENDOR_CODE_CHARS]
 
 
 @functools.cache
@@ -35,39 +105,60 @@ def catalogue() -> tuple[Fault, ...]:
     return msgspec.convert(tomllib.loads(text)["fault"], tuple[Fault, ...])
 
 
-@functools.cache
 def of_reason(reason: Reason) -> Fault | None:
     """The fault that a trip of the guard raises."""
-    return next((f for f in catalogue() if f.reason == reason.name), None)
+    return _raised_by().get(f"trip {reason.name}")
+
+
+def of_condition(condition: CoreCondition) -> Fault:
+    """The fault that the core raises by itself."""
+    return _raised_by()[f"core {condition.value}"]
 
 
 @functools.cache
-def of_code(code: str) -> Fault:
-    """The row of a fault that no trip raises. Raises KeyError."""
+def of_code(code: str, sub_type: str = "") -> Fault:
+    """A row by its identity. Raises KeyError."""
     for fault in catalogue():
-        if fault.code == code and not fault.reason:
+        if fault.identity == (code, sub_type):
             return fault
-    raise KeyError(code)
+    raise KeyError(f"{code} {sub_type}".rstrip())
 
 
-def active(
+@functools.cache
+def _raised_by() -> dict[str, Fault]:
+    return {fault.raised_by: fault for fault in catalogue() if fault.raised_by}
+
+
+@functools.cache
+def _with_companions(fault: Fault) -> tuple[Fault, ...]:
+    """A fault and those that are told beside it."""
+    beside = (f for f in catalogue() if f.raised_by.startswith("with "))
+    return (fault, *(f for f in beside if fault.code in f.raised_by[5:].split(", ")))
+
+
+def conditions(
     status: BoardStatus, *, board_lost: bool, meter_lost: bool, jammed_for: LockTarget
 ) -> tuple[Fault, ...]:
-    """What is wrong now, the guard's first cause first. `jammed_for`: what was wanted of the lock
-    when it jammed; a lock that was to stay as it was failed nobody."""
-    if board_lost:
-        return (of_code(BOARD_LOST),)
-    found = []
+    """What shows now, the guard's first cause first. `jammed_for`: what was wanted of the lock
+    when it jammed; a lock that was to stay as it was failed nobody. Of a lost board `status` is
+    the last that was heard: what was wrong then stands until it is known to be gone."""
+    found: tuple[Fault, ...] = ()
     if status.reason.is_trip and (tripped := of_reason(status.reason)):
-        found.append(tripped)
+        found += _with_companions(tripped)
     if status.lock is LockState.JAMMED and jammed_for is not LockTarget.KEEP:
-        found.append(of_code(UNLOCK_FAILED if jammed_for is LockTarget.UNLOCK else LOCK_FAILED))
+        unlock = jammed_for is LockTarget.UNLOCK
+        condition = CoreCondition.UNLOCK_FAILED if unlock else CoreCondition.LOCK_FAILED
+        found += _with_companions(of_condition(condition))
+    if board_lost:
+        found += (of_condition(CoreCondition.BOARD_LOST),)
     if meter_lost:
-        found.append(of_code(METER_LOST))
-    return tuple(found)
+        found += (of_condition(CoreCondition.METER_LOST),)
+    return found
 
 
 def may_acknowledge(reason: Reason, *, plugged: bool) -> bool:
     """May the core ask the guard to forget this trip? The guard still checks the cause."""
     fault = of_reason(reason)
-    return fault is not None and (fault.clears == "cause" or not plugged)
+    if fault is None or fault.clears == "restart":
+        return False
+    return fault.clears != "unplug" or not plugged

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from evse.fault_model import FaultChange
 from evse.model import CommandVerb, MeterReading
 from evse.types.session import SessionEvent
 
@@ -43,6 +44,9 @@ class SessionPorts(Protocol):
 
     def read_meter(self) -> None:
         """Ask for a reading at once."""
+
+    def tell_fault(self, change: FaultChange) -> None:
+        """Publish that a fault was raised or cleared."""
 
 
 NewUuid = Callable[[], str]

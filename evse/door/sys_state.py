@@ -8,6 +8,7 @@ import msgspec
 
 from evse.core import Core
 from evse.door.hub import Hub
+from evse.fault_report import report_active
 from evse.session.session import Session
 from evse.why import why
 
@@ -70,6 +71,10 @@ def _evse(core: Core, evse: int, session: Session) -> dict[str, Any]:
         "authorized": session.authorized,
         "enabled": not session.disable_wanted,
         "faults": [fault.code for fault in session.faults],
+        "fault_details": [
+            msgspec.to_builtins(report_active(fault, core.clock))
+            for fault in session.fault_model.active
+        ],
         "energy_wh": None
         if session.record.meter is None
         else session.record.meter.energy_Wh_import.total,

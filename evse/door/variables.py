@@ -30,6 +30,7 @@ VARIABLES = frozenset(
         "evse_manager.powermeter",
         "evse_manager.evse_id",
         "auth_token_provider.provided_token",
+        "sys.fault",
     }
 )
 

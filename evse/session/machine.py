@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 from evse.clock import Clock
 from evse.config.model import EvseTable
-from evse.faults import Fault, active, may_acknowledge
+from evse.fault_model import FaultModel
+from evse.faults import Fault, conditions, may_acknowledge
 from evse.limits import Effective, Source
 from evse.lock import target
 from evse.model import BoardStatus, CommandVerb, LockTarget
@@ -70,6 +71,7 @@ class SessionMachine:
         self.board = BoardView(config, now_ms)
         self.meter = MeterView(config)
         self._offer = Offer(config, default_a, clock)
+        self.fault_model = FaultModel(new_uuid)
         self.authorized = False
         self.stop: StopTransactionRequest | None = None
         self.user_pause = False
@@ -94,13 +96,8 @@ class SessionMachine:
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """Active faults, first cause first."""
-        return active(
-            self.status,
-            board_lost=self.board.is_lost,
-            meter_lost=self.meter.lost,
-            jammed_for=self.board.jammed_for,
-        )
+        """Active faults, the oldest first."""
+        return self.fault_model.rows
 
     @property
     def disable_wanted(self) -> bool:
@@ -117,6 +114,7 @@ class SessionMachine:
     def settle(self) -> None:
         """Move until no rule holds, then see to trips and a forced unlock."""
         for _ in range(MAX_SETTLE_STEPS):
+            self._note_faults()
             event = next_event(self.state, self._facts())
             if event is None:
                 break
@@ -207,7 +205,7 @@ class SessionMachine:
             authorized=self.authorized,
             stop_wanted=self.stop is not None,
             disable_wanted=self.disable_wanted,
-            blocked=self._blocked(),
+            blocked=self.fault_model.blocked,
             user_pause=self.user_pause,
             energy=self.limit().enough,
             cable_known=self.config.connector == "cable" or self.status.cable_a > 0,
@@ -235,9 +233,6 @@ class SessionMachine:
         since_ms = max(self.board.opened_ms, self._entered_ms)
         return self.meter.gave_up(since_ms, now_ms)
 
-    def _blocked(self) -> bool:
-        return any(fault.blocks for fault in self.faults)
-
     def _offers(self) -> bool:
         if self.state == "preparing":
             return self.limit().enough
@@ -260,7 +255,19 @@ class SessionMachine:
             and stop.reason is StopTransactionReason.DeAuthorized,
         )
 
-    # --- trips and forced unlock -----------------------------------------------------------------
+    # --- faults, trips and forced unlock ----------------------------------------------------------
+
+    def _note_faults(self) -> None:
+        """A board that has not been heard yet since the start is awaited, not lost."""
+        shown = conditions(
+            self.status,
+            board_lost=self.board.is_lost and self.state != "booting",
+            meter_lost=self.meter.lost,
+            jammed_for=self.board.jammed_for,
+        )
+        plugged, now_ms = self.board.plugged, self._clock.now_ms()
+        for change in self.fault_model.update(shown, now_ms, plugged=plugged):
+            self._ports.tell_fault(change)
 
     def _acknowledge_trip(self) -> None:
         """Ask the guard to forget a trip that may clear; it refuses while the cause lasts."""

@@ -48,7 +48,7 @@ class Session(SessionMachine):
         """Steady F for a car that may come, but X1 while a trip is latched: ring 1 forgets some
         trips only once it has seen state A, and behind F it can not."""
         free = self.state == "idle" and not self.board.plugged
-        return free and self._blocked() and not self.status.reason.is_trip
+        return free and self.fault_model.blocked and not self.status.reason.is_trip
 
     def next_deadline_ms(self, now_ms: int) -> int | None:
         """When `poll` has something to do if nothing else happens."""
@@ -62,6 +62,7 @@ class Session(SessionMachine):
             self._offer.next_deadline_ms(self.limit(), now_ms),
             self._checkpoint_ms,
             self._acknowledge_ms,
+            self.fault_model.next_deadline_ms,
             self.board.next_deadline_ms,
             self._unlock.next_deadline_ms(now_ms) if self._unlock else None,
         )

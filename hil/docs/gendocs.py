@@ -9,6 +9,7 @@ from pathlib import Path
 
 from firmware_bridge.protocol_doc import protocol_markdown
 from hil.demo.demo import readme_picture
+from hil.docs.faults import faults_markdown
 from hil.docs.interface import interface_markdown
 from hil.docs.safety import safety_markdown
 from hil.docs.statechart import statechart_markdown
@@ -16,6 +17,7 @@ from hil.docs.statechart import statechart_markdown
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 DOCUMENTS: dict[str, Callable[[], str]] = {
+    "faults.md": faults_markdown,
     "interface.md": interface_markdown,
     "lane-plot.svg": readme_picture,
     "protocol.md": protocol_markdown,

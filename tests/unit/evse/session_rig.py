@@ -9,6 +9,7 @@ import msgspec
 
 from evse.clock import VirtualClock
 from evse.config.model import EvseTable, LockTable, MeterTable
+from evse.fault_model import FaultChange
 from evse.model import (
     F_BP,
     X1_BP,
@@ -132,6 +133,7 @@ class Rig:
         self.snapshots: list[bytes] = []
         """The last stored snapshot of each write, events and checkpoints alike."""
         self.commands: list[CommandVerb] = []
+        self.told_faults: list[FaultChange] = []
         self.energy_wh = 1_000.0
         self.meter_answers = True
         self.board_answers = True
@@ -166,6 +168,9 @@ class Rig:
 
     def read_meter(self) -> None:
         """A reading comes with the next tick anyway."""
+
+    def tell_fault(self, change: FaultChange) -> None:
+        self.told_faults.append(change)
 
     # --- what a test does -------------------------------------------------------------------------
 

@@ -1,24 +1,71 @@
-"""The catalogue of faults: every trip has a row, and a technician a sentence."""
+"""The catalogue of faults: complete against the published page, and a sentence for a technician."""
 
 from __future__ import annotations
+
+from collections import Counter
 
 import pytest
 from session_rig import Rig
 
+from evse.fault_model import INOPERATIVE
 from evse.faults import (
-    BOARD_LOST,
-    LOCK_FAILED,
-    METER_LOST,
-    UNLOCK_FAILED,
+    MREC_VENDOR,
+    CoreCondition,
+    Fault,
     catalogue,
     may_acknowledge,
     of_code,
+    of_condition,
     of_reason,
 )
-from evse.model import LockState, Reason
+from evse.model import BoardStatus, LockState, LockTarget, PilotState, Reason
+from evse.types.session import StopTransactionReason
 
 TRIPS = [reason for reason in Reason if reason.is_trip]
-UNTIL_UNPLUGGED = {"DIODE", "RCD", "RCD_SELF_TEST", "MIRROR", "WELD", "LOCK"}
+UNTIL_UNPLUGGED = {"DIODE", "RCD", "MIRROR", "WELD", "LOCK"}
+BOARD_LOST = of_condition(CoreCondition.BOARD_LOST).code
+METER_LOST = of_condition(CoreCondition.METER_LOST).code
+PUBLISHED = {
+    "evse_board_support": "DiodeFault VentilationNotAvailable BrownOut EnergyManagement "
+    "PermanentFault MREC2GroundFailure MREC3HighTemperature MREC4OverCurrentFailure "
+    "MREC5OverVoltage MREC6UnderVoltage MREC8EmergencyStop MREC10InvalidVehicleMode "
+    "MREC14PilotFault MREC15PowerLoss MREC17EVSEContactorFault MREC18CableOverTempDerate "
+    "MREC19CableOverTempStop MREC20PartialInsertion MREC23ProximityFault "
+    "MREC24ConnectorVoltageHigh MREC25BrokenLatch MREC26CutCable TiltDetected "
+    "WaterIngressDetected EnclosureOpen VendorError VendorWarning CommunicationFault",
+    "connector_lock": "ConnectorLockCapNotCharged ConnectorLockUnexpectedOpen "
+    "ConnectorLockUnexpectedClose ConnectorLockFailedLock ConnectorLockFailedUnlock "
+    "MREC1ConnectorLockFailure VendorError VendorWarning",
+    "ac_rcd": "Selftest DC AC MREC2GroundFailure VendorError VendorWarning",
+    "powermeter": "CommunicationFault VendorError VendorWarning",
+    "evse_manager": "Internal MREC4OverCurrentFailure MREC9AuthorizationTimeout "
+    "PowermeterTransactionStartFailed Inoperative MREC5OverVoltage MREC22ResistanceFault "
+    "MREC11CableCheckFault VoltagePlausibilityFault",
+}
+"""The error pages (spec evse-core D)."""
+DO_NOT_BLOCK = {
+    "evse_board_support/MREC3HighTemperature",
+    "evse_board_support/MREC18CableOverTempDerate",
+    "connector_lock/ConnectorLockFailedUnlock",
+    INOPERATIVE,
+}
+
+
+def test_every_published_error_has_a_row_and_no_other() -> None:
+    published = {f"{page}/{name}" for page, names in PUBLISHED.items() for name in names.split()}
+    assert {fault.code for fault in catalogue()} == published
+
+
+def test_a_type_and_sub_type_names_one_row() -> None:
+    assert max(Counter(fault.identity for fault in catalogue()).values()) == 1
+    with pytest.raises(KeyError):
+        of_code("evse_board_support/MREC17EVSEContactorFault")
+
+
+def test_what_blocks_is_what_the_page_says_but_for_a_plug_that_stays_locked() -> None:
+    free = {fault.code for fault in catalogue() if not fault.blocks}
+    assert free == DO_NOT_BLOCK | {f.code for f in catalogue() if f.code.endswith("VendorWarning")}
+    assert of_code("connector_lock/ConnectorLockFailedUnlock").note
 
 
 @pytest.mark.parametrize("reason", TRIPS)
@@ -26,25 +73,43 @@ def test_every_trip_of_the_guard_is_a_fault_that_blocks(reason: Reason) -> None:
     fault = of_reason(reason)
     assert fault is not None
     assert fault.blocks
-    assert fault.reason == reason.name
+    assert fault.raised_by == f"trip {reason.name}"
 
 
-def test_every_row_names_a_trip_or_is_asked_for_by_code() -> None:
-    assert {f.reason for f in catalogue() if f.reason} == {r.name for r in TRIPS}
-    by_code = {f.code for f in catalogue() if not f.reason}
-    assert by_code == {BOARD_LOST, METER_LOST, LOCK_FAILED, UNLOCK_FAILED}
-    with pytest.raises(KeyError):
-        of_code("evse_board_support/DiodeFault")
+@pytest.mark.parametrize("fault", catalogue(), ids=lambda f: "/".join(f.identity))
+def test_a_row_is_raised_by_something_or_says_why_not(fault: Fault) -> None:
+    assert bool(fault.raised_by) != bool(fault.not_raised_by)
+    kind, _, what = fault.raised_by.partition(" ")
+    known = {
+        "": {""},
+        "trip": {reason.name for reason in TRIPS},
+        "core": {condition.value for condition in CoreCondition},
+        "with": {what} if {f.code for f in catalogue()} >= {*what.split(", ")} else set(),
+        "model": {"blocking"},
+    }
+    assert what in known[kind]
 
 
-@pytest.mark.parametrize("fault", catalogue(), ids=lambda f: f"{f.code} {f.reason}")
-def test_a_row_reads_as_a_sentence(fault: object) -> None:
-    row = next(f for f in catalogue() if f is fault)
-    assert row.clears in ("cause", "unplug")
-    assert row.code.count("/") == 1
-    assert row.says[0].islower()
-    assert not row.says.endswith(".")
-    assert row.hint.endswith(".")
+@pytest.mark.parametrize("fault", catalogue(), ids=lambda f: "/".join(f.identity))
+def test_a_row_reads_as_a_sentence(fault: Fault) -> None:
+    assert fault.says[0].islower()
+    assert not fault.says.endswith(".")
+    assert fault.hint.endswith(".")
+    assert not fault.note or fault.note.endswith(".")
+    assert bool(fault.delay_ms) == (fault.clears == "delay")
+
+
+@pytest.mark.parametrize("fault", catalogue(), ids=lambda f: "/".join(f.identity))
+def test_ocpp_1_6_7_6_the_code_fits_the_number_and_the_field(fault: Fault) -> None:
+    name = fault.code.partition("/")[2]
+    if name.startswith("MREC"):
+        assert name[4:].startswith(str(fault.mrec))
+        assert (fault.vendor_id, fault.vendor_code) == (MREC_VENDOR, f"CX{fault.mrec:03}")
+    else:
+        assert (fault.mrec, fault.vendor_id) == (0, "")
+        assert fault.vendor_code.startswith(name[:50])
+    assert 0 < len(fault.vendor_code) <= 50
+    assert fault.ocpp2_reason in StopTransactionReason.__members__
 
 
 @pytest.mark.parametrize("reason", TRIPS)
@@ -61,21 +126,55 @@ def test_what_is_no_trip_is_no_fault(reason: Reason) -> None:
     assert not may_acknowledge(reason, plugged=False)
 
 
-def test_a_lost_board_is_the_one_thing_known() -> None:
+def codes(rig: Rig) -> list[str]:
+    return [fault.code for fault in rig.session.faults]
+
+
+def test_a_lost_board_clears_nothing_that_was_wrong_before() -> None:
     rig = Rig()
     rig.tick()
-    rig.board.trip = Reason.RCD
+    rig.car(PilotState.B)
+    rig.board.trip = Reason.EMERGENCY_STOP
     rig.tick()
+    before = rig.session.fault_model.active[0]
     rig.session.on_board_lost()
-    assert [f.code for f in rig.session.faults] == [BOARD_LOST]
+    assert codes(rig) == [before.row.code, BOARD_LOST]
+    rig.tick()
+    assert codes(rig) == [before.row.code]
+    assert rig.session.fault_model.active[0] is before
 
 
-def test_the_first_cause_comes_first() -> None:
+def test_a_board_is_awaited_before_it_counts_as_lost() -> None:
+    rig = Rig()
+    rig.board_answers = False
+    rig.run(14_900)
+    assert codes(rig) == []
+    rig.run(200)
+    assert codes(rig) == [BOARD_LOST]
+
+
+def test_the_oldest_cause_comes_first() -> None:
     rig = Rig()
     rig.tick()
-    rig.board.trip = Reason.RCD
     rig.meter_answers = False
     rig.session.on_meter_lost()
+    rig.board.trip = Reason.RCD
     rig.tick()
-    assert [f.code for f in rig.session.faults] == ["ac_rcd/MREC2GroundFailure", METER_LOST]
-    assert rig.board.lock is LockState.UNLOCKED
+    assert codes(rig) == [METER_LOST, "ac_rcd/MREC2GroundFailure"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (LockTarget.LOCK, ["ConnectorLockFailedLock", "MREC1ConnectorLockFailure"]),
+        (LockTarget.UNLOCK, ["ConnectorLockFailedUnlock"]),
+        (LockTarget.KEEP, []),
+    ],
+)
+def test_a_jam_is_told_by_what_was_wanted(wanted: LockTarget, expected: list[str]) -> None:
+    rig = Rig()
+    rig.tick()
+    rig.session.board.jammed_for = wanted
+    rig.session.board.status = BoardStatus(pilot=PilotState.A, lock=LockState.JAMMED)
+    rig.session.settle()
+    assert codes(rig) == [f"connector_lock/{name}" for name in expected]
