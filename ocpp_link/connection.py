@@ -6,6 +6,7 @@ A connection whose pongs stay away is cut, also where the operating system has n
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import logging
 import socket
@@ -33,8 +34,17 @@ SEND_STALL_MS = 30_000
 _log = logging.getLogger(__name__)
 
 
+def basic_authorization(identity: str, key: bytes) -> str:
+    """The Authorization header of HTTP Basic (RFC 7617), as OCPP-J's security profiles use it.
+    `identity` holds no colon."""
+    return "Basic " + base64.b64encode(identity.encode() + b":" + key).decode("ascii")
+
+
 class Connection:
     """Keeps one engine connected to `url`/`identity`. `run` never returns by itself.
+
+    With a `basic_auth_key` each handshake carries it from the first request on: a back office that
+    knows no station without it answers 401 and some drop the connection at once.
 
     `disconnect` is sticky: nothing reconnects until `connect`. `on_change` hears of each change.
     """
@@ -46,10 +56,20 @@ class Connection:
         url: str,
         identity: str,
         backoff: Backoff,
+        basic_auth_key: bytes = b"",
         on_change: Callable[[bool], None] | None = None,
     ) -> None:
         self._runner = runner
         self._uri = endpoint(url, identity)
+        self._headers: dict[str, str] = {}
+        if basic_auth_key:
+            self._headers["Authorization"] = basic_authorization(identity, basic_auth_key)
+            if self._uri.startswith("ws:"):
+                _log.warning(
+                    "the AuthorizationKey goes to %s unencrypted: anybody on the way can read it; "
+                    "use wss://",
+                    self._uri,
+                )
         self._backoff = backoff
         self._on_change = on_change or (lambda _connected: None)
         self._wanted = asyncio.Event()
@@ -96,6 +116,7 @@ class Connection:
         websocket = await connect(
             self._uri,
             subprotocols=[Subprotocol(protocol)],
+            additional_headers=self._headers,
             compression=None,
             open_timeout=OPEN_TIMEOUT_S,
             close_timeout=CLOSE_TIMEOUT_S,

@@ -34,6 +34,8 @@ class LinkConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The core's socket."""
     database: Path
     station: StationInfo
+    basic_auth_key: bytes = b""
+    """Password of HTTP Basic, with the identity as user; empty: none is sent."""
     settings: Settings = Settings()
     """In effect until the CSMS changes them."""
     backoff: BackoffSettings = BackoffSettings()
@@ -67,6 +69,7 @@ class LinkProcess:
             url=config.url,
             identity=config.identity,
             backoff=Backoff(config.backoff, random.random),
+            basic_auth_key=config.basic_auth_key,
             on_change=lambda connected: self._core.publish("ocpp.is_connected", connected),
         )
 

@@ -20,7 +20,7 @@ from evse.cli.places import (
     somebody_at,
 )
 from evse.cli.places import run_dir as run_dir_of
-from evse.config.load import StationConfig
+from evse.config.load import ConfigError, StationConfig
 from evse.run.process import die_with_parent, log_to_stderr
 from evse.run.supervisor import Supervisor, Unit, python_unit
 from evse.run.supervisor_door import SupervisorDoor
@@ -168,5 +168,10 @@ def _run_ocpp(config: StationConfig, state_dir: Path, socket: Path) -> int:
 
     die_with_parent()
     log_to_stderr("ocpp")
-    asyncio.run(run_link(link_config(config, state_dir=state_dir, door=socket)))
+    try:
+        link = link_config(config, state_dir=state_dir, door=socket)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
+    asyncio.run(run_link(link))
     return 0

@@ -7,14 +7,18 @@ import signal
 from importlib.metadata import version
 from pathlib import Path
 
-from evse.config.load import StationConfig
+from evse.config.load import ConfigError, StationConfig
 from ocpp_link.ports import EvseInfo, StationInfo
 from ocpp_link.process import LinkConfig, serve
 from ocpp_link.settings import Settings
 
+MAX_KEY_BYTES = 64
+"""Longest BasicAuthPassword of OCPP 2.1; 1.6 and 2.0.1 allow less."""
+
 
 def link_config(config: StationConfig, *, state_dir: Path, door: Path) -> LinkConfig:
-    """Raises ValueError when the configuration has no `[ocpp]`."""
+    """Raises ValueError when the configuration has no `[ocpp]`, ConfigError (one, too) when the
+    file with the AuthorizationKey can not be used."""
     if config.ocpp is None:
         raise ValueError("the configuration has no [ocpp]")
     return LinkConfig(
@@ -23,11 +27,28 @@ def link_config(config: StationConfig, *, state_dir: Path, door: Path) -> LinkCo
         door=door,
         database=state_dir / "ocpp.db",
         station=_station(config),
+        basic_auth_key=_basic_auth_key(config.ocpp.basic_auth_key_file),
         settings=Settings(
             connection_timeout_s=config.ocpp.connection_timeout_s,
             ping_interval_s=config.ocpp.ping_interval_s,
         ),
     )
+
+
+def _basic_auth_key(path: str) -> bytes:
+    """What the file holds, without one line break at its end; b"" where no file is named."""
+    if not path:
+        return b""
+    try:
+        with Path(path).open("rb") as file:
+            key = file.read(MAX_KEY_BYTES + 2).removesuffix(b"\n")
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+    else:
+        if 0 < len(key) <= MAX_KEY_BYTES:
+            return key
+        problem = f"must hold an AuthorizationKey of 1 to {MAX_KEY_BYTES} bytes and nothing else"
+    raise ConfigError([f"[ocpp] basic_auth_key_file = {path} {problem}"])
 
 
 def _station(config: StationConfig) -> StationInfo:

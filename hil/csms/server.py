@@ -7,7 +7,9 @@ independently of the station's own validator) and makes our CALLs; `CsmsBrain` d
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,6 +18,7 @@ from ocpp.exceptions import OCPPError
 from ocpp.v16 import ChargePoint
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from hil.csms.brain import CsmsBrain, Misbehaviour, Refusal
@@ -70,8 +73,19 @@ class Peer(ChargePoint):  # type: ignore[misc]  # the library has no types
 class CsmsServer:
     """Listens on loopback. `stop` and `start` again: the brain, and so the bill, stays."""
 
-    def __init__(self, brain: CsmsBrain, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self,
+        brain: CsmsBrain,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        basic_auth_key: bytes | None = None,
+    ) -> None:
+        """With a `basic_auth_key` only stations that send it are let in."""
         self.brain = brain
+        self.turned_away = 0
+        """Handshakes without the right key."""
+        self._basic_auth_key = basic_auth_key
         self.peers: dict[str, Peer] = {}
         self._host = host
         self._port = port
@@ -90,6 +104,7 @@ class CsmsServer:
             self._serve,
             self._host,
             self._port,
+            process_request=self._admit,
             subprotocols=[Subprotocol("ocpp1.6")],
             compression=None,
             ping_interval=None,
@@ -113,9 +128,19 @@ class CsmsServer:
         """
         return await self.peers[identity].call(request, suppress=False)
 
+    def _admit(self, websocket: ServerConnection, request: Request) -> Response | None:
+        """None lets the handshake go on."""
+        if self._basic_auth_key is None:
+            return None
+        user = _identity(request).encode()
+        wanted = base64.b64encode(user + b":" + self._basic_auth_key).decode("ascii")
+        if request.headers.get("Authorization") == f"Basic {wanted}":
+            return None
+        self.turned_away += 1
+        return websocket.respond(HTTPStatus.UNAUTHORIZED, "wrong AuthorizationKey\n")
+
     async def _serve(self, websocket: ServerConnection) -> None:
-        request = websocket.request
-        identity = unquote(request.path.rpartition("/")[2]) if request else ""
+        identity = _identity(websocket.request) if websocket.request else ""
         peer = Peer(identity, websocket, self.brain)
         self.peers[identity] = peer
         self.connected.set()
@@ -127,3 +152,8 @@ class CsmsServer:
                 del self.peers[identity]
             if not self.peers:
                 self.connected.clear()
+
+
+def _identity(request: Request) -> str:
+    """Last part of the path."""
+    return unquote(request.path.rpartition("/")[2])

@@ -22,6 +22,7 @@ from evse.door.server import DoorServer
 from hil.csms.brain import CsmsBrain, Misbehaviour
 from hil.csms.server import CsmsServer
 from ocpp_link import core_client
+from ocpp_link.connection import Connection
 from ocpp_link.ports import StationInfo
 from ocpp_link.process import LinkConfig, LinkProcess
 from ocpp_link.reconnect import STABLE_MS, Backoff, BackoffSettings, endpoint
@@ -421,6 +422,51 @@ def test_hostile_frames_leave_the_link_working(tmp_path: Path) -> None:
             await until(lambda: b.process.connection.attempts == 2 and b.csms.peers)
 
     run(test)
+
+
+def test_the_authorization_key_is_sent_with_the_first_request(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        b = Bench(tmp_path, basic_auth_key=b"0123456789abcdef:\xfc")
+        b.csms = CsmsServer(b.brain, basic_auth_key=b"0123456789abcdef:\xfc")
+        await b.csms.start()
+        await b.core.door.start()
+        b.link()
+        await until(lambda: b.brain.statuses.get(1) == "Available")
+        assert set(b.csms.peers) == {"CP 1/a"}
+        assert (b.csms.turned_away, b.process.connection.attempts) == (0, 1)
+        await b.aclose()
+
+    run(test)
+    assert "unencrypted" in caplog.text
+    assert "0123456789abcdef" not in caplog.text
+
+
+def test_a_wrong_or_missing_authorization_key_is_turned_away_and_named(tmp_path: Path) -> None:
+    async def test(**options: Any) -> None:
+        b = Bench(tmp_path, **options)
+        b.csms = CsmsServer(b.brain, basic_auth_key=b"right")
+        await b.csms.start()
+        await b.core.door.start()
+        b.link()
+        await until(lambda: "401" in b.process.connection.last_error)
+        assert b.csms.turned_away
+        assert not b.csms.peers
+        await b.aclose()
+
+    run(test)
+    run(lambda: test(basic_auth_key=b"wrong"))
+
+
+@pytest.mark.parametrize(("url", "warned"), [("ws://host/ocpp", True), ("wss://host/ocpp", False)])
+def test_a_key_on_an_open_wire_is_warned_of(
+    url: str, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    runner: Any = None  # nothing runs here
+    backoff = Backoff(QUICK, lambda: 0.0)
+    Connection(runner, url=url, identity="CP", backoff=backoff, basic_auth_key=b"key")
+    assert ("unencrypted" in caplog.text) is warned
 
 
 def test_a_stalled_disk_leaves_the_link_answering(tmp_path: Path) -> None:
