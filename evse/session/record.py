@@ -76,6 +76,13 @@ def powermeter(reading: MeterReading, utc: datetime) -> Powermeter:
     )
 
 
+def not_below(known: Powermeter | None, heard: Powermeter) -> Powermeter:
+    """`heard`, with the imported energy of `known` where the register reads less than that."""
+    if known is None or heard.energy_Wh_import.total >= known.energy_Wh_import.total:
+        return heard
+    return msgspec.structs.replace(heard, energy_Wh_import=known.energy_Wh_import)
+
+
 def _power(reading: MeterReading) -> Power | msgspec.UnsetType:
     if reading.power_w is None:
         return UNSET

@@ -20,7 +20,7 @@ from evse.session.machine import (
     STOP_TIMEOUT_MS,
     SessionMachine,
 )
-from evse.session.record import powermeter
+from evse.session.record import not_below, powermeter
 from evse.types.authorization import ProvidedIdToken
 from evse.types.energy import ExternalLimits
 from evse.types.session import (
@@ -92,7 +92,11 @@ class Session(SessionMachine):
     def on_reading(self, reading: MeterReading) -> None:
         """A reading of the billing meter; its supervisor keeps the register from running back."""
         self.meter.heard(reading)
-        self.record.meter = powermeter(reading, self._clock.utc())
+        heard = powermeter(reading, self._clock.utc())
+        # A meter that starts together with us may answer 0 at first, or be another one: what the
+        # last checkpoint knows to have flowed is billed.
+        interrupted = self.state == "booting" and self.record.transaction
+        self.record.meter = not_below(self.record.meter, heard) if interrupted else heard
         self.settle()
 
     def on_meter_lost(self) -> None:

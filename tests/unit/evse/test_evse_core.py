@@ -194,3 +194,28 @@ def test_an_rcd_trip_is_not_retried_by_a_restart_of_ring_1() -> None:
     sim.run_for(10_000)
     assert session.state == "idle"
     assert session.faults == ()
+
+
+def test_a_meter_that_answers_zero_after_a_power_cut_takes_nothing_off_the_bill() -> None:
+    sim = charging()
+    sim.run_for(300_000)
+    assert sim.station is not None
+    known = sim.station.core.sessions[1].record.meter
+    assert known is not None
+    sim.kill_core()
+    sim.kill_guard()
+    sim.run_for(1_000)
+    sim.start_guard()
+    sim.start_core()
+    sim.plants[1].set_fault("meter_silent")  # the test speaks for it
+    sim.run_for(1_000)
+    peer = follower(sim)
+    core = sim.station.core
+    core.on_reading(1, MeterReading(taken_ms=sim.now_ms, energy_import_wh=0.0))
+    sim.run_for(2_000)
+    told = [p["value"] for p in peer.notified(SESSION_EVENT)]
+    ended = [event["transaction_finished"] for event in told if "transaction_finished" in event]
+    assert len(ended) == 1
+    billed_wh = ended[0]["meter_value"]["energy_Wh_import"]["total"]
+    a_minute_wh = 16 * 3 * 230 / 60  # the oldest a checkpoint can be
+    assert billed_wh >= known.energy_Wh_import.total - a_minute_wh > 0
