@@ -11,9 +11,9 @@ import math
 from datetime import datetime
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
-from evse.types.energy import ExternalLimits, LimitsReq, ScheduleReqEntry
+from evse.types.energy import ExternalLimits, LimitsReq, NumberWithSource, ScheduleReqEntry
 
 MIN_OFFER_A = 6.0
 """Below this there is no duty to signal: pause (IEC 61851-1 Table A.8; DESIGN settled numbers)."""
@@ -51,12 +51,26 @@ def parse_time(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
+def _row(entry: ScheduleReqEntry) -> tuple[datetime, ScheduleReqEntry]:
+    for name in ("limits_to_root", "limits_to_leaves"):
+        request: LimitsReq = getattr(entry, name)
+        for field in ("total_power_W", "ac_max_current_A", "ac_min_current_A"):
+            limit: NumberWithSource | UnsetType = getattr(request, field)
+            if limit is not UNSET and not math.isfinite(limit.value):
+                raise ValueError(f"{name}.{field}: {limit.value} is no finite number")
+    try:
+        return parse_time(entry.timestamp), entry
+    except ValueError as error:
+        raise ValueError(f"timestamp: {error}") from error
+
+
 class ExternalSchedule:
     """External limits with their times read once."""
 
     def __init__(self, limits: ExternalLimits) -> None:
-        """Raises ValueError for a time that no calendar has."""
-        rows = [(parse_time(entry.timestamp), entry) for entry in limits.schedule_import]
+        """Raises ValueError for a time that no calendar has, and for a limit that is no finite
+        number: a comparison with NaN is never true, so that it would limit nothing."""
+        rows = [_row(entry) for entry in limits.schedule_import]
         self._rows: list[tuple[datetime, ScheduleReqEntry]] = sorted(rows, key=lambda r: r[0])
 
     @property

@@ -138,7 +138,7 @@ def _set_external_limits(core: Core, params: SetExternalLimits, reply: Reply) ->
         session.set_external_limits(params.value)
     except ValueError as error:
         field = {"field": "value.schedule_import"}
-        raise RpcError(jsonrpc.INVALID_PARAMS, f"timestamp: {error}", field) from error
+        raise RpcError(jsonrpc.INVALID_PARAMS, str(error), field) from error
     reply(None)
 
 

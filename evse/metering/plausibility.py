@@ -7,6 +7,10 @@ push up: without the second, the first would keep that value for ever.
 from __future__ import annotations
 
 import enum
+import math
+from typing import Any
+
+from msgspec.structs import replace
 
 from evse.model import MeterReading
 
@@ -32,6 +36,8 @@ MS_PER_HOUR = 3_600_000
 class Finding(enum.StrEnum):
     """What is odd about the meter's values. Reported, never raised."""
 
+    NO_NUMBER = "no_number"
+    """NaN or infinite: counts as not reported; without an energy the whole reading is refused."""
     VOLTAGE = "voltage_implausible"
     POWER = "power_implausible"
     ENERGY_BACKWARDS = "energy_ran_backwards"
@@ -40,6 +46,31 @@ class Finding(enum.StrEnum):
     """More than the meter can count in the time; the last good value is kept until confirmed."""
     ENERGY_STANDS_STILL = "energy_stands_still"
     """Power is reported, yet the counter does not move."""
+
+
+_MEASURED = tuple(name for name in MeterReading.__struct_fields__ if name != "taken_ms")
+
+
+def numbers_only(reading: MeterReading) -> tuple[MeterReading, dict[Finding, str]]:
+    """`reading` with None for what is no finite number. Its energy stays as it is: that is the
+    caller's to judge."""
+    odd = {name: value for name in _MEASURED if _is_odd(value := getattr(reading, name))}
+    if not odd:
+        return reading, {}
+    mended = {name: _numbers(value) for name, value in odd.items() if name != "energy_import_wh"}
+    says = ", ".join(f"{name} reads {value}" for name, value in odd.items())
+    return replace(reading, **mended), {Finding.NO_NUMBER: says}
+
+
+def _is_odd(value: Any) -> bool:
+    values = value if isinstance(value, tuple) else (value,)
+    return any(one is not None and not math.isfinite(one) for one in values)
+
+
+def _numbers(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(None if _is_odd(one) else one for one in value)
+    return None
 
 
 def implausible(reading: MeterReading) -> dict[Finding, str]:

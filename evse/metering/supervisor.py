@@ -8,11 +8,18 @@ come from differences of `MeterSupervisor.reading`, so a wrong value here is wro
 from __future__ import annotations
 
 import enum
+import math
 
 import msgspec
 from msgspec.structs import replace
 
-from evse.metering.plausibility import MAX_POWER_W, EnergyGuard, Finding, implausible
+from evse.metering.plausibility import (
+    MAX_POWER_W,
+    EnergyGuard,
+    Finding,
+    implausible,
+    numbers_only,
+)
 from evse.model import MeterReading
 
 
@@ -80,11 +87,15 @@ class MeterSupervisor:
         return max(0, now_ms - self._since_ms)
 
     def took(self, reading: MeterReading, now_ms: int) -> list[MeterChange]:
-        """The meter answered. One that is not newer than the last is only a `tick`."""
+        """The meter answered. One that is not newer than the last is only a `tick`; one whose
+        energy is no number is refused as if it had not come."""
         last = self.reading
         if last is not None and reading.taken_ms <= last.taken_ms:
             return self.tick(now_ms)
-        found = implausible(reading) | self._energy.take(reading)
+        reading, odd = numbers_only(reading)
+        if not math.isfinite(reading.energy_import_wh):
+            return [*self._find(self.findings | odd), *self.failed(odd[Finding.NO_NUMBER], now_ms)]
+        found = odd | implausible(reading) | self._energy.take(reading)
         reading = replace(reading, energy_import_wh=self._energy.energy_wh)
         self.reading, self._since_ms, self._last_error = reading, reading.taken_ms, ""
         return [*self._find(found), *self.tick(now_ms)]

@@ -47,6 +47,32 @@ def entry(at: datetime, **limits: Any) -> ScheduleReqEntry:
     return ScheduleReqEntry(timestamp=rfc3339(at), limits_to_leaves=LimitsReq(**limits))
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("field", ["ac_max_current_A", "ac_min_current_A", "total_power_W"])
+@pytest.mark.parametrize("where", ["limits_to_root", "limits_to_leaves"])
+def test_a_limit_that_is_no_finite_number_is_refused_by_name(
+    where: str, field: str, value: float
+) -> None:
+    request = LimitsReq(**{field: number(value)})
+    bad: Any = {"timestamp": rfc3339(NOW), where: request}
+    limits = ExternalLimits(schedule_import=(entry(NOW), ScheduleReqEntry(**bad)))
+    with pytest.raises(ValueError, match=rf"{where}\.{field}: {value} is no finite number"):
+        ExternalSchedule(limits)
+
+
+def test_refused_limits_change_nothing() -> None:
+    rig = Rig()
+    rig.session.set_external_limits(
+        ExternalLimits(schedule_import=(entry(NOW, ac_max_current_A=number(8)),))
+    )
+    before = rig.session.limit()
+    with pytest.raises(ValueError, match="no finite number"):
+        rig.session.set_external_limits(
+            ExternalLimits(schedule_import=(entry(NOW, ac_max_current_A=number(float("nan"))),))
+        )
+    assert rig.session.limit() == before
+
+
 # --- the lowest wins ------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,6 +47,73 @@ def test_a_meter_that_stops_answering_turns_stale_after_5_s_and_lost_after_10_s(
         HealthChanged(MeterHealth.LOST, "no reading for 10.0 s: unit 1: no answer")
     ]
     assert meter.reading == reading(1_000, 5.0), "the last value stays for the bill"
+
+
+NO_NUMBERS = [float("nan"), float("inf"), float("-inf")]
+
+
+@pytest.mark.parametrize("odd", NO_NUMBERS)
+def test_a_reading_whose_energy_is_no_number_is_refused_and_named(odd: float) -> None:
+    meter = MeterSupervisor(start_ms=0)
+    meter.took(reading(1_000, 5.0), 1_000)
+    says = f"energy_import_wh reads {odd}"
+    assert meter.took(reading(2_000, odd, 100.0), 2_000) == [FindingRaised(Finding.NO_NUMBER, says)]
+    assert meter.reading == reading(1_000, 5.0)
+    assert meter.tick(6_000) == [
+        HealthChanged(MeterHealth.STALE, f"no reading for 5.0 s: {says}")
+    ], "a refused reading does not keep a meter fresh"
+    assert FindingCleared(Finding.NO_NUMBER) in meter.took(reading(7_000, 6.0), 7_000)
+    assert meter.reading == reading(7_000, 6.0)
+
+
+@pytest.mark.parametrize("odd", NO_NUMBERS)
+def test_a_first_reading_whose_energy_is_no_number_is_not_billed_from(odd: float) -> None:
+    meter = MeterSupervisor(start_ms=0)
+    meter.took(reading(1_000, odd), 1_000)
+    assert (meter.reading, meter.health) == (None, MeterHealth.WAITING)
+
+
+@pytest.mark.parametrize("odd", NO_NUMBERS)
+def test_any_other_value_that_is_no_number_counts_as_not_reported(odd: float) -> None:
+    meter = MeterSupervisor(start_ms=0)
+    wild = replace(SOUND, power_w=odd, voltage_v=(230.0, odd, None), frequency_hz=50.0)
+    changes = meter.took(wild, 0)
+    assert meter.reading == replace(
+        SOUND, power_w=None, voltage_v=(230.0, None, None), frequency_hz=50.0
+    )
+    (raised,) = [change for change in changes if isinstance(change, FindingRaised)]
+    assert raised.finding is Finding.NO_NUMBER
+    assert "power_w" in raised.says
+    assert "voltage_v" in raised.says
+
+
+measured = st.none() | st.floats()
+phases = st.tuples(measured, measured, measured)
+
+
+@given(
+    st.lists(
+        st.builds(
+            MeterReading,
+            taken_ms=st.integers(0, 100_000),
+            energy_import_wh=st.floats(),
+            energy_export_wh=measured,
+            power_w=measured,
+            power_phase_w=phases,
+            voltage_v=phases,
+            current_a=phases,
+            frequency_hz=measured,
+        ),
+        max_size=5,
+    )
+)
+def test_nothing_that_is_no_number_is_ever_handed_out(readings: list[MeterReading]) -> None:
+    meter = MeterSupervisor(start_ms=0)
+    for one in readings:
+        meter.took(one, one.taken_ms)
+        if meter.reading is not None:
+            sent = msgspec.json.encode(meter.reading)
+            assert msgspec.json.decode(sent, type=MeterReading) == meter.reading
 
 
 def test_a_meter_that_returns_is_fresh_at_once() -> None:
