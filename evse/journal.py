@@ -153,6 +153,10 @@ class Journal:
 
         self._read(job, done)
 
+    def query(self, job: Job, done: Callable[[Any], None]) -> None:
+        """Look at the events, or forget some; `done` gets the result or the sqlite3.Error."""
+        self._storage.submit(job, done)
+
     def close(self) -> str:
         """Write once more what waits, whether or not a write of it is under way or has failed.
 

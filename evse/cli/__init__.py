@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "state": ("evse.cli.ask", "everything about the station, as JSON"),
     "call": ("evse.cli.ask", "call any method at the door"),
     "console": ("evse.cli.console", "a technician's terminal, also on a serial line"),
+    "sessions": ("evse.cli.sessions", "what was charged: table, CSV, JSON"),
     "sim": ("evse.cli.sim", "act on a simulated station: plug a car in, swipe, break things"),
     "link": ("evse.cli.link", "decode a recording of the board link"),
     "core": ("evse.cli.run", "one process of `run`: the core"),

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from evse.core import Core
-from evse.door import jsonrpc
+from evse.door import history, jsonrpc
 from evse.door.hub import Connection, Hub, Reply
 from evse.door.inspection import inspect
 from evse.door.jsonrpc import RpcError
@@ -178,6 +178,8 @@ TABLE: dict[str, tuple[type[Any], Serve]] = {
     "evse_manager.force_unlock": (ConnectorParams, _force_unlock),
     "evse_manager.set_external_limits": (SetExternalLimits, _set_external_limits),
     "auth_token_provider.present": (TokenParams, _present),
+    "history.delete_before": (history.DeleteBefore, history.delete),
+    "history.sessions": (history.Sessions, history.sessions),
     "journal.acknowledge": (Acknowledge, _acknowledge),
     "sys.inspect": (Params, _inspect),
     "sys.why": (Params, _why),

@@ -145,7 +145,7 @@ def _arguments(method: str, command: Command) -> str:
 def _params(method: str) -> tuple[str, ...]:
     """The params that the door's table knows for a method."""
     row = TABLE.get(method)
-    return () if row is None else tuple(row[0].__struct_fields__)
+    return () if row is None else tuple(row[0].__struct_encode_fields__)
 
 
 def _beside() -> Iterator[str]:

@@ -29,6 +29,8 @@ GOOD: dict[str, dict[str, Any]] = {
 """A call of each method that addresses an EVSE."""
 OF_THE_STATION: dict[str, dict[str, Any]] = {
     "auth_token_provider.present": {"token": token()},
+    "history.delete_before": {"before": "2020-01-01T00:00:00Z"},
+    "history.sessions": {},
     "journal.acknowledge": {"consumer": "test", "seq": 0},
 }
 
