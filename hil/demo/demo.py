@@ -47,7 +47,7 @@ def demo(options: Options, out: TextIO = sys.stdout) -> int:
     """Play it, told on `out` as it happens; the exit code: 0 when all went as told.
 
     Raises OSError, before anything is played, where there is no place for the page."""
-    colour = out.isatty() and not os.environ.get("NO_COLOR")
+    colour = wants_colour(out)
     pace = BRIEF if options.brief else Pace()
     options.out.mkdir(parents=True, exist_ok=True)
     print(HEADING[options.fast], file=out)
@@ -59,6 +59,12 @@ def demo(options: Options, out: TextIO = sys.stdout) -> int:
     if options.svg is not None:
         options.svg.write_text(lane_svg(ending.trace), "utf-8")
     return _finish(ending, options.out, out)
+
+
+def wants_colour(out: TextIO) -> bool:
+    """A person looks, at a terminal that knows colours, and has not asked for none."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return out.isatty() and not plain
 
 
 def readme_picture() -> str:

@@ -121,6 +121,8 @@ class ProcStage(Stage):
             with contextlib.suppress(OSError):
                 return await DoorClient.connect(self._run_dir / name)
             await asyncio.sleep(LOOK_S)
+        if ended():
+            raise DemoFailed(f"the station ended before it opened {name}")
         raise DemoFailed(f"the station did not open {name} within {PATIENCE_S:g} s")
 
     def _entry(self, value: list[Any]) -> None:

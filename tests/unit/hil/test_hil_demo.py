@@ -12,10 +12,11 @@ import pytest
 
 from evse.cli import main
 from hil.csms.brain import Misbehaviour
-from hil.demo.demo import HEADING, Options, config, demo, readme_picture
+from hil.demo.demo import HEADING, Options, config, demo, readme_picture, wants_colour
 from hil.demo.ending import Ending, play
+from hil.demo.proc import ProcStage
 from hil.demo.sim import SimStage
-from hil.demo.stage import Metal
+from hil.demo.stage import DemoFailed, Metal
 from hil.demo.story import BRIEF, Pace
 from hil.demo.timeline import WIDTH, Timeline
 
@@ -226,6 +227,39 @@ def test_colour_is_only_for_those_who_look() -> None:
     timeline.add(0, "network", "cut")
     timeline.print_before(1)
     assert "\x1b[33mcut\x1b[0m" in out.getvalue()
+
+
+class Terminal(io.StringIO):
+    """Somebody looks."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("variables", "wanted"),
+    [
+        ({"TERM": "xterm"}, True),
+        ({}, True),
+        ({"TERM": "dumb"}, False),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, False),
+    ],
+)
+def test_a_terminal_without_colours_gets_none(
+    variables: dict[str, str], wanted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TERM", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert wants_colour(Terminal()) is wanted
+    assert not wants_colour(io.StringIO())
+
+
+def test_a_station_that_ends_at_once_is_told_as_that(tmp_path: Path) -> None:
+    staged = ProcStage(config(), io.StringIO(), tmp_path, colour=False)
+    with pytest.raises(DemoFailed, match="ended before it opened plant"):
+        asyncio.run(staged.follow(lambda: True))
 
 
 def test_full_pace_is_about_twenty_seconds() -> None:
