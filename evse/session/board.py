@@ -17,7 +17,7 @@ LAST_READING_MS = 2_500
 class BoardView:
     """Ring 1 as last heard of. Starts out as lost: nothing has been heard."""
 
-    def __init__(self, config: EvseTable, now_ms: int) -> None:
+    def __init__(self, config: EvseTable, now_ms: int, standing_trip: Reason = Reason.NONE) -> None:
         self.status = BoardStatus()
         self.lost_ms: int | None = now_ms
         self.plugged = False
@@ -25,7 +25,7 @@ class BoardView:
         self.jammed_for = LockTarget.KEEP
         """What was wanted of the lock when it jammed: the board forgets a jam only when it hears
         of another wish, so what is wanted by now may not have been tried yet."""
-        self._until_unplugged = Reason.NONE
+        self.standing_trip = standing_trip
         """The trip that stands until the car is unplugged, also over a restart of ring 1, which
         forgets it: otherwise a restart would retry an RCD trip."""
         self._power_states = (PilotState.C, PilotState.D) if config.ventilation else (PilotState.C,)
@@ -54,14 +54,14 @@ class BoardView:
 
     def _with_standing_trip(self, status: BoardStatus) -> BoardStatus:
         if status.pilot is PilotState.A:
-            self._until_unplugged = Reason.NONE
+            self.standing_trip = Reason.NONE
         if status.reason.is_trip:
             if not may_acknowledge(status.reason, plugged=True):
-                self._until_unplugged = status.reason
+                self.standing_trip = status.reason
             return status
-        if self._until_unplugged is Reason.NONE:
+        if self.standing_trip is Reason.NONE:
             return status
-        return replace(status, reason=self._until_unplugged)
+        return replace(status, reason=self.standing_trip)
 
     def lost(self, now_ms: int) -> None:
         if self.lost_ms is None:

@@ -68,7 +68,7 @@ class SessionMachine:
         self._chart = SessionChart()
         self._write = EventWriter(snapshot)
         now_ms = clock.now_ms()
-        self.board = BoardView(config, now_ms)
+        self.board = BoardView(config, now_ms, snapshot.standing_trip)
         self.meter = MeterView(config)
         self._offer = Offer(config, default_a, clock)
         self.fault_model = FaultModel(new_uuid)

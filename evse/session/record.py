@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET
 
 from evse.clock import rfc3339
-from evse.model import MeterReading
+from evse.model import MeterReading, Reason
 from evse.types.authorization import ProvidedIdToken
 from evse.types.powermeter import Current, Energy, Frequency, Power, Powermeter, Voltage
 from evse.types.session import (
@@ -48,6 +48,8 @@ class Snapshot(msgspec.Struct):
     connector_disabled: bool = False
     meter: Powermeter | None = None
     """Last value known; at most CHECKPOINT_MS old while a transaction runs."""
+    standing_trip: Reason = Reason.NONE
+    """Stands until the car is unplugged, also over a power cut (board.py)."""
     boot_id: str = ""
     """Of the computer when the session began: another one after a restart means a power cut."""
 

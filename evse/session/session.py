@@ -82,6 +82,9 @@ class Session(SessionMachine):
         disabled, wanted = self.state == "disabled", self._lock_target()
         if self.board.heard(status, self._clock.now_ms(), disabled=disabled, wanted=wanted):
             self._ports.read_meter()
+        if self.board.standing_trip is not self.record.standing_trip:
+            self.record.standing_trip = self.board.standing_trip
+            self._ports.checkpoint(self.record.encode())
         self.settle()
 
     def on_board_lost(self) -> None:

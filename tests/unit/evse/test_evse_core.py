@@ -219,3 +219,32 @@ def test_a_meter_that_answers_zero_after_a_power_cut_takes_nothing_off_the_bill(
     billed_wh = ended[0]["meter_value"]["energy_Wh_import"]["total"]
     a_minute_wh = 16 * 3 * 230 / 60  # the oldest a checkpoint can be
     assert billed_wh >= known.energy_Wh_import.total - a_minute_wh > 0
+
+
+def test_an_rcd_trip_is_not_retried_by_a_power_cut_while_the_car_stays() -> None:
+    sim = station(mode="free")
+    plant = sim.plants[1]
+    plant.car.plug()
+    sim.wake()
+    sim.run_for(20_000)
+    assert plant.energised
+    plant.set_fault("leak_dc")
+    sim.wake()
+    sim.run_for(5_000)
+    sim.kill_guard()
+    sim.kill_core()
+    sim.run_for(1_000)
+    sim.start_guard()
+    sim.start_core()
+    begin_ms = sim.now_ms
+    sim.run_for(60_000)
+    closed = sim.trace.between(begin_ms, sim.now_ms, Lane.CONTACTOR, 1)
+    assert "closed" not in [event.value for event in closed]
+    plant.set_fault("leak_dc", active=False)
+    plant.car.unplug()
+    sim.wake()
+    sim.run_for(10_000)
+    plant.car.plug()
+    sim.wake()
+    sim.run_for(30_000)
+    assert plant.energised
