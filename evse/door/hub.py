@@ -17,6 +17,9 @@ from msgspec import UNSET, Raw
 from evse.door import jsonrpc
 from evse.door.jsonrpc import Id, Message, RpcError
 
+MAX_FORWARDED = 256
+"""Calls that wait for one provider; a further one ends the oldest, or memory would not end."""
+
 Reply = Callable[[Any], None]
 """Takes a call's result, or the RpcError that it failed with; exactly once."""
 Handler = Callable[["Connection", Raw | msgspec.UnsetType, Reply], None]
@@ -159,6 +162,9 @@ class Hub:
         self, provider: Connection, method: str, params: Raw | msgspec.UnsetType, reply: Reply
     ) -> None:
         body = {} if isinstance(params, msgspec.UnsetType) else jsonrpc.decode_value(params)
+        if len(provider.forwarded) >= MAX_FORWARDED:
+            oldest = provider.forwarded.pop(next(iter(provider.forwarded)))
+            oldest(RpcError(jsonrpc.NOT_AVAILABLE, f"the provider left {MAX_FORWARDED} calls open"))
         forward_id = next(self._forward_ids)
         provider.forwarded[forward_id] = reply
         provider.wire.send(jsonrpc.request(forward_id, method, body))

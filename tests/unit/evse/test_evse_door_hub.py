@@ -9,7 +9,7 @@ import pytest
 from station_rig import Peer
 
 from evse.door import jsonrpc
-from evse.door.hub import Connection, Follower, Hub, Reply
+from evse.door.hub import MAX_FORWARDED, Connection, Follower, Hub, Reply
 from evse.door.jsonrpc import RpcError
 
 
@@ -221,3 +221,18 @@ def test_an_error_in_a_handler_is_the_callers_and_nobody_elses() -> None:
     hub.register("core.refuses", refuses)
     assert Peer(hub).error("core.refuses") == (-5, "no", "x")
     assert Peer(hub).result("core.echo", msgspec.json.decode(b"{}")) == {}
+
+
+def test_a_provider_that_never_answers_costs_no_memory_without_end() -> None:
+    hub = hub_with_echo()
+    provider = Peer(hub)
+    provider.result("provide", {"namespace": "ocpp"})
+    caller = Peer(hub)
+    for _ in range(MAX_FORWARDED):
+        assert caller.call("ocpp.get_variables") is None
+    caller.call("ocpp.get_variables")
+    assert len(provider.connection.forwarded) == MAX_FORWARDED
+    oldest = caller.answer(1)
+    assert oldest is not None
+    assert oldest["error"]["code"] == jsonrpc.NOT_AVAILABLE
+    assert caller.answer(2) is None
