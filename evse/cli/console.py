@@ -9,11 +9,14 @@ import select
 import sys
 import termios
 import tty
+from getpass import getpass
 from pathlib import Path
 from typing import Any
 
 from evse.cli.ask import ask
-from evse.cli.places import add_socket
+from evse.cli.console_pin import PinFiles
+from evse.cli.places import add_socket, default_state_dir
+from evse.clock import MonotonicClock
 from evse.console.console import Console
 from evse.console.screen import Screen
 from evse.door.client import DoorClient
@@ -31,13 +34,20 @@ def add(parser: argparse.ArgumentParser, _name: str) -> None:
         action="store_true",
         help="the standard streams are a serial line; its terminal is a plain VT100",
     )
+    parser.add_argument(
+        "--state-dir", type=Path, default=default_state_dir(), help="where the PIN is kept"
+    )
+    parser.add_argument("--set-pin", action="store_true", help="set the PIN, and end")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Until `quit`, Ctrl-D, or the line hangs up."""
+    gate = PinFiles(arguments.state_dir, MonotonicClock())
+    if arguments.set_pin:
+        return _set_pin(gate)
     if arguments.serve:
         os.environ["TERM"] = "vt100"
-    console = Console(SocketDoor(arguments.socket), str(arguments.socket))
+    console = Console(SocketDoor(arguments.socket), str(arguments.socket), gate)
     if sys.stdin.isatty():
         _prepare_lines(console)
     _say([f"PiEVSE console at {arguments.socket}; help lists what can be asked"])
@@ -58,12 +68,28 @@ def _act(console: Console, text: str) -> bool:
     try:
         reply = console.line(text)
         _say(reply.lines)
+        if reply.then == "pin":
+            _say(console.line(f"unlock {getpass('PIN: ') or '-'}").lines)
         if reply.then == "watch":
             _watch(console)
     except KeyboardInterrupt:
         print("^C")
         return True
     return reply.then != "quit"
+
+
+def _set_pin(gate: PinFiles) -> int:
+    """Asks twice, unseen, where there is somebody to ask."""
+    typed = getpass("new PIN: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    if sys.stdin.isatty() and getpass("again: ") != typed:
+        print("the two differ; nothing is changed", file=sys.stderr)
+        return 1
+    try:
+        gate.set(typed)
+    except (OSError, ValueError) as error:
+        print(f"the PIN is not set: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 class SocketDoor:
@@ -115,11 +141,23 @@ def _read(prompt: str) -> str | None:
     """A typed line; None at the end. Ctrl-C forgets the line and ends nothing."""
     while True:
         try:
-            return input(prompt)
+            typed = input(prompt)
         except EOFError:
             return None
         except KeyboardInterrupt:
             print("^C")
+        else:
+            _forget_pin(typed)
+            return typed
+
+
+def _forget_pin(typed: str) -> None:
+    """Arrow keys do not bring a PIN back."""
+    if typed.split()[:1] == ["unlock"] and sys.stdin.isatty():
+        import readline
+
+        if last := readline.get_current_history_length():
+            readline.remove_history_item(last - 1)
 
 
 def _say(lines: list[str]) -> None:

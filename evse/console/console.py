@@ -12,6 +12,7 @@ import msgspec
 
 from evse.console import views
 from evse.console.layout import plain, wrap
+from evse.console.pin import IDLE_MS
 from evse.door.jsonrpc import RpcError
 
 LOG_LINES = 15
@@ -27,12 +28,21 @@ class Door(Protocol):
         """Up to `count` journal records {seq, evse, value} from `from_seq` on."""
 
 
+class Gate(Protocol):
+    """What stands before everything that changes something."""
+
+    def refusal(self, pin: str) -> str:
+        """Empty when the PIN opens."""
+
+    def now_ms(self) -> int: ...
+
+
 class Reply(msgspec.Struct, frozen=True):
     """What to print, and what the terminal is to do next."""
 
     lines: list[str]
     then: str = ""
-    """`watch` or `quit`; empty = the next prompt."""
+    """`watch`, `quit`, or `pin` to ask for one unseen; empty = the next prompt."""
 
 
 class Refused(ValueError):
@@ -53,6 +63,12 @@ HELP: dict[str, str] = {
     "log [COUNT] [from SEQ]": "session events, the newest, or from a number on",
     "link": "statistics of the board link",
     "ocpp": "the link to the back office",
+    "unlock [PIN]": "from here on allow what changes something",
+    "lock-console": "read-only again",
+    "enable, disable [EVSE]": "availability",
+    "pause, resume [EVSE]": "charging",
+    "stop [EVSE]": "end the transaction",
+    "unlock-plug [EVSE]": "end the transaction, open, and free the plug",
     "help": "this",
     "quit": "leave",
 }
@@ -61,18 +77,26 @@ HELP: dict[str, str] = {
 class Console:
     """One technician at one terminal."""
 
-    def __init__(self, door: Door, where: str) -> None:
+    def __init__(self, door: Door, where: str, gate: Gate) -> None:
         self._door = door
         self._where = where
+        self._gate = gate
+        self._locks_at_ms: int | None = None
+        """None = locked."""
+
+    @property
+    def locked(self) -> bool:
+        return self._locks_at_ms is None or self._gate.now_ms() >= self._locks_at_ms
 
     def prompt(self) -> str:
-        return "evse> "
+        return "evse> " if self.locked else "evse# "
 
     def line(self, text: str) -> Reply:
         """One typed line. Never raises for what a person can type or a station can do."""
         words = text.split()
         if not words:
             return Reply([])
+        self._locks_at_ms = None if self.locked else self._gate.now_ms() + IDLE_MS
         verb = _VERBS.get(words[0].lower())
         if verb is None:
             return Reply([f"there is no {plain(words[0])[:30]!r} here; try help"])
@@ -109,6 +133,33 @@ class Console:
         if isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError):
             return f"the station at {self._where} went away before it answered; ask again"
         return f"no station is running at {self._where}; ask again when it is back"
+
+    # --- what changes something -------------------------------------------------------------------
+
+    def _unlock(self, words: list[str]) -> Reply:
+        if not words:
+            return Reply([], "pin")
+        refusal = self._gate.refusal(" ".join(words))
+        self._locks_at_ms = None if refusal else self._gate.now_ms() + IDLE_MS
+        return Reply(
+            wrap(refusal or "unlocked; lock-console locks again, and so do 10 idle minutes")
+        )
+
+    def _lock(self) -> Reply:
+        self._locks_at_ms = None
+        return Reply(["locked"])
+
+    def _act(self, words: list[str], method: str, params: dict[str, Any]) -> Reply:
+        """One act on one EVSE, that must be named where there are several."""
+        if self.locked:
+            raise Refused("the console is read-only; unlock it with its PIN")
+        evses = self.evses(words)
+        if len(evses) != 1:
+            raise Refused(f"which EVSE: one of {evses}")
+        done = self._ask(method, evse=evses[0], **params)
+        return Reply(
+            [f"EVSE {evses[0]}: {'done' if done else 'nothing to do, or not possible now'}"]
+        )
 
     # --- the door ---------------------------------------------------------------------------------
 
@@ -168,6 +219,10 @@ def _help(_console: Console, _words: list[str]) -> Reply:
     return Reply([f"{name:<24}{line}" for name, line in HELP.items()])
 
 
+def _acting(method: str, **params: Any) -> Verb:
+    return lambda console, words: console._act(words, f"evse_manager.{method}", params)
+
+
 _VERBS: dict[str, Verb] = {
     "status": _station(views.status),
     "why": _evse(views.why),
@@ -180,6 +235,14 @@ _VERBS: dict[str, Verb] = {
     "log": lambda console, words: console._log(words),
     "link": _station(views.link),
     "ocpp": _station(views.ocpp),
+    "unlock": lambda console, words: console._unlock(words),
+    "lock-console": lambda console, _words: console._lock(),
+    "enable": _acting("enable", connector_id=1),
+    "disable": _acting("disable", connector_id=0),
+    "pause": _acting("pause_charging"),
+    "resume": _acting("resume_charging"),
+    "stop": _acting("stop_transaction", request={"reason": "Local"}),
+    "unlock-plug": _acting("force_unlock", connector_id=1),
     "help": _help,
     "quit": lambda _console, _words: Reply([], "quit"),
 }

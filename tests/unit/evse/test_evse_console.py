@@ -13,6 +13,7 @@ from station_rig import Peer, station
 
 from evse.console.console import HELP, Console
 from evse.console.layout import COLUMNS
+from evse.console.pin import IDLE_MS
 from evse.door.jsonrpc import RpcError
 from evse.door.sys_state import sys_state
 from evse.model import BoardAnalog
@@ -56,8 +57,21 @@ class SimDoor:
         return self._peer.notified(variable)[:count]
 
 
+class OpenGate:
+    """Opens for one PIN; its clock stands until the test moves it."""
+
+    def __init__(self) -> None:
+        self.time_ms = 0
+
+    def refusal(self, pin: str) -> str:
+        return "" if pin == "246810" else "wrong PIN"
+
+    def now_ms(self) -> int:
+        return self.time_ms
+
+
 def console(sim: Simulation) -> Console:
-    return Console(SimDoor(sim), "the door")
+    return Console(SimDoor(sim), "the door", OpenGate())
 
 
 def shown(one: Console, text: str) -> str:
@@ -91,8 +105,9 @@ def test_every_answer_fits_a_vt100(evses: int, text: str) -> None:
 
 def test_every_verb_has_its_line_of_help() -> None:
     one = console(station())
-    assert one.complete("") == sorted(name.split()[0] for name in HELP)
-    assert one.complete("S") == ["status"]
+    verbs = {verb for name in HELP for verb in name.partition(" [")[0].split(", ")}
+    assert set(one.complete("")) == verbs
+    assert one.complete("ST") == ["status", "stop"]
     assert one.complete("x") == []
 
 
@@ -144,7 +159,7 @@ def test_limits_name_who_set_them_and_mark_the_one_that_rules() -> None:
     }
     value = {"schedule_import": [entry], "schedule_export": [], "schedule_setpoints": []}
     door.ask("evse_manager.set_external_limits", {"value": value})
-    said = shown(Console(door, "the door"), "limits")
+    said = shown(Console(door, "the door", OpenGate()), "limits")
     assert "now           10 A on 3 phase(s), by the office" in said
     assert "10.0 A    the office  *" in said
     assert "32.0 A    configuration\n" in said
@@ -205,7 +220,7 @@ def test_what_can_not_be_answered_is_said(text: str, says: str) -> None:
 )
 def test_a_station_that_is_gone_is_said_and_comes_back(trouble: OSError, says: str) -> None:
     door = SimDoor(station())
-    one = Console(door, "the door")
+    one = Console(door, "the door", OpenGate())
     door.trouble = trouble
     assert says in shown(one, "status")
     assert says in one.watch()[0]
@@ -227,3 +242,60 @@ def test_inspection_is_plain_json() -> None:
     found = SimDoor(charging()).ask("sys.inspect", {})
     assert msgspec.json.decode(msgspec.json.encode(found)) == found
     assert found["limits"][0] == {"source": "configuration", "limit_a": 32.0}
+
+
+# --- what changes something -----------------------------------------------------------------------
+
+ACTS = ("enable", "disable", "pause", "resume", "stop", "unlock-plug")
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_a_locked_console_changes_nothing(act: str) -> None:
+    sim = charging()
+    assert sim.station is not None
+    before = sim.station.core.sessions[1].record.encode()
+    one = console(sim)
+    assert shown(one, "unlock 123456") == "wrong PIN"
+    assert shown(one, f"{act} 1") == "the console is read-only; unlock it with its PIN"
+    assert sim.station.core.sessions[1].record.encode() == before
+
+
+def test_an_unlocked_console_pauses_resumes_and_stops() -> None:
+    sim = charging()
+    one = console(sim)
+    shown(one, "unlock 246810")
+    assert one.prompt() == "evse# "
+    assert shown(one, "resume") == "EVSE 1: nothing to do, or not possible now"
+    for act, says in (
+        ("pause", "paused by request"),
+        ("resume", "is charging"),
+        ("stop", "was ended (Local)"),
+        ("disable", "it is disabled"),
+        ("enable", "is charging"),
+    ):
+        assert shown(one, act) == "EVSE 1: done"
+        sim.run_for(10_000)
+        assert says in shown(one, "why"), act
+
+
+def test_of_several_evses_one_must_be_named() -> None:
+    one = console(shared(2))
+    shown(one, "unlock 246810")
+    assert shown(one, "stop") == "which EVSE: one of [1, 2]"
+
+
+def test_an_idle_console_locks_itself() -> None:
+    gate = OpenGate()
+    one = Console(SimDoor(charging()), "the door", gate)
+    shown(one, "unlock 246810")
+    gate.time_ms += IDLE_MS - 1
+    assert shown(one, "resume").startswith("EVSE 1")
+    gate.time_ms += IDLE_MS
+    assert "read-only" in shown(one, "stop")
+    shown(one, "unlock 246810")
+    assert shown(one, "lock-console") == "locked"
+    assert "read-only" in shown(one, "stop")
+
+
+def test_a_pin_is_asked_for_unseen() -> None:
+    assert console(shared(1)).line("unlock").then == "pin"
