@@ -14,8 +14,8 @@ import msgspec
 from evse.authorization import Authorization
 from evse.clock import Clock, earliest
 from evse.config.model import StationConfig
-from evse.fault_model import FaultChange
-from evse.fault_report import report_change
+from evse.fault_model import ActiveFault, FaultChange
+from evse.fault_report import report_active, report_change
 from evse.journal import Journal
 from evse.model import BoardAnalog, BoardIdentity, BoardStatus, CommandVerb, LockTarget
 from evse.model import MeterReading as Reading
@@ -48,6 +48,7 @@ class Core:
         self.journal = journal
         self._publish = publish
         self._limits: dict[int, Limits] = {}
+        self._faults: dict[int, tuple[ActiveFault, ...]] = {}
         self.analog: dict[int, BoardAnalog] = {}
         """Ring 1's measurements as last heard, for people."""
         self.on_settled: Callable[[], None] = lambda: None
@@ -131,6 +132,7 @@ class Core:
         self.authorization.poll()
         for evse, session in self.sessions.items():
             self._publish_limits(evse, session)
+            self._publish_faults(evse, session)
         self.on_settled()
 
     @property
@@ -153,6 +155,14 @@ class Core:
         if limits != self._limits.get(evse):
             self._limits[evse] = limits
             self._publish("evse_manager.limits", evse, limits)
+
+    def _publish_faults(self, evse: int, session: Session) -> None:
+        """All that stand, for those who came too late to hear each of them raised."""
+        active = session.fault_model.active
+        if active != self._faults.get(evse, ()):
+            self._faults[evse] = active
+            reports = [report_active(fault, self.clock) for fault in active]
+            self._publish("sys.faults", evse, reports)
 
 
 class _Ports:

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import msgspec
 
 from evse.clock import Clock, earliest
+from evse.fault_report import FaultReport
 from evse.types.authorization import ProvidedIdToken
 from evse.types.powermeter import Powermeter
 from evse.types.session import Limits
@@ -182,6 +183,13 @@ class ChargePoint:
             self.station.limits[evse] = msgspec.convert(value, Limits)
         except msgspec.ValidationError as error:
             self._reject("limits", error)
+
+    def on_faults(self, evse: int, value: list[Any]) -> None:
+        """The faults that stand at the EVSE."""
+        try:
+            self.status.faults_are(evse, msgspec.convert(value, tuple[FaultReport, ...]))
+        except (msgspec.ValidationError, KeyError) as error:
+            self._reject("faults", error)
 
     def on_token(self, token: dict[str, Any]) -> None:
         """Somebody presented a token (a ProvidedIdToken)."""

@@ -19,6 +19,7 @@ from ocpp_link.runner import Runner
 CONSUMER = "ocpp"
 SESSION_EVENT = "evse_manager.session_event"
 TOKEN = "auth_token_provider.provided_token"
+FAULTS = "sys.faults"
 PROVIDED = "ocpp"
 RETRY_S = 0.5
 """Between attempts to reach the door; it is on this machine."""
@@ -145,6 +146,10 @@ async def _subscribe(client: DoorClient, runner: Runner) -> None:
         engine.on_token(params["value"])
         runner.touch()
 
+    def on_faults(params: dict[str, Any]) -> None:
+        engine.on_faults(params["evse"], params["value"])
+        runner.touch()
+
     from_seq = engine.next_seq
     told = await client.subscribe(SESSION_EVENT, on_event, from_seq=from_seq)
     if told["last_seq"] + 1 < from_seq:  # the core began a new journal
@@ -152,7 +157,10 @@ async def _subscribe(client: DoorClient, runner: Runner) -> None:
         await client.subscribe(SESSION_EVENT, on_event, from_seq=1)
     await client.subscribe("evse_manager.powermeter", on_powermeter)
     await client.subscribe("evse_manager.limits", on_limits)
+    await client.subscribe(FAULTS, on_faults)
     await client.subscribe(TOKEN, on_token)
     for evse in engine.station.evses:
         if value := await client.call("get", {"variable": "evse_manager.limits", "evse": evse}):
             engine.on_limits(evse, value)
+        standing = await client.call("get", {"variable": FAULTS, "evse": evse})
+        engine.on_faults(evse, standing or [])

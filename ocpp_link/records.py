@@ -94,8 +94,11 @@ class StatusReport(msgspec.Struct, frozen=True):
     connector: int
     status: EvseStatus
     error: str = "NoError"
+    """ChargePointErrorCode (OCPP 1.6 §7.6)."""
     info: str = ""
     timestamp: str = ""
+    vendor_id: str = ""
+    vendor_error: str = ""
 
 
 class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):

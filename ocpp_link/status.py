@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
+from evse.fault_report import FaultReport
+from evse.faults import of_code
 from ocpp_link.outcome import Outcome, OutcomeKind
 from ocpp_link.records import EvseStatus, StatusReport
 from ocpp_link.station import Station
@@ -22,6 +24,7 @@ class StatusReporter:
         self._station = station
         self._told: dict[int, StatusReport] = {}
         self._core_lost = False
+        self._faults: dict[int, tuple[FaultReport, ...]] = {}
         self.station_operative = True
 
     def sync(self) -> None:
@@ -45,6 +48,16 @@ class StatusReporter:
     def core_stayed_away(self) -> None:
         self._core_lost = True
         self.sync()
+
+    def faults_are(self, evse: int, faults: tuple[FaultReport, ...]) -> None:
+        """What stands at an EVSE now, the oldest first. Raises KeyError for an EVSE that is not
+        here and a fault that the catalogue does not have; nothing has changed then."""
+        if evse not in self._station.states:
+            raise KeyError(f"evse {evse}")
+        for fault in faults:
+            of_code(fault.type, fault.sub_type)
+        self._faults[evse] = faults
+        self.tell(evse)
 
     def tell(self, connector: int, *, even_if_known: bool = False) -> None:
         """Report a connector, if that is allowed now and it differs from what was told.
@@ -74,13 +87,32 @@ class StatusReporter:
             status = EvseStatus.AVAILABLE if self.station_operative else EvseStatus.UNAVAILABLE
             return StatusReport(0, status, timestamp=now)
         state = self._station.states[connector]
-        return StatusReport(
+        report = StatusReport(
             connector, state.status, info=state.info, timestamp=state.status_at or now
         )
+        return _with_cause(report, self._faults.get(connector, ()))
 
     def _untold(self, connector: int) -> None:
         self._told.pop(connector, None)
         self._station.timers.set(("retell",), self._station.clock.now_ms() + RETELL_MS)
+
+
+def _with_cause(report: StatusReport, faults: tuple[FaultReport, ...]) -> StatusReport:
+    """A fault that blocks makes the connector Faulted (spec evse-core D); the oldest such one is
+    told, else the oldest of all, beside the status as it is."""
+    told = next((fault for fault in faults if fault.blocks), next(iter(faults), None))
+    if told is None:
+        return report
+    row = of_code(told.type, told.sub_type)
+    return msgspec.structs.replace(
+        report,
+        status=EvseStatus.FAULTED if told.blocks else report.status,
+        error=row.ocpp16,
+        info=f"caused_by:{told.type}",
+        vendor_id=row.vendor_id,
+        vendor_error=row.vendor_code,
+        timestamp=told.timestamp,
+    )
 
 
 def _same(told: StatusReport | None, report: StatusReport) -> bool:

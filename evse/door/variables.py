@@ -31,6 +31,7 @@ VARIABLES = frozenset(
         "evse_manager.evse_id",
         "auth_token_provider.provided_token",
         "sys.fault",
+        "sys.faults",
     }
 )
 

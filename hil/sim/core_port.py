@@ -15,7 +15,7 @@ from typing import Any
 from evse.door.jsonrpc import RpcError
 from hil.sim.station import LocalPeer, SimStation
 from ocpp_link.charge_point import ChargePoint
-from ocpp_link.core_client import CONSUMER, PROVIDED, SESSION_EVENT, TOKEN
+from ocpp_link.core_client import CONSUMER, FAULTS, PROVIDED, SESSION_EVENT, TOKEN
 from ocpp_link.ports import CoreReply
 
 Serve = Callable[[str, dict[str, Any]], Any]
@@ -79,12 +79,13 @@ class LocalCore:
         if told["last_seq"] + 1 < from_seq:  # the core began a new journal
             engine.on_journal_restarted()
             peer.ask("subscribe", {"variable": SESSION_EVENT, "from_seq": 1})
-        for variable in ("evse_manager.powermeter", "evse_manager.limits", TOKEN):
+        for variable in ("evse_manager.powermeter", "evse_manager.limits", FAULTS, TOKEN):
             peer.ask("subscribe", {"variable": variable})
         for evse in station.core.sessions:
             limits = peer.ask("get", {"variable": "evse_manager.limits", "evse": evse})
             if limits is not None:
                 engine.on_limits(evse, limits)
+            engine.on_faults(evse, peer.ask("get", {"variable": FAULTS, "evse": evse}) or [])
         peer.ask("provide", {"namespace": PROVIDED})
         self._inbox.append(engine.on_core_connected)
 
@@ -126,6 +127,8 @@ def _tell(engine: ChargePoint, variable: str, params: dict[str, Any]) -> None:
             engine.on_powermeter(params["evse"], params["value"])
         case "evse_manager.limits":
             engine.on_limits(params["evse"], params["value"])
+        case "sys.faults":
+            engine.on_faults(params["evse"], params["value"])
         case "auth_token_provider.provided_token":
             engine.on_token(params["value"])
 

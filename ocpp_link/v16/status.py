@@ -29,4 +29,8 @@ def status_notification(report: StatusReport) -> Message:
     }
     if report.info:
         payload["info"] = report.info[:INFO_CHARS]
+    if report.vendor_id:
+        payload["vendorId"] = report.vendor_id
+    if report.vendor_error:
+        payload["vendorErrorCode"] = report.vendor_error
     return Message("StatusNotification", payload)

@@ -17,6 +17,9 @@ from evse.fault_model import INOPERATIVE
 from evse.faults import Fault, catalogue, of_code
 from hil.bench.bench import Bench
 from hil.bench.sim import SimBench
+from hil.bench.station import StationSetup
+from hil.sim.ocpp import SimOcpp
+from hil.sim.simulation import Simulation
 from hil.sim.station import LocalPeer
 
 pytestmark = pytest.mark.needs("metal_faults", "virtual_time")
@@ -242,3 +245,19 @@ def test_a_start_in_good_health_tells_no_fault(bench: Bench) -> None:
     bench.clock.run_for(60)
     assert log.told == []
     assert bench.dut.call("get", variable="sys.fault") is None
+
+
+def test_the_back_office_is_told_with_the_codes_of_ocpp_1_6_6_47() -> None:
+    sim = Simulation(StationSetup(authorization="ocpp").config(), seed=1)
+    brain = SimOcpp(sim).csms.brain
+    sim.run_until(lambda: brain.statuses.get(1) == "Available", within_ms=5_000)
+    sim.plants[1].set_fault("emergency_stop", True)
+    sim.wake()
+    sim.run_until(lambda: brain.statuses[1] == "Faulted", within_ms=2_000)
+    told = brain.sent("StatusNotification")[-1]
+    assert (told["errorCode"], told["vendorErrorCode"]) == ("OtherError", "CX008")
+    sim.plants[1].set_fault("emergency_stop", False)
+    sim.wake()
+    sim.run_until(lambda: brain.statuses[1] == "Available", within_ms=5_000)
+    assert brain.sent("StatusNotification")[-1]["errorCode"] == "NoError"
+    assert brain.complaints == []

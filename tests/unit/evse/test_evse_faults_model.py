@@ -220,3 +220,8 @@ def test_the_door_has_each_change_and_what_stands() -> None:
     assert row["faults"] == [STOP.code]
     assert row["fault_details"] == [note["value"] for note in notes]
     assert msgspec.json.encode(row["fault_details"])
+    assert peer.result("get", {"variable": "sys.faults"}) == row["fault_details"]
+    sim.plants[1].set_fault("emergency_stop", False)
+    sim.wake()
+    sim.run_for(2_000)
+    assert peer.result("get", {"variable": "sys.faults"}) == []

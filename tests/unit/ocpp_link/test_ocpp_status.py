@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from ocpp_rig import Rig, token
 
+from evse.faults import MREC_VENDOR
 from evse.types.session import SessionEvent, SessionEventEnum
 from hil.csms.brain import Misbehaviour
 from ocpp_link.records import EvseState, EvseStatus
@@ -156,11 +157,76 @@ def test_a_core_that_stays_away_is_a_fault_and_its_return_ends_it(rig: Rig) -> N
     assert statuses(rig)[-1] == "Available"
 
 
+def standing(code: str, sub_type: str = "", *, blocks: bool = True) -> dict[str, object]:
+    said = {"severity": "High", "message": "m", "description": "d", "state": "Active"}
+    return {
+        "type": code,
+        "sub_type": sub_type,
+        "uuid": code,
+        "blocks": blocks,
+        "timestamp": AT,
+        **said,
+    }
+
+
+INOPERATIVE = standing("evse_manager/Inoperative", blocks=False)
+
+
+@pytest.mark.parametrize(
+    ("code", "sub_type", "error", "vendor", "vendor_error"),
+    [
+        ("ac_rcd/MREC2GroundFailure", "", "GroundFailure", MREC_VENDOR, "CX002"),
+        ("powermeter/CommunicationFault", "", "PowerMeterFailure", None, "CommunicationFault"),
+        (
+            "evse_board_support/MREC17EVSEContactorFault",
+            "Welded",
+            "OtherError",
+            MREC_VENDOR,
+            "CX017",
+        ),
+    ],
+)
+def test_6_47_a_fault_that_blocks_is_told_with_its_codes_until_it_has_gone(
+    rig: Rig, code: str, sub_type: str, error: str, vendor: str | None, vendor_error: str
+) -> None:
+    rig.engine.on_faults(1, [standing(code, sub_type), INOPERATIVE])
+    rig.flush()
+    told = rig.brain.sent("StatusNotification")[-1]
+    assert (told["connectorId"], told["status"], told["errorCode"]) == (1, "Faulted", error)
+    assert told["info"] == f"caused_by:{code}"[:50]
+    assert (told.get("vendorId"), told["vendorErrorCode"]) == (vendor, vendor_error)
+    assert told["timestamp"] == AT
+    count = len(statuses(rig))
+    rig.engine.on_faults(1, [standing(code, sub_type), INOPERATIVE])
+    rig.flush()
+    assert len(statuses(rig)) == count
+    rig.engine.on_faults(1, [])
+    rig.flush()
+    told = rig.brain.sent("StatusNotification")[-1]
+    assert (told["status"], told["errorCode"]) == ("Available", "NoError")
+    assert "vendorErrorCode" not in told
+
+
+def test_a_fault_that_does_not_block_leaves_the_status_alone(rig: Rig) -> None:
+    warm = standing("evse_board_support/MREC3HighTemperature", blocks=False)
+    rig.engine.on_faults(1, [warm])
+    rig.flush()
+    told = rig.brain.sent("StatusNotification")[-1]
+    assert (told["status"], told["errorCode"]) == ("Available", "HighTemperature")
+    rig.engine.on_faults(1, [warm, standing("ac_rcd/DC"), INOPERATIVE])
+    rig.flush()
+    told = rig.brain.sent("StatusNotification")[-1]
+    assert (told["status"], told["errorCode"]) == ("Faulted", "GroundFailure")
+
+
 def test_events_that_cannot_be_understood_are_counted_and_acknowledged(rig: Rig) -> None:
     rig.engine.on_session_event(1, {"event": "Nonsense"}, 1)
     rig.engine.on_session_event(9, {"uuid": "", "event": "Enabled", "timestamp": AT}, 2)
     rig.engine.on_powermeter(1, {"energy": 1})
     rig.engine.on_limits(1, {})
     rig.engine.on_token({})
-    assert rig.engine.rejected_inputs == 5
+    rig.engine.on_faults(1, [{}])
+    rig.engine.on_faults(1, [standing("ac_rcd/Nonsense")])
+    rig.engine.on_faults(9, [])
+    assert rig.engine.rejected_inputs == 8
     assert rig.core.acknowledged == 2
