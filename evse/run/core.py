@@ -166,13 +166,19 @@ class CoreProcess:
         self._renew()
 
     async def _live(self) -> None:
-        """The live loop: let time act, then renew the lease (Core.on_settled)."""
+        """The live loop. A turn that raises fails the core in that very turn: no status that
+        comes before the loop looks at its tasks may renew a lease once more."""
+        turn = self._guarded(self._turn)
         while True:
-            self._meters.tick()
-            self.core.poll()
-            if self._recording is not None:
-                self._recording.poll()
+            turn()
             await asyncio.sleep(RENEW_MS / 1000)
+
+    def _turn(self) -> None:
+        """Let time act, then renew the lease (Core.on_settled)."""
+        self._meters.tick()
+        self.core.poll()
+        if self._recording is not None:
+            self._recording.poll()
 
     def _fail(self, error: BaseException | None) -> None:
         """A defect: renew nothing more, say so, end; the unit's restart begins from the journal."""
