@@ -69,6 +69,7 @@ class Journal:
         self._durable: deque[Record] = deque()
         self._handing_out = False
         self._prune_at_ms = clock.now_ms()
+        self._unfollowed_at_ms = clock.now_ms() + PRUNE_EVERY_MS
         self.durable_seq = last_seq
         self.failures = 0
         self.last_failure: str | None = None
@@ -94,6 +95,10 @@ class Journal:
         self._enqueue(_Write(None, 0.0, evse, snapshot))
 
     def poll(self, now_ms: int) -> None:
+        """Try again what failed; now and then forget old events that nobody follows."""
+        if now_ms >= self._unfollowed_at_ms:
+            self._unfollowed_at_ms = now_ms + PRUNE_EVERY_MS
+            self._forget_unfollowed()
         if self._retry_at_ms is not None and now_ms >= self._retry_at_ms:
             self._retry_at_ms = None
             self._flush()
@@ -125,6 +130,19 @@ class Journal:
                     "DELETE FROM event WHERE utc < ? AND seq <= (SELECT min(seq) FROM consumer)",
                     (oldest,),
                 )
+
+        self._storage.submit(job, self._noted)
+
+    def _forget_unfollowed(self) -> None:
+        """A station without a link has no consumer whose acknowledgements would do it."""
+        oldest = (self._clock.utc() - self._keep).timestamp()
+
+        def job(db: sqlite3.Connection) -> None:
+            db.execute(
+                "DELETE FROM event WHERE utc < ? AND NOT EXISTS (SELECT 1 FROM consumer)"
+                " AND seq < (SELECT max(seq) FROM event)",  # whose number must not come again
+                (oldest,),
+            )
 
         self._storage.submit(job, self._noted)
 

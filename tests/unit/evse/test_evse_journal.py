@@ -221,6 +221,22 @@ def test_looking_for_old_events_is_not_done_with_each_acknowledgement() -> None:
     assert seqs(rig) == []
 
 
+def test_old_events_go_where_nobody_follows_them() -> None:
+    rig = JournalRig()
+    rig.append("old")
+    rig.settle()
+    rig.wait(366 * DAY_MS)
+    rig.append("young")
+    rig.settle()
+    rig.journal.poll(rig.clock.now_ms())
+    rig.storage.drain()
+    assert seqs(rig) == [2]
+    rig.wait(366 * DAY_MS)
+    rig.journal.poll(rig.clock.now_ms())
+    rig.storage.drain()
+    assert seqs(rig) == [2], "the last number is remembered by its event"
+
+
 def test_numbers_go_on_after_everything_was_pruned() -> None:
     rig = JournalRig()
     for number in range(3):
