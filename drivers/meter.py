@@ -38,7 +38,7 @@ class ModbusMeter:
         self._requests = requests_for(meter_map)
 
     async def read(self) -> MeterReading:
-        """One reading, taken when its last answer came. Raises MeterError."""
+        """One reading, as of when it was asked for or later. Raises MeterError."""
         attempt = 1
         while True:
             try:
@@ -49,11 +49,14 @@ class ModbusMeter:
                 attempt += 1
 
     async def _read_once(self) -> MeterReading:
+        # Stamped before it is asked for: what ends a transaction must not be older than the
+        # opening of the contactor, and an answer tells of a moment while it was on its way.
+        taken_ms = self._clock.now_ms()
         answers = [
             await self._bus.read(self._unit, self._map.function_code, request)
             for request in self._requests
         ]
-        return decode(self._map, self._requests, answers, self._clock.now_ms())
+        return decode(self._map, self._requests, answers, taken_ms)
 
 
 class MeterPoller:

@@ -212,7 +212,7 @@ class MeterReading(msgspec.Struct, frozen=True, gc=False):
     """One reading of the billing meter. `None` = the meter does not report it."""
 
     taken_ms: int
-    """Monotonic time of the answer."""
+    """Monotonic time at which it was asked for: it tells of then, or of a little later."""
     energy_import_wh: float
     energy_export_wh: float | None = None
     power_w: float | None = None
