@@ -103,7 +103,10 @@ class Simulation:
         self._dirty = True
 
     def kill_guard(self) -> None:
-        """Ring 1 is gone; ring 0's watchdog drops the coils after its time."""
+        """Ring 1 is gone; ring 0's watchdog drops the coils after its time. Killing what is
+        dead already changes nothing: the watchdog was fed for the last time long ago."""
+        if self.guard is None:
+            return
         self.guard = None
         self.link.board(None, identity(self.config, 0), self.now_ms)
         if not self._frames:
@@ -152,6 +155,8 @@ class Simulation:
 
     def kill_core(self) -> None:
         """The core is gone at once: no farewell, and what was not on disk is lost."""
+        if self.station is None:
+            return
         self.station = None
         self.meters = None
         self.link.attach(None, self.now_ms)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from scenario_steps import limit
 
 from hil.bench.bench import Bench, Process
@@ -95,6 +95,7 @@ QUICK = settings(max_examples=25, deadline=None, suppress_health_check=list(Heal
 @pytest.mark.parametrize("evses", [1, 2])
 @settings(QUICK)
 @given(script=scripts)
+@example(script=[("14 A", 1, 5), ("kill guard", 1, 5), ("kill guard", 1, 0)])
 def test_skipping_equals_living_through_every_period_and_every_frame(
     evses: int, script: Script
 ) -> None:
