@@ -40,6 +40,7 @@ async def _measure() -> list[Line]:
             *(sys.executable, "-m", "evse", "run", "--config", str(config), "--sim"),
             *("--state-dir", folder),
             env=environment,
+            stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )
         try:
