@@ -17,7 +17,7 @@ from evse.config.model import StationConfig
 from evse.fault_model import ActiveFault, FaultChange
 from evse.fault_report import report_active, report_change
 from evse.journal import Journal
-from evse.model import BoardAnalog, BoardIdentity, BoardStatus, CommandVerb, LockTarget
+from evse.model import BoardAnalog, BoardIdentity, BoardStatus, CommandVerb, Wish
 from evse.model import MeterReading as Reading
 from evse.ports import BoardPort, MeterPort, NewUuid, Publisher
 from evse.session.record import Snapshot
@@ -112,7 +112,7 @@ class Core:
 
     # --- to the board -----------------------------------------------------------------------------
 
-    def wishes(self) -> dict[int, tuple[bool, int, LockTarget]]:
+    def wishes(self) -> dict[int, Wish]:
         """What each EVSE's next permit says (see Session.wish)."""
         now_ms = self.clock.now_ms()
         return {evse: session.wish(now_ms) for evse, session in self.sessions.items()}

@@ -8,6 +8,7 @@ duty, 1 bp = 0.01 %), `_dc` (tenths of a degree Celsius).
 from __future__ import annotations
 
 import enum
+from typing import NamedTuple
 
 import msgspec
 
@@ -94,10 +95,64 @@ class Reason(enum.IntEnum):
     """Socket: the plug's PP coding is missing, shorted or was lost while charging."""
     LOCK = 44
     """The lock feedback was lost with the contactor closed."""
+    BOARD_FAULT = 45
+    """A protection of the board itself says stop; `BoardStatus.faults` names it."""
 
     @property
     def is_trip(self) -> bool:
         return self > Reason.TRIP_FLOOR
+
+
+class BoardFault(enum.IntFlag):
+    """What a board reports by itself, from its own inputs and protections, beside ring 1's trips.
+    Names and meaning: the published board, lock and residual-current error pages."""
+
+    VENDOR_ERROR = 1
+    VENDOR_WARNING = 1 << 1
+    PERMANENT = 1 << 2
+    BROWN_OUT = 1 << 3
+    POWER_LOSS = 1 << 4
+    OVER_VOLTAGE = 1 << 5
+    UNDER_VOLTAGE = 1 << 6
+    OVER_CURRENT = 1 << 7
+    ENERGY_MANAGEMENT = 1 << 8
+    HIGH_TEMPERATURE = 1 << 9
+    """Warm enough to derate."""
+    CABLE_HOT = 1 << 10
+    """Warm enough to derate."""
+    CABLE_TOO_HOT = 1 << 11
+    PARTIAL_INSERTION = 1 << 12
+    CONNECTOR_VOLTAGE_HIGH = 1 << 13
+    BROKEN_LATCH = 1 << 14
+    CUT_CABLE = 1 << 15
+    TILT = 1 << 16
+    WATER_INGRESS = 1 << 17
+    ENCLOSURE_OPEN = 1 << 18
+    LOCK_CAPACITOR = 1 << 19
+    """The lock's emergency supply is not charged."""
+    LOCK_OPENED = 1 << 20
+    """The lock opened by itself."""
+    LOCK_CLOSED = 1 << 21
+    """The lock closed by itself."""
+    LOCK_VENDOR_ERROR = 1 << 22
+    LOCK_VENDOR_WARNING = 1 << 23
+    RCD_DC = 1 << 24
+    """What tripped the residual-current device was direct current."""
+    RCD_AC = 1 << 25
+    RCD_VENDOR_ERROR = 1 << 26
+    RCD_VENDOR_WARNING = 1 << 27
+    COMMUNICATION = 1 << 28
+    """The board lost one of its own parts."""
+
+
+WARNINGS = (
+    BoardFault.VENDOR_WARNING
+    | BoardFault.HIGH_TEMPERATURE
+    | BoardFault.CABLE_HOT
+    | BoardFault.LOCK_VENDOR_WARNING
+    | BoardFault.RCD_VENDOR_WARNING
+)
+"""Those that do not open the contactor; every other one does, in the step in which it shows."""
 
 
 class CommandVerb(enum.IntEnum):
@@ -132,6 +187,8 @@ class Capability(enum.IntFlag):
     EMERGENCY_STOP = 64
     VENTILATION = 128
     OPENS_ON_LOST_LEASE = 256
+    PHASE_SWITCH = 512
+    """Can connect L1 alone, by a contact of its own in L2 and L3."""
 
 
 class Permit(msgspec.Struct, frozen=True, gc=False):
@@ -144,6 +201,18 @@ class Permit(msgspec.Struct, frozen=True, gc=False):
     duty_bp: int
     """Pilot output wanted: X1_BP, F_BP, or a PWM duty between."""
     lock: LockTarget = LockTarget.KEEP
+    phases: int = 3
+    """Where the phase contact belongs: 1 = L1 alone, 3 = all. Moved only while the contactor is
+    confirmed open; nothing is closed until it is there. A board without one ignores it."""
+
+
+class Wish(NamedTuple):
+    """What the core wants of one EVSE now; the next permit says so."""
+
+    close: bool = False
+    duty_bp: int = X1_BP
+    lock: LockTarget = LockTarget.KEEP
+    phases: int = 3
 
 
 DENY = Permit(seq=0, close=False, duty_bp=X1_BP)
@@ -170,6 +239,13 @@ class BoardStatus(msgspec.Struct, frozen=True, gc=False):
     """A forced unlock happened; closing is forbidden until the car is unplugged."""
     vetoed_unlock: bool = False
     """An unlock is wanted and refused because coil or mirror is closed."""
+    phases: int = 3
+    """Phases that the phase contact connects: 1 or 3; 0 while it moves. 3 where there is none."""
+    faults: BoardFault = BoardFault(0)
+    """What the board reports by itself now."""
+    plugs: int = 0
+    """Counts the plug-ins (A to B, C or D) since ring 1 started, modulo 2**16: another number
+    means another plug-in, also where nobody heard state A."""
 
     @property
     def plugged(self) -> bool:

@@ -148,16 +148,19 @@ class HostSession:
         close: bool,
         duty_bp: int,
         lock: LockTarget = LockTarget.KEEP,
+        phases: int = 3,
         now_ms: int,
     ) -> bool:
         """Let a permit leave next; False when the link is down and it was withheld.
 
-        Raises ValueError for an EVSE that the station does not have or a duty beyond X1.
+        Raises ValueError for an EVSE that the station does not have, a duty beyond X1, or phases other than 1 and 3.
         """
         self._demand_evse(evse)
         if not F_BP <= duty_bp <= X1_BP:
             raise ValueError(f"duty_bp is {F_BP} to {X1_BP}, not {duty_bp}")
-        return self._permits.offer(evse, Permit(0, close, duty_bp, lock), now_ms)
+        if phases not in (1, 3):
+            raise ValueError(f"phases is 1 or 3, not {phases}")
+        return self._permits.offer(evse, Permit(0, close, duty_bp, lock, phases), now_ms)
 
     def command(self, evse: int, verb: CommandVerb, arg: int = 0, *, now_ms: int) -> int:
         """Put a command in line and return its id; its CommandDone comes as an event.

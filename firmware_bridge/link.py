@@ -71,12 +71,18 @@ class BoardLink:
         self.session.disconnected("the link was stopped", self._clock.now_ms())
 
     def permit(
-        self, evse: int, *, close: bool, duty_bp: int, lock: LockTarget = LockTarget.KEEP
+        self,
+        evse: int,
+        *,
+        close: bool,
+        duty_bp: int,
+        lock: LockTarget = LockTarget.KEEP,
+        phases: int = 3,
     ) -> bool:
         """Send a permit now; False when the link is down. See HostSession.send_permit."""
         now_ms = self._clock.now_ms()
         accepted = self.session.send_permit(
-            evse, close=close, duty_bp=duty_bp, lock=lock, now_ms=now_ms
+            evse, close=close, duty_bp=duty_bp, lock=lock, phases=phases, now_ms=now_ms
         )
         self._flush()
         return accepted

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from evse.model import Permit
 from firmware_bridge.messages import NO_SESSION, PermitMessage
 from firmware_bridge.sequence import U16, U32
@@ -50,7 +52,7 @@ class PermitLane:
             self._session,
             self._heard_t_ms,
             max(0, min(now_ms - self._heard_at_ms, U16 - 1)),
-            Permit(seq, permit.close, permit.duty_bp, permit.lock),
+            replace(permit, seq=seq),
         )
         return True
 

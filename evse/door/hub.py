@@ -158,10 +158,23 @@ class Hub:
             raise RpcError(jsonrpc.NOT_AVAILABLE, f"nobody provides {namespace}.* now")
         return lambda _connection, params, reply: self._forward(provider, method, params, reply)
 
+    def ask(self, method: str, params: dict[str, Any], reply: Reply) -> None:
+        """Call `method` of whoever provides its namespace; `reply` gets the outcome or, where
+        nobody provides it or the provider leaves, an RpcError."""
+        provider = self.provider(method.partition(".")[0])
+        if provider is None:
+            namespace = method.partition(".")[0]
+            reply(RpcError(jsonrpc.NOT_AVAILABLE, f"nobody provides {namespace}.* now"))
+            return
+        self._send_on(provider, method, params, reply)
+
     def _forward(
         self, provider: Connection, method: str, params: Raw | msgspec.UnsetType, reply: Reply
     ) -> None:
         body = {} if isinstance(params, msgspec.UnsetType) else jsonrpc.decode_value(params)
+        self._send_on(provider, method, body, reply)
+
+    def _send_on(self, provider: Connection, method: str, body: Any, reply: Reply) -> None:
         if len(provider.forwarded) >= MAX_FORWARDED:
             oldest = provider.forwarded.pop(next(iter(provider.forwarded)))
             oldest(RpcError(jsonrpc.NOT_AVAILABLE, f"the provider left {MAX_FORWARDED} calls open"))

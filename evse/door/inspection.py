@@ -64,7 +64,7 @@ def _meter(core: Core, session: Session) -> dict[str, Any]:
 
 
 def _lock(core: Core, session: Session) -> dict[str, Any]:
-    _close, _duty_bp, wanted = session.wish(core.clock.now_ms())
+    wanted = session.wish(core.clock.now_ms()).lock
     return {
         "state": session.status.lock.name.lower(),
         "wanted": wanted.name.lower(),

@@ -51,7 +51,7 @@ def _board(core: Core) -> dict[str, Any]:
 
 def _evse(core: Core, evse: int, session: Session) -> dict[str, Any]:
     status, limit = session.status, session.limit()
-    close, duty_bp, lock = session.wish(core.clock.now_ms())
+    wish = session.wish(core.clock.now_ms())
     return {
         "evse": evse,
         "state": session.state,
@@ -63,7 +63,7 @@ def _evse(core: Core, evse: int, session: Session) -> dict[str, Any]:
         "lock": status.lock.name.lower(),
         "cable_a": status.cable_a,
         "reason": status.reason.name,
-        "permit": {"close": close, "duty_bp": duty_bp, "lock": lock.name.lower()},
+        "permit": {"close": wish.close, "duty_bp": wish.duty_bp, "lock": wish.lock.name.lower()},
         "limit_a": limit.limit_a,
         "limit_source": limit.source,
         "session": session.record.uuid,

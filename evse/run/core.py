@@ -227,10 +227,12 @@ class CoreProcess:
         """Fresh permits for every EVSE: the wish of the core, or none when it ends or failed."""
         if self.failed or not self._link.session.up:
             return
-        for evse, (close, duty_bp, lock) in self.core.wishes().items():
-            offered_bp = X1_BP if self._stopping else duty_bp
-            may_close = close and not self._stopping
-            self._link.permit(evse, close=may_close, duty_bp=offered_bp, lock=lock)
+        for evse, wish in self.core.wishes().items():
+            offered_bp = X1_BP if self._stopping else wish.duty_bp
+            may_close = wish.close and not self._stopping
+            self._link.permit(
+                evse, close=may_close, duty_bp=offered_bp, lock=wish.lock, phases=wish.phases
+            )
 
     # --- the meters -------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from evse.clock import earliest_after
-from evse.model import F_BP, X1_BP, BoardStatus, LockTarget, MeterReading
+from evse.model import F_BP, X1_BP, BoardStatus, MeterReading, Wish
 from evse.session.board import LAST_READING_MS
 from evse.session.forced_unlock import ForcedUnlock
 from evse.session.machine import (
@@ -37,12 +37,13 @@ _TAKES_NO_TOKEN = frozenset({"booting", "stopping", "finished", "disabled"})
 class Session(SessionMachine):
     """One EVSE."""
 
-    def wish(self, now_ms: int) -> tuple[bool, int, LockTarget]:
+    def wish(self, now_ms: int) -> Wish:
         """What the next permit says: may close, duty in basis points, where the lock belongs."""
         lock = self._lock_target()
         if self._offers():
-            return self.state == "charging", self._offer.duty_bp(self.limit(), now_ms), lock
-        return False, F_BP if self.state == "disabled" or self._shows_fault() else X1_BP, lock
+            return Wish(self.state == "charging", self._offer.duty_bp(self.limit(), now_ms), lock)
+        shows_f = self.state == "disabled" or self._shows_fault()
+        return Wish(False, F_BP if shows_f else X1_BP, lock)
 
     def _shows_fault(self) -> bool:
         """Steady F for a car that may come, but X1 while a trip is latched: ring 1 forgets some

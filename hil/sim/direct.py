@@ -13,9 +13,9 @@ from collections import deque
 
 from evse.clock import earliest
 from evse.guard.host import PERIOD_MS, GuardHost
-from evse.model import BoardIdentity, BoardStatus, CommandVerb, Permit
+from evse.model import BoardIdentity, BoardStatus, CommandVerb, Permit, Wish
 from firmware_bridge.timing import LinkTiming
-from hil.sim.link import RENEW_MS, Listener, Wish
+from hil.sim.link import RENEW_MS, Listener
 
 FOR_EVER_MS = 10**13
 """Since when a lease counts that is being renewed: it does not run out."""

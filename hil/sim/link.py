@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from evse.guard.host import PERIOD_MS, GuardHost
-from evse.model import BoardIdentity, BoardStatus, CommandVerb, LockTarget
+from evse.model import BoardIdentity, BoardStatus, CommandVerb, Wish
 from firmware_bridge.board_session import BoardSession
 from firmware_bridge.events import (
     CommandReceived,
@@ -27,8 +27,6 @@ from firmware_bridge.host_session import HostSession
 
 RENEW_MS = 100
 """Pace of the lease (DESIGN)."""
-
-Wish = tuple[bool, int, LockTarget]
 
 
 class Listener(Protocol):
@@ -136,8 +134,15 @@ class FrameLink:
             self._tell(self._session.receive(back, now_ms))
 
     def _renew(self, now_ms: int) -> None:
-        for evse, (close, duty_bp, lock) in self._wishes.items():
-            self._session.send_permit(evse, close=close, duty_bp=duty_bp, lock=lock, now_ms=now_ms)
+        for evse, wish in self._wishes.items():
+            self._session.send_permit(
+                evse,
+                close=wish.close,
+                duty_bp=wish.duty_bp,
+                lock=wish.lock,
+                phases=wish.phases,
+                now_ms=now_ms,
+            )
         self._to_board += self._carried(self._session.data_to_send())
 
     def _carried(self, data: bytes) -> bytes:

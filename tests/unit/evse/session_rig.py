@@ -20,6 +20,7 @@ from evse.model import (
     MeterReading,
     PilotState,
     Reason,
+    Wish,
 )
 from evse.session.record import Snapshot
 from evse.session.session import Session
@@ -79,12 +80,12 @@ class FakeBoard:
     coil: bool = False
     lock: LockState = LockState.UNLOCKED
     duty_bp: int = X1_BP
-    wishes: list[tuple[bool, int, LockTarget]] = field(default_factory=list)
+    wishes: list[Wish] = field(default_factory=list)
 
-    def take(self, wish: tuple[bool, int, LockTarget]) -> BoardStatus:
+    def take(self, wish: Wish) -> BoardStatus:
         if not self.wishes or self.wishes[-1] != wish:
             self.wishes.append(wish)
-        close, self.duty_bp, lock = wish
+        close, self.duty_bp, lock, _ = wish
         powered = self.car is PilotState.C and F_BP < self.duty_bp < X1_BP
         self.coil = close and powered and self.trip is Reason.NONE
         energised = self.coil or self.stuck_closed

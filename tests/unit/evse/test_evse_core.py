@@ -167,7 +167,7 @@ def test_a_core_that_has_not_heard_its_board_yet_drives_no_lock_open() -> None:
     assert sim.station is not None
     core = sim.station.core
     core.on_board_up(identity(sim.config, 5))
-    _, _, lock = core.wishes()[1]
+    lock = core.wishes()[1].lock
     assert lock is LockTarget.KEEP
 
 

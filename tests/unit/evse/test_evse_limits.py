@@ -101,7 +101,7 @@ def test_no_offer_exceeds_any_source(external: float, cable: int, default: float
     if default == 0:
         known.append(0.0)
     assert rig.session.limit().limit_a == min(known)
-    for _close, duty_bp, _lock in rig.board.wishes:
+    for _close, duty_bp, *_ in rig.board.wishes:
         if F_BP < duty_bp < X1_BP:
             assert duty_bp_to_amps(duty_bp) <= min(known)
 

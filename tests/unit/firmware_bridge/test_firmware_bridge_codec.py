@@ -180,11 +180,11 @@ def test_a_value_that_its_field_cannot_hold_is_named(message: Message, sentence:
 
 def test_what_no_sender_may_send_is_refused_by_the_receiver() -> None:
     permit = bytearray(pack(PermitMessage(1, 2, 3, 4, Permit(1, True, 10_000))))
-    permit[-1] = 9
+    permit[-2] = 9
     with pytest.raises(MessageError, match=r"PERMIT\.lock is enum8 LockTarget, not 9"):
         unpack(bytes(permit))
-    permit[-1] = 0
-    permit[-4] = 2
+    permit[-2] = 0
+    permit[-5] = 2
     with pytest.raises(MessageError, match=r"PERMIT\.close is bool, not 2"):
         unpack(bytes(permit))
 
@@ -199,7 +199,7 @@ def test_control_characters_of_a_board_reach_nobody() -> None:
 def test_length_and_type_are_checked() -> None:
     permit = pack(PermitMessage(1, 2, 3, 4, Permit(1, True, 0)))
     for wrong in (permit[:-1], permit + b"\0"):
-        with pytest.raises(MessageError, match="PERMIT has 20 bytes"):
+        with pytest.raises(MessageError, match="PERMIT has 21 bytes"):
             unpack(wrong)
     with pytest.raises(MessageError, match="0xee is no message type"):
         unpack(b"\xee")
