@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import msgspec
+from msgspec.structs import replace
 
 from evse.clock import earliest
 from evse.faults import Fault, Identity, of_code
@@ -52,8 +53,10 @@ class FaultChange(msgspec.Struct, frozen=True):
 class FaultModel:
     """What is wrong with one EVSE."""
 
-    def __init__(self, new_uuid: Callable[[], str]) -> None:
+    def __init__(self, new_uuid: Callable[[], str], *, off: frozenset[str] = frozenset()) -> None:
+        """`off`: settings that are switched off; what blocks by one of them does not."""
         self._new_uuid = new_uuid
+        self._off = off
         self._active: dict[Identity, ActiveFault] = {}
         self._inoperative: ActiveFault | None = None
         self._seen: tuple[Fault, ...] = ()
@@ -109,7 +112,9 @@ class FaultModel:
     def _raise(self, seen: tuple[Fault, ...], now_ms: int) -> Iterator[FaultChange]:
         for row in seen:
             if row.identity not in self._active:
-                fault = ActiveFault(row, self._new_uuid(), now_ms)
+                blocks = row.blocks and row.blocks_if not in self._off
+                effective = row if blocks == row.blocks else replace(row, blocks=blocks)
+                fault = ActiveFault(effective, self._new_uuid(), now_ms)
                 self._active[row.identity] = fault
                 yield self._change(fault, now_ms, active=True)
 

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from evse.model import BoardStatus, LockState, LockTarget, Reason
+from evse.model import WARNINGS, BoardFault, BoardStatus, LockState, LockTarget, Reason
 
 MREC_VENDOR = "https://chargex.inl.gov"
 """Publishes the Minimum Required Error Codes (spec evse-core D)."""
@@ -47,12 +47,33 @@ class Severity(enum.StrEnum):
 
 
 class CoreCondition(enum.StrEnum):
-    """What the core sees by itself and no trip of ring 1 tells."""
+    """What the core, or somebody at its door, sees and neither a trip nor the board itself tells.
+    One whose fault stands until the car is unplugged, or until a restart, need only show once."""
 
     BOARD_LOST = "board_lost"
-    METER_LOST = "meter_lost"
     LOCK_FAILED = "lock_failed"
     UNLOCK_FAILED = "unlock_failed"
+    SUPPLY = "supply"
+    """The board's own supply sags (evse/supply.py)."""
+    POWER_LOSS = "power_loss"
+    OVER_VOLTAGE = "over_voltage"
+    UNDER_VOLTAGE = "under_voltage"
+    """Of the mains, by the meter (evse/supply.py)."""
+    OVER_CURRENT = "over_current"
+    """The car takes more than it is offered (evse/energy/current_guard.py)."""
+    HOT = "hot"
+    """Less is offered because of a temperature (evse/energy/derating.py)."""
+    METER_LOST = "meter_lost"
+    METER_IMPLAUSIBLE = "meter_implausible"
+    """Its counter can not be billed from (evse/metering/plausibility.py)."""
+    METER_ODD = "meter_odd"
+    """Its other values contradict one another."""
+    METER_START_FAILED = "meter_start_failed"
+    """It gave no reading to begin a transaction with."""
+    AUTHORIZATION_TIMEOUT = "authorization_timeout"
+    SET_FAULTED = "set_faulted"
+    """Somebody declared the EVSE out of order."""
+    INTERNAL = "internal"
 
 
 Identity = tuple[str, str]
@@ -74,8 +95,9 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     hint: str
     note: str = ""
     """Where we differ from the published page, and why."""
-    raised_by: str = ""
+    raised_by: tuple[str, ...] = ()
     not_raised_by: str = ""
+    blocks_if: Annotated[str, Meta(pattern=r"^[a-z0-9_]*\Z")] = ""
     mrec: Annotated[int, Meta(ge=0, le=26)] = 0
     ocpp16: Ocpp16Code = "OtherError"
     ocpp2_reason: Ocpp2Reason = "Other"
@@ -110,6 +132,11 @@ def of_reason(reason: Reason) -> Fault | None:
     return _raised_by().get(f"trip {reason.name}")
 
 
+def of_board(flag: BoardFault) -> Fault:
+    """The fault that one flag of the board raises."""
+    return _raised_by()[f"board {flag.name}"]
+
+
 def of_condition(condition: CoreCondition) -> Fault:
     """The fault that the core raises by itself."""
     return _raised_by()[f"core {condition.value}"]
@@ -126,34 +153,50 @@ def of_code(code: str, sub_type: str = "") -> Fault:
 
 @functools.cache
 def _raised_by() -> dict[str, Fault]:
-    return {fault.raised_by: fault for fault in catalogue() if fault.raised_by}
+    return {cause: fault for fault in catalogue() for cause in fault.raised_by}
 
 
 @functools.cache
 def _with_companions(fault: Fault) -> tuple[Fault, ...]:
     """A fault and those that are told beside it."""
-    beside = (f for f in catalogue() if f.raised_by.startswith("with "))
-    return (fault, *(f for f in beside if fault.code in f.raised_by[5:].split(", ")))
+    return (fault, *(f for f in catalogue() if f"with {fault.code}" in f.raised_by))
+
+
+@functools.cache
+def settings() -> frozenset[str]:
+    """The settings of an EVSE on which it depends whether a fault blocks."""
+    return frozenset(fault.blocks_if for fault in catalogue() if fault.blocks_if)
 
 
 def conditions(
-    status: BoardStatus, *, board_lost: bool, meter_lost: bool, jammed_for: LockTarget
+    status: BoardStatus, shown: frozenset[CoreCondition], *, jammed_for: LockTarget
 ) -> tuple[Fault, ...]:
-    """What shows now, the guard's first cause first. `jammed_for`: what was wanted of the lock
-    when it jammed; a lock that was to stay as it was failed nobody. Of a lost board `status` is
-    the last that was heard: what was wrong then stands until it is known to be gone."""
-    found: tuple[Fault, ...] = ()
-    if status.reason.is_trip and (tripped := of_reason(status.reason)):
-        found += _with_companions(tripped)
-    if status.lock is LockState.JAMMED and jammed_for is not LockTarget.KEEP:
-        unlock = jammed_for is LockTarget.UNLOCK
-        condition = CoreCondition.UNLOCK_FAILED if unlock else CoreCondition.LOCK_FAILED
-        found += _with_companions(of_condition(condition))
-    if board_lost:
-        found += (of_condition(CoreCondition.BOARD_LOST),)
-    if meter_lost:
-        found += (of_condition(CoreCondition.METER_LOST),)
-    return found
+    """What shows now, each once: ring 1's first cause, what else the board reports, the lock, and
+    what the core sees by itself (`shown`). `jammed_for`: what was wanted of the lock when it
+    jammed; a lock that was to stay as it was failed nobody. Of a lost board `status` is the last
+    that was heard: what was wrong then stands until it is known to be gone."""
+    healthy = not status.reason.is_trip and not status.faults
+    if healthy and not shown and status.lock is not LockState.JAMMED:
+        return ()
+    found = (*_of_board(status), *_of_lock(status, jammed_for))
+    found += tuple(_with_companions(of_condition(c)) for c in CoreCondition if c in shown)
+    return tuple(dict.fromkeys(fault for group in found for fault in group))
+
+
+def _of_board(status: BoardStatus) -> tuple[tuple[Fault, ...], ...]:
+    """Flags that name the cause of BOARD_FAULT stand in its place."""
+    named = status.reason is Reason.BOARD_FAULT and status.faults & ~WARNINGS
+    tripped = None if named or not status.reason.is_trip else of_reason(status.reason)
+    rows = (*(() if tripped is None else (tripped,)), *(of_board(f) for f in status.faults))
+    return tuple(_with_companions(row) for row in rows)
+
+
+def _of_lock(status: BoardStatus, jammed_for: LockTarget) -> tuple[tuple[Fault, ...], ...]:
+    if status.lock is not LockState.JAMMED or jammed_for is LockTarget.KEEP:
+        return ()
+    unlock = jammed_for is LockTarget.UNLOCK
+    condition = CoreCondition.UNLOCK_FAILED if unlock else CoreCondition.LOCK_FAILED
+    return (_with_companions(of_condition(condition)),)
 
 
 def may_acknowledge(reason: Reason, *, plugged: bool) -> bool:

@@ -128,6 +128,11 @@ class EvseTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The site is ventilated: a car that asks for it (state D) may be charged."""
     connector_type: Literal["auto", "cType1", "cType2", "cTesla", "sType2", "sType3"] = "auto"
     """OCPP ConnectorTypeEnum; `auto` becomes cType2 or sType2."""
+    fail_on_meter_errors: bool = True
+    """No charging without a billing meter that answers and counts what can be."""
+    raise_mrec9: bool = False
+    """Nobody authorized the car in time: a fault too, beside the event. Leave it off with OCPP
+    1.6, where a fault takes the connector out of order (spec evse-core E)."""
     meter: MeterTable = MeterTable()
     lock: LockTable | None = None
     """Never None for a socket once loaded."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from evse.clock import Clock
 from evse.config.model import EvseTable
 from evse.fault_model import FaultModel
-from evse.faults import Fault, conditions, may_acknowledge
+from evse.faults import CoreCondition, Fault, conditions, may_acknowledge
 from evse.limits import Effective, Source
 from evse.lock import target
 from evse.model import BoardStatus, CommandVerb, LockTarget
@@ -258,16 +258,18 @@ class SessionMachine:
     # --- faults, trips and forced unlock ----------------------------------------------------------
 
     def _note_faults(self) -> None:
-        """A board that has not been heard yet since the start is awaited, not lost."""
-        shown = conditions(
-            self.status,
-            board_lost=self.board.is_lost and self.state != "booting",
-            meter_lost=self.meter.lost,
-            jammed_for=self.board.jammed_for,
-        )
+        shown = conditions(self.status, self._conditions(), jammed_for=self.board.jammed_for)
         plugged, now_ms = self.board.plugged, self._clock.now_ms()
         for change in self.fault_model.update(shown, now_ms, plugged=plugged):
             self._ports.tell_fault(change)
+
+    def _conditions(self) -> frozenset[CoreCondition]:
+        """A board that has not been heard yet since the start is awaited, not lost."""
+        own = (
+            (CoreCondition.BOARD_LOST, self.board.is_lost and self.state != "booting"),
+            (CoreCondition.METER_LOST, self.meter.lost),
+        )
+        return frozenset(condition for condition, holds in own if holds)
 
     def _acknowledge_trip(self) -> None:
         """Ask the guard to forget a trip that may clear; it refuses while the cause lasts."""

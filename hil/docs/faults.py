@@ -50,7 +50,7 @@ def _raised(faults: Iterable[Fault]) -> Iterator[str]:
     yield "| fault | raised by | severity | blocks | over when |"
     yield "|---|---|---|---|---|"
     for fault in faults:
-        yield f"| {_name(fault)} | {fault.raised_by} | {_nature(fault)} |"
+        yield f"| {_name(fault)} | {', '.join(fault.raised_by)} | {_nature(fault)} |"
 
 
 def _hints(faults: Iterable[Fault]) -> Iterator[str]:
@@ -82,4 +82,5 @@ def _name(fault: Fault) -> str:
 
 def _nature(fault: Fault) -> str:
     delay = f" {fault.delay_ms // 1000} s" if fault.delay_ms else ""
-    return f"{fault.severity} | {'yes' if fault.blocks else 'no'} | {fault.clears}{delay}"
+    blocks = f"if `{fault.blocks_if}`" if fault.blocks_if else "yes" if fault.blocks else "no"
+    return f"{fault.severity} | {blocks} | {fault.clears}{delay}"

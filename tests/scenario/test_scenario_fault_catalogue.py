@@ -136,7 +136,7 @@ def test_from_the_metal_to_the_session_and_back(bench: Bench, case: Case) -> Non
     ]
     if not case.before_plug:
         assert [p.reasons for p in paused if isinstance(p, msgspec.Struct)][-1] == ("Error",)
-    assert row.hint in bench.probe.why() or row.raised_by.startswith(("with", "core board"))
+    assert row.hint in bench.probe.why() or row.raised_by[0].startswith(("with", "core board"))
     stays_open(bench, 10)
 
     heal(bench, case.metal)

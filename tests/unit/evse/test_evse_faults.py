@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from session_rig import Rig
 
+from evse.config.model import EvseTable
 from evse.fault_model import INOPERATIVE
 from evse.faults import (
     MREC_VENDOR,
     CoreCondition,
     Fault,
     catalogue,
+    conditions,
     may_acknowledge,
+    of_board,
     of_code,
     of_condition,
     of_reason,
+    settings,
 )
-from evse.model import BoardStatus, LockState, LockTarget, PilotState, Reason
+from evse.model import WARNINGS, BoardFault, BoardStatus, LockState, LockTarget, PilotState, Reason
 from evse.types.session import StopTransactionReason
 
 TRIPS = [reason for reason in Reason if reason.is_trip]
@@ -73,21 +80,45 @@ def test_every_trip_of_the_guard_is_a_fault_that_blocks(reason: Reason) -> None:
     fault = of_reason(reason)
     assert fault is not None
     assert fault.blocks
-    assert fault.raised_by == f"trip {reason.name}"
+    assert f"trip {reason.name}" in fault.raised_by
+
+
+@pytest.mark.parametrize("flag", list(BoardFault))
+def test_every_flag_of_the_board_is_a_fault_that_blocks_unless_it_is_a_warning(
+    flag: BoardFault,
+) -> None:
+    assert of_board(flag).blocks == (flag not in WARNINGS)
+
+
+@pytest.mark.parametrize("condition", list(CoreCondition))
+def test_every_condition_of_the_core_is_a_fault(condition: CoreCondition) -> None:
+    assert f"core {condition.value}" in of_condition(condition).raised_by
+
+
+def test_nothing_raises_two_faults_but_beside_another() -> None:
+    causes = Counter(cause for fault in catalogue() for cause in fault.raised_by)
+    assert {c for c, times in causes.items() if times > 1 and not c.startswith("with ")} == set()
+
+
+def test_a_setting_on_which_blocking_depends_is_one_of_an_evse_and_on_by_default() -> None:
+    evse = msgspec.structs.fields(EvseTable)
+    on = {field.name for field in evse if field.default is True}
+    assert settings() <= on
 
 
 @pytest.mark.parametrize("fault", catalogue(), ids=lambda f: "/".join(f.identity))
 def test_a_row_is_raised_by_something_or_says_why_not(fault: Fault) -> None:
     assert bool(fault.raised_by) != bool(fault.not_raised_by)
-    kind, _, what = fault.raised_by.partition(" ")
     known = {
-        "": {""},
         "trip": {reason.name for reason in TRIPS},
+        "board": {flag.name for flag in BoardFault},
         "core": {condition.value for condition in CoreCondition},
-        "with": {what} if {f.code for f in catalogue()} >= {*what.split(", ")} else set(),
+        "with": {f.code for f in catalogue() if f is not fault},
         "model": {"blocking"},
     }
-    assert what in known[kind]
+    for cause in fault.raised_by:
+        kind, _, what = cause.partition(" ")
+        assert what in known[kind]
 
 
 @pytest.mark.parametrize("fault", catalogue(), ids=lambda f: "/".join(f.identity))
@@ -178,3 +209,44 @@ def test_a_jam_is_told_by_what_was_wanted(wanted: LockTarget, expected: list[str
     rig.session.board.status = BoardStatus(pilot=PilotState.A, lock=LockState.JAMMED)
     rig.session.settle()
     assert codes(rig) == [f"connector_lock/{name}" for name in expected]
+
+
+def shown(status: BoardStatus, *core: CoreCondition) -> list[str]:
+    found = conditions(status, frozenset(core), jammed_for=LockTarget.KEEP)
+    return [fault.code.partition("/")[2] for fault in found]
+
+
+def test_flags_that_name_the_cause_stand_in_the_place_of_a_nameless_trip() -> None:
+    """Spec evse-core D: VendorError is what nothing else describes."""
+    nameless = BoardStatus(reason=Reason.BOARD_FAULT)
+    assert shown(nameless) == ["VendorError"]
+    flags = BoardFault.TILT | BoardFault.WATER_INGRESS
+    named = BoardStatus(reason=Reason.BOARD_FAULT, faults=flags)
+    assert shown(named) == ["TiltDetected", "WaterIngressDetected"]
+    warned = BoardStatus(reason=Reason.BOARD_FAULT, faults=BoardFault.VENDOR_WARNING)
+    assert shown(warned) == ["VendorError", "VendorWarning"]
+
+
+def test_a_flag_beside_another_trip_is_told_after_it() -> None:
+    status = BoardStatus(reason=Reason.RCD, faults=BoardFault.RCD_DC)
+    assert shown(status) == ["MREC2GroundFailure", "DC"]
+
+
+def test_a_fault_that_two_things_raise_is_told_once() -> None:
+    lost = BoardStatus(faults=BoardFault.COMMUNICATION)
+    assert shown(lost, CoreCondition.BOARD_LOST) == ["CommunicationFault"]
+    lock = BoardStatus(faults=BoardFault.LOCK_CAPACITOR | BoardFault.LOCK_CLOSED)
+    assert shown(lock).count("MREC1ConnectorLockFailure") == 1
+
+
+@given(st.sets(st.sampled_from(CoreCondition)), st.integers(0, 2**29 - 1))
+def test_everything_that_shows_is_told_and_nothing_else(
+    core: set[CoreCondition], flags: int
+) -> None:
+    status = BoardStatus(faults=BoardFault(flags))
+    found = conditions(status, frozenset(core), jammed_for=LockTarget.KEEP)
+    assert len({fault.identity for fault in found}) == len(found)
+    causes = {f"core {c.value}" for c in core} | {f"board {f.name}" for f in status.faults}
+    beside = {f"with {fault.code}" for fault in found}
+    assert all(causes & set(row.raised_by) or beside & set(row.raised_by) for row in found)
+    assert causes <= {cause for row in found for cause in row.raised_by}
