@@ -188,6 +188,32 @@ class JournalTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True)
     keep_days: Annotated[int, Meta(ge=1, le=3_650)] = 365
 
 
+PosixName = Annotated[
+    str,
+    Meta(
+        pattern=r"^@?[A-Za-z0-9_][A-Za-z0-9_.\-]{0,31}\Z",
+        description='a user\'s name or number, or a group\'s after an @, such as "@pievse-admin"',
+    ),
+]
+
+
+class DoorTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[door]`: who may ask what of the station, by user or group (docs/interface.md, Roles).
+    Beside those named here, root and the user that runs the core are admins; whoever has no role
+    is not let in."""
+
+    group: Annotated[
+        str, Meta(pattern=r"^([A-Za-z0-9_][A-Za-z0-9_.\-]{0,31})?\Z", description="a group")
+    ] = ""
+    """Its members may open the socket at all. Left out, the group that the core runs in."""
+    admins: tuple[PosixName, ...] = ("@pievse-admin",)
+    technicians: tuple[PosixName, ...] = ("@pievse-technician",)
+    ocpp: tuple[PosixName, ...] = ("pievse-ocpp",)
+    """Whoever is named here is never more than this."""
+    providers: tuple[PosixName, ...] = ("@pievse-provider",)
+    observers: tuple[PosixName, ...] = ("@pievse-observer",)
+
+
 class StationConfig(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A whole configuration file; valid by itself and across its tables."""
 
@@ -200,3 +226,4 @@ class StationConfig(Table, frozen=True, kw_only=True, forbid_unknown_fields=True
     ocpp: OcppTable | None = None
     limits: LimitsTable = LimitsTable()
     journal: JournalTable = JournalTable()
+    door: DoorTable = DoorTable()
