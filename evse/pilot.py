@@ -32,7 +32,6 @@ POWERED = frozenset((PilotState.C, PilotState.D))
 """States in which the car asks for energy."""
 PLUGGED = frozenset((PilotState.B, PilotState.C, PilotState.D))
 _AT_ONCE = frozenset((PilotState.A, PilotState.E, PilotState.F, PilotState.INVALID))
-_AB = frozenset((PilotState.A, PilotState.B))
 _ABC = frozenset((PilotState.A, PilotState.B, PilotState.C))
 _A_TO_E = _ABC | {PilotState.D, PilotState.E}
 

@@ -178,6 +178,7 @@ def test_a_change_is_believed_after_its_time_and_not_before(
         ("B", "E", True),
         ("B", "F", True),
         ("C", "INVALID", True),
+        ("B", "INVALID", True),
         ("B", "C", False),
         ("A", "B", False),
         ("A", "C", False),
@@ -241,12 +242,21 @@ def test_a_good_low_half_wave_proves_the_diode() -> None:
     assert look(DiodeCheck(), True, 0) == DiodeCheck(proven=True)
 
 
+def test_a_diode_that_was_not_looked_at_is_not_proven() -> None:
+    assert not look(DiodeCheck(), None, 0).proven
+
+
 def test_a_bad_diode_is_confirmed_within_50_ms() -> None:
     diode = DiodeCheck(proven=True)
-    for now_ms in (0, 10, 20):
+    for now_ms in (1_000, 1_010, 1_020):
         diode = look(diode, False, now_ms)
         assert not diode.bad
-    assert look(diode, False, 30) == DiodeCheck(bad=True)
+    assert look(diode, False, 1_030) == DiodeCheck(bad=True)
+
+
+def test_a_proven_diode_stays_proven_until_the_doubt_is_confirmed() -> None:
+    assert look(DiodeCheck(proven=True), False, 0).proven
+    assert not look(DiodeCheck(), False, 0).proven
 
 
 def test_bursts_without_a_low_half_wave_are_waited_out() -> None:
