@@ -1,16 +1,19 @@
-"""Durable storage: one SQLite file, one thread that touches it, no fsync on any loop.
+"""Durable storage: one SQLite file, versioned, checked at its start, set aside when damaged.
 
 A job is a function of the connection; it runs inside one transaction, and its outcome comes back
-through `done`. `InlineStorage` runs jobs at once (simulations, tests, tools); `ThreadStorage` owns
-the process's only extra thread and hands outcomes back through `post`, in the order of the jobs.
+through `done`. `InlineStorage` runs jobs at once (simulations, tests, tools); the thread that keeps
+every fsync off the loops is evse/storage_thread.py.
+
+Guarantee: a job whose result was told survives a power cut. WAL with synchronous = FULL syncs the
+log at each commit, before the commit returns (https://www.sqlite.org/pragma.html#pragma_synchronous);
+the directory is synced with the log's first commit.
 """
 
 from __future__ import annotations
 
 import contextlib
-import queue
+import itertools
 import sqlite3
-import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -20,10 +23,10 @@ Job = Callable[[sqlite3.Connection], Any]
 Done = Callable[[Any], None]
 """Takes the job's result, or the sqlite3.Error that rolled it back."""
 
-CLOSE_WAIT_S = 1.0
-"""How long a closing process waits for its disk: a supervisor gives it 3 s in all to end."""
 LOCK_WAIT_S = 1.0
 """The file is ours alone; whoever else holds it (a copy, a look into it) does so for a moment."""
+MAX_SET_ASIDE = 3
+"""Damaged files that are kept for a look; the oldest goes, or they would fill the disk."""
 
 
 class StorageError(Exception):
@@ -49,15 +52,19 @@ class _Damaged(Exception):
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
+MEMORY = ":memory:"
+"""Names a database that ends with its owner; there is nothing in it to check."""
+
+
 class Storage(Protocol):
     """Where records go that must survive."""
 
     def submit(self, job: Job, done: Done) -> None:
         """Run `job` in a transaction; later `done` gets its result or its sqlite3.Error."""
 
-    def close(self) -> bool:
-        """Finish what was submitted and close the file. False, and nothing is known of what had
-        not been told as done, when the disk did not finish within CLOSE_WAIT_S."""
+    def close(self, last: Job | None = None) -> str:
+        """Finish what was submitted, run `last`, close the file. Empty when that succeeded; else
+        why it did not, and then nothing is known of what had not been told as done."""
 
 
 def open_database(
@@ -75,21 +82,29 @@ def open_database(
         aside = _set_aside(Path(path), utc)
         say(f"{Path(path).name} is damaged ({error}); set aside as {aside.name}, starting anew")
         connection, version = _open(path)
-    if version > len(migrations):
+    try:
+        _migrate(connection, path, version, migrations)
+    except (sqlite3.Error, SchemaTooNew) as error:
         connection.close()
+        if isinstance(error, SchemaTooNew):
+            raise
+        raise StorageUnavailable(f"{path}: {error}") from error
+    return connection
+
+
+def _migrate(
+    connection: sqlite3.Connection, path: str | Path, version: int, migrations: Sequence[str]
+) -> None:
+    """Each step is one transaction with its number. Raises SchemaTooNew or sqlite3.Error."""
+    if version > len(migrations):
         raise SchemaTooNew(
             f"{path} has schema {version}, this program knows up to {len(migrations)}: "
             "install the newer version again, or move the file away to start anew"
         )
-    try:
-        for number in range(version, len(migrations)):
-            connection.executescript(
-                f"BEGIN; {migrations[number]}; PRAGMA user_version = {number + 1}; COMMIT;"
-            )
-    except sqlite3.Error as error:
-        connection.close()
-        raise StorageUnavailable(f"{path}: {error}") from error
-    return connection
+    for number in range(version, len(migrations)):
+        connection.executescript(
+            f"BEGIN; {migrations[number]}; PRAGMA user_version = {number + 1}; COMMIT;"
+        )
 
 
 class Ephemeral(sqlite3.Connection):
@@ -102,7 +117,7 @@ class Ephemeral(sqlite3.Connection):
 
 def connection_class(path: str | Path) -> type[sqlite3.Connection]:
     """What to open `path` with."""
-    return Ephemeral if str(path) == ":memory:" else sqlite3.Connection
+    return Ephemeral if str(path) == MEMORY else sqlite3.Connection
 
 
 def _open(path: str | Path) -> tuple[sqlite3.Connection, int]:
@@ -118,7 +133,7 @@ def _open(path: str | Path) -> tuple[sqlite3.Connection, int]:
     except sqlite3.Error as error:
         raise StorageUnavailable(f"{path}: {error}") from error
     try:
-        return connection, _prepared(connection)
+        return connection, _prepared(connection, check=str(path) != MEMORY)
     except sqlite3.Error as error:
         connection.close()
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
@@ -129,22 +144,32 @@ def _open(path: str | Path) -> tuple[sqlite3.Connection, int]:
         raise
 
 
-def _prepared(connection: sqlite3.Connection) -> int:
-    """Set up and check; the schema version."""
+def _prepared(connection: sqlite3.Connection, *, check: bool) -> int:
+    """Set up and check; the schema version. The log is never shortened: a disk that has filled up
+    since still takes the commits that fit into it."""
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA cache_size = -256")
-    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0] if check else "ok"
     if verdict != "ok":
         raise _Damaged(verdict)
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _set_aside(path: Path, utc: datetime) -> Path:
-    aside = path.with_name(f"{path.name}.damaged-{utc:%Y%m%dT%H%M%S}")
-    path.rename(aside)
-    for suffix in ("-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    """Rename the file and its log to the first free name of this second; the newest
+    MAX_SET_ASIDE stay. A clock that restarts in 1970 at each boot overwrites nothing."""
+    stamp = f"{path.name}.damaged-{utc:%Y%m%dT%H%M%S}"
+    names = (stamp if n == 1 else f"{stamp}-{n}" for n in itertools.count(1))
+    aside = next(p for name in names if not (p := path.with_name(name)).exists())
+    for end in ("", "-wal"):
+        with contextlib.suppress(FileNotFoundError):  # SQLite may have removed an empty log
+            path.with_name(path.name + end).rename(aside.with_name(aside.name + end))
+    path.with_name(path.name + "-shm").unlink(missing_ok=True)
+    kept = [p for p in path.parent.glob(f"{path.name}.damaged-*") if not p.name.endswith("-wal")]
+    for old in sorted(kept, key=lambda p: p.stat().st_mtime)[:-MAX_SET_ASIDE]:
+        for end in ("", "-wal"):
+            old.with_name(old.name + end).unlink(missing_ok=True)
     return aside
 
 
@@ -165,6 +190,11 @@ def run_job(connection: sqlite3.Connection, job: Job) -> Any:
     return result
 
 
+def verdict_of(outcome: Any) -> str:
+    """Empty, or why the disk refused a job."""
+    return str(outcome) if isinstance(outcome, sqlite3.Error) else ""
+
+
 def _roll_back(connection: sqlite3.Connection) -> None:
     with contextlib.suppress(sqlite3.Error):  # then the next BEGIN fails, and is told
         connection.execute("ROLLBACK")
@@ -179,45 +209,7 @@ class InlineStorage:
     def submit(self, job: Job, done: Done) -> None:
         done(run_job(self._connection, job))
 
-    def close(self) -> bool:
+    def close(self, last: Job | None = None) -> str:
+        verdict = verdict_of(run_job(self._connection, last)) if last else ""
         self._connection.close()
-        return True
-
-
-class ThreadStorage:
-    """Runs jobs on one thread; `post` carries each outcome back to the owner's loop."""
-
-    def __init__(
-        self, connection: sqlite3.Connection, post: Callable[[Callable[[], None]], object]
-    ) -> None:
-        self._connection = connection
-        self._post = post
-        self._jobs: queue.SimpleQueue[tuple[Job, Done] | None] = queue.SimpleQueue()
-        self._finished = False
-        self._thread = threading.Thread(target=self._work, name="storage", daemon=True)
-        self._thread.start()
-
-    def submit(self, job: Job, done: Done) -> None:
-        """Raises StorageEnded once the thread died: nothing would ever be written again."""
-        if not self._thread.is_alive():
-            raise StorageEnded("the storage thread has ended; nothing can be written any more")
-        self._jobs.put((job, done))
-
-    def close(self) -> bool:
-        self._jobs.put(None)
-        self._thread.join(CLOSE_WAIT_S)
-        if not self._thread.is_alive():
-            self._connection.close()
-        return self._finished
-
-    def _work(self) -> None:
-        while (item := self._jobs.get()) is not None:
-            job, done = item
-            self._deliver(done, run_job(self._connection, job))
-        self._finished = True
-
-    def _deliver(self, done: Done, outcome: Any) -> None:
-        try:
-            self._post(lambda: done(outcome))
-        except RuntimeError:  # the loop is closed: nobody is left to be told
-            return
+        return verdict

@@ -16,9 +16,9 @@ import msgspec
 
 from evse.cli.ask import ask, explain
 from evse.cli.places import add_socket
+from evse.clock import parse_time
 from evse.door.jsonrpc import RpcError
 from evse.history import Charge, Page, page
-from evse.limits import parse_time
 
 COLUMNS = ("began", "ended", "evse", "token", "energy_wh", "duration_s", "reason", "running")
 HEAD = f"{'began (UTC)':<17} {'ended':<8} {'EVSE':>4}  {'token':<8} {'kWh':>9}  {'time':>7}  reason"

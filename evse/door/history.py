@@ -10,12 +10,12 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from evse.clock import parse_time
 from evse.core import Core
 from evse.door.hub import Reply
 from evse.door.jsonrpc import INVALID_PARAMS, NOT_AVAILABLE, RpcError
-from evse.door.variables import MAX_SEQ
+from evse.door.variables import MAX_SEQ, refuse_while_busy
 from evse.history import MAX_PAGE, delete_before, page
-from evse.limits import parse_time
 from evse.types.base import DateTime
 
 
@@ -48,6 +48,7 @@ def sessions(core: Core, params: Sessions, reply: Reply) -> None:
         after_seq=params.after_seq,
         limit=params.limit,
     )
+    refuse_while_busy(core.journal)
     core.journal.query(job, _answer(reply, lambda found: found))
 
 
@@ -57,6 +58,7 @@ def delete(core: Core, params: DeleteBefore, reply: Reply) -> None:
     assert before is not None
     running = frozenset(s.record.uuid for s in core.sessions.values() if s.record.uuid)
     job = partial(delete_before, before=before, running=running, unclaimed=core.config.ocpp is None)
+    refuse_while_busy(core.journal)
     core.journal.query(job, _answer(reply, lambda count: {"deleted": count}))
 
 

@@ -14,7 +14,8 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 from evse.door import jsonrpc
 from evse.door.hub import Connection, Follower, Hub, Reply, event_line
 from evse.door.jsonrpc import RpcError
-from evse.journal import Journal, Record
+from evse.journal import Journal
+from evse.journal_rows import Record
 
 SESSION_EVENT = "evse_manager.session_event"
 BATCH = 200
@@ -26,6 +27,7 @@ VARIABLES = frozenset(
     {
         SESSION_EVENT,
         "evse_manager.limits",
+        "evse_manager.enforced_limits",
         "evse_manager.telemetry",
         "evse_manager.powermeter",
         "evse_manager.evse_id",
@@ -47,6 +49,12 @@ class Get(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     evse: int | UnsetType = UNSET
 
 
+def refuse_while_busy(journal: Journal) -> None:
+    """Raises RpcError while the disk leaves earlier questions unanswered."""
+    if journal.busy:
+        raise RpcError(jsonrpc.NOT_AVAILABLE, "the disk has not answered earlier questions yet")
+
+
 class Variables:
     """Registers `subscribe` and `get` at the hub and feeds followers from the journal."""
 
@@ -63,7 +71,8 @@ class Variables:
         self._check(wanted.variable, wanted.evse)
         evse = None if isinstance(wanted.evse, UnsetType) else wanted.evse
         if wanted.variable == SESSION_EVENT:
-            reply({"last_seq": self._journal.durable_seq})
+            refuse_while_busy(self._journal)
+            reply(self._standing())
             self._follow_events(connection, evse, wanted.from_seq)
         elif isinstance(wanted.from_seq, int):
             field = {"field": "from_seq"}
@@ -71,6 +80,16 @@ class Variables:
         else:
             self._hub.follow(connection, wanted.variable, Follower(evse, None))
             reply({"value": self._last(wanted.variable, evse)})
+
+    def _standing(self) -> dict[str, Any]:
+        """Events before `first_seq` are forgotten: whoever asks for one learns here that it comes
+        too late. Numbers of another `journal` mean other events."""
+        journal = self._journal
+        return {
+            "last_seq": journal.durable_seq,
+            "first_seq": journal.first_seq,
+            "journal": journal.journal_id,
+        }
 
     def _follow_events(
         self, connection: Connection, evse: int | None, from_seq: int | UnsetType
@@ -116,6 +135,7 @@ class Variables:
                 jsonrpc.INVALID_PARAMS, f"evse is needed: one of {self._evses}", {"field": "evse"}
             )
         if wanted.variable == SESSION_EVENT:
+            refuse_while_busy(self._journal)
             self._journal.last(evse, lambda found: reply(Raw(found[0].body) if found else None))
         else:
             reply(self._last(wanted.variable, evse))

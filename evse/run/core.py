@@ -27,13 +27,16 @@ from evse.door.methods import serve
 from evse.door.server import DoorServer
 from evse.door.sys_state import sys_state
 from evse.door.variables import Variables
-from evse.journal import MIGRATIONS, Journal, last_seq, snapshots
+from evse.journal import Journal
+from evse.journal_retention import Retention
+from evse.journal_rows import MIGRATIONS, find, snapshots
 from evse.model import X1_BP, CommandVerb
 from evse.run.meters import Meters, simulated_port
 from evse.run.process import boot_id
 from evse.run.record import LinkRecording
 from evse.run.sim import SimForwarder
-from evse.storage import ThreadStorage, open_database
+from evse.storage import open_database
+from evse.storage_thread import ThreadStorage
 from firmware_bridge.events import Analog, HostEvent, LinkDown, LinkUp, Status
 from firmware_bridge.host_session import HostSession
 from firmware_bridge.link import BoardLink, random_nonce
@@ -71,13 +74,18 @@ class CoreProcess:
         database = open_database(
             state_dir / "core.db", MIGRATIONS, utc=self._clock.utc(), say=_log.error
         )
-        storage = ThreadStorage(database, loop.call_soon_threadsafe)
+        storage = ThreadStorage(
+            database,
+            loop.call_soon_threadsafe,
+            on_fault=lambda error: loop.call_soon_threadsafe(self._fail, error),
+        )
         self._recording = LinkRecording(record, self._clock, storage) if record else None
         journal = Journal(
             storage,
             self._clock,
-            keep_days=config.journal.keep_days,
-            last_seq=last_seq(database),
+            found=find(database),
+            retention=Retention(days=config.journal.keep_days),
+            say=_log.warning,
         )
         self.hub = Hub()
         self._meters = self._make_meters()

@@ -17,11 +17,13 @@ from evse.door import jsonrpc
 from evse.door.hub import Hub
 from evse.door.jsonrpc import RpcError
 from evse.door.methods import serve
+from evse.door.roles import Role
 from evse.door.variables import Variables
-from evse.journal import MIGRATIONS, Journal, last_seq, snapshots
+from evse.journal import Journal
+from evse.journal_rows import MIGRATIONS, find, snapshots
 from evse.model import CommandVerb, MeterReading
 from evse.ports import MeterPort
-from evse.storage import Done, Job, open_database, run_job
+from evse.storage import Done, Job, open_database, run_job, verdict_of
 from hil.sim.link import SimLink
 
 RUN_ID = "sim"
@@ -46,9 +48,11 @@ class StallingStorage:
             job, done = self._waiting.pop(0)
             done(run_job(self._connection, job))
 
-    def close(self) -> bool:
+    def close(self, last: Job | None = None) -> str:
         """The database stays: the simulation owns it."""
-        return not self._waiting
+        if self._waiting:
+            return "the disk stalls"
+        return verdict_of(run_job(self._connection, last)) if last else ""
 
 
 class _Board:
@@ -78,7 +82,7 @@ class SimStation:
         self.clock = clock
         self.storage = StallingStorage(database)
         self.hub = Hub()
-        journal = Journal(self.storage, clock, last_seq=last_seq(database))
+        journal = Journal(self.storage, clock, found=find(database), say=say)
         self.core = Core(
             config,
             clock=clock,
@@ -106,9 +110,9 @@ def new_database(clock: VirtualClock, say: Callable[[str], None]) -> sqlite3.Con
 class LocalPeer:
     """A peer at a hub of the same process: calls by value, answers and notifications kept."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, role: Role = Role.ADMIN) -> None:
         self._hub = hub
-        self._connection = hub.connect(self)
+        self._connection = hub.connect(self, role)
         self._answers: dict[int, Callable[[Any, Any], None]] = {}
         self._next_id = 0
         self.on_notification: Callable[[str, dict[str, Any]], None] = lambda _m, _p: None

@@ -11,7 +11,8 @@ import msgspec
 
 from evse.clock import MonotonicClock
 from evse.config.load import StationConfig, load
-from evse.journal import MIGRATIONS, Journal
+from evse.journal import Journal
+from evse.journal_rows import MIGRATIONS
 from evse.storage import InlineStorage, open_database
 from hil.sim.simulation import Simulation
 from ocpp_link.composite import Supply, composite

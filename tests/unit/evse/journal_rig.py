@@ -9,9 +9,12 @@ import msgspec
 
 from evse.clock import VirtualClock
 from evse.door.hub import Connection, Hub
+from evse.door.roles import Role
 from evse.door.variables import SESSION_EVENT, Variables
-from evse.journal import MIGRATIONS, Journal, last_seq
-from evse.storage import Done, Job, open_database, run_job
+from evse.journal import Journal
+from evse.journal_retention import Retention
+from evse.journal_rows import MIGRATIONS, find
+from evse.storage import Done, Job, open_database, run_job, verdict_of
 
 
 def new_disk() -> sqlite3.Connection:
@@ -27,6 +30,8 @@ class SteppedStorage:
         self.outcomes: list[tuple[Done, Any]] = []
         self.hangs = False
         """The disk answers no more."""
+        self.full = False
+        """Every job fails."""
 
     def submit(self, job: Job, done: Done) -> None:
         self.jobs.append((job, done))
@@ -35,8 +40,10 @@ class SteppedStorage:
         """The thread does one job."""
         if self.jobs:
             job, done = self.jobs.pop(0)
-            outcome = sqlite3.OperationalError("disk I/O error") if fails else self._run(job)
-            self.outcomes.append((done, outcome))
+            failure = sqlite3.OperationalError(
+                "database or disk is full" if self.full else "disk I/O error"
+            )
+            self.outcomes.append((done, failure if fails or self.full else self._run(job)))
 
     def deliver(self) -> None:
         """The loop takes one outcome."""
@@ -49,10 +56,13 @@ class SteppedStorage:
             self.work()
             self.deliver()
 
-    def close(self) -> bool:
-        if not self.hangs:
-            self.drain()
-        return not self.hangs
+    def close(self, last: Job | None = None) -> str:
+        if self.hangs:
+            return "the disk did not finish in time"
+        self.drain()
+        if last is None:
+            return ""
+        return "database or disk is full" if self.full else verdict_of(self._run(last))
 
     def _run(self, job: Job) -> Any:
         return run_job(self._disk, job)
@@ -61,12 +71,17 @@ class SteppedStorage:
 class Consumer:
     """A peer at the door that writes down the events it gets."""
 
-    def __init__(self, hub: Hub, from_seq: int, evse: int | None = None) -> None:
+    def __init__(
+        self, hub: Hub, from_seq: int, evse: int | None = None, *, expects_error: bool = False
+    ) -> None:
+        self.expects_error = expects_error
+        self.error = ""
+        self.told: dict[str, Any] = {}
         self.from_seq = from_seq
         self.evse = evse
         self.got: list[tuple[int, int, str]] = []
         """(seq, evse, what the event said)."""
-        self.connection: Connection = hub.connect(self)
+        self.connection: Connection = hub.connect(self, Role.ADMIN)
         params: dict[str, Any] = {"variable": SESSION_EVENT, "from_seq": from_seq}
         if evse is not None:
             params["evse"] = evse
@@ -75,8 +90,12 @@ class Consumer:
 
     def send(self, line: bytes) -> None:
         message = msgspec.json.decode(line)
-        assert "error" not in message, message
-        if "method" in message:
+        if "error" in message:
+            assert self.expects_error, message
+            self.error = message["error"]["message"]
+        elif "result" in message:
+            self.told = message["result"]
+        elif "method" in message:
             params = message["params"]
             self.got.append((params["seq"], params["evse"], params["value"]["n"]))
 
@@ -84,18 +103,31 @@ class Consumer:
 class JournalRig:
     """A journal at a hub, on a disk that outlives both."""
 
-    def __init__(self, disk: sqlite3.Connection | None = None, evses: int = 2) -> None:
+    def __init__(
+        self,
+        disk: sqlite3.Connection | None = None,
+        evses: int = 2,
+        retention: Retention | None = None,
+    ) -> None:
         self.disk = disk or new_disk()
         self.clock = VirtualClock(1_000)
         self.evses = list(range(1, evses + 1))
         self.boots = 0
+        self.retention = retention
+        self.said: list[str] = []
         self.boot()
 
     def boot(self) -> None:
         """Start, or start again: what waited in memory and in the queues is gone."""
         self.boots += 1
         self.storage = SteppedStorage(self.disk)
-        self.journal = Journal(self.storage, self.clock, last_seq=last_seq(self.disk))
+        self.journal = Journal(
+            self.storage,
+            self.clock,
+            found=find(self.disk),
+            retention=self.retention,
+            say=self.said.append,
+        )
         self.hub = Hub()
         self.variables = Variables(self.hub, self.journal, self.evses)
         self.consumers: list[Consumer] = []

@@ -19,7 +19,7 @@ from evse.cli import main
 from evse.cli.sessions import table
 from evse.clock import VirtualClock
 from evse.history import Charge, delete_before, fold, mask, page
-from evse.journal import MIGRATIONS
+from evse.journal_rows import MIGRATIONS
 from evse.storage import open_database
 from hil.sim.simulation import Simulation
 

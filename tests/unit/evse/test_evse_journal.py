@@ -7,9 +7,12 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from journal_rig import JournalRig
+from journal_rig import Consumer, JournalRig
 
-from evse.journal import PRUNE_EVERY_MS, RETRY_MS, last_seq, snapshots
+from evse.journal import LATE_MS, MAX_CONSUMERS, MAX_WAITING, TooManyConsumers
+from evse.journal_retention import PRUNE_EVERY_MS, Retention
+from evse.journal_rows import Write, find, snapshots
+from evse.spool import RETRY_MS
 
 DAY_MS = 86_400_000
 
@@ -185,8 +188,14 @@ def test_an_acknowledgement_never_moves_back() -> None:
     assert rig.rows("SELECT * FROM consumer") == [("ocpp", 3)]
 
 
+def old(rig: JournalRig, days: int = 366) -> None:
+    """Time passes, and the journal looks what may go."""
+    rig.wait(days * DAY_MS)
+    rig.storage.drain()
+
+
 def test_old_events_go_only_when_every_consumer_has_them() -> None:
-    rig = JournalRig()
+    rig = JournalRig(retention=Retention(days=30))
     for number in range(4):
         rig.append(str(number))
     rig.settle()
@@ -194,58 +203,238 @@ def test_old_events_go_only_when_every_consumer_has_them() -> None:
     rig.journal.acknowledge("web", 2)
     rig.storage.drain()
     assert seqs(rig) == [1, 2, 3, 4], "they are not old yet"
-    rig.wait(366 * DAY_MS)
     rig.append("young")
-    rig.journal.acknowledge("ocpp", 4)
-    rig.storage.drain()
+    old(rig, 31)
     assert seqs(rig) == [3, 4, 5]
+    assert rig.said == []
 
 
-def test_looking_for_old_events_is_not_done_with_each_acknowledgement() -> None:
+def test_a_consumer_that_never_acknowledges_holds_events_no_longer_than_the_longest_time() -> None:
+    rig = JournalRig(retention=Retention(days=30, unread_days=300))
+    rig.journal.acknowledge("uninstalled", 0)
+    for number in range(5):
+        rig.append(str(number))
+    rig.settle()
+    old(rig, 299)
+    assert seqs(rig) == [1, 2, 3, 4, 5]
+    rig.append("young")
+    rig.settle()
+    old(rig, 2)
+    assert seqs(rig) == [6]
+    assert rig.said == [
+        "events 1 to 5 are forgotten although uninstalled never acknowledged them: "
+        "they are older than 300 days"
+    ]
+    old(rig, 1)
+    assert len(rig.said) == 1, "said once"
+
+
+def test_a_consumer_that_is_gone_can_be_forgotten() -> None:
+    rig = JournalRig(retention=Retention(days=30))
+    rig.journal.acknowledge("ocpp", 0)
+    for number in range(3):
+        rig.append(str(number))
+    rig.settle()
+    rig.journal.forget_consumer("ocpp")
+    rig.journal.forget_consumer("never heard of")
+    old(rig, 31)
+    assert seqs(rig) == [3]
+    assert rig.rows("SELECT * FROM consumer") == []
+    assert rig.said == []
+
+
+def test_the_journal_never_grows_beyond_its_share_of_the_disk() -> None:
+    """Whoever has read it or not; the pages that were freed are used again."""
+    rig = JournalRig(retention=Retention(max_bytes=400_000))
+    rig.journal.acknowledge("ocpp", 0)
+    pages = []
+    for _ in range(12):
+        for number in range(1_000):
+            rig.append(f"{number} " + "x" * 200)
+        rig.settle()
+        rig.wait(PRUNE_EVERY_MS)
+        rig.storage.drain()
+        pages.append(rig.rows("PRAGMA page_count")[0][0])
+        free = rig.rows("PRAGMA freelist_count")[0][0]
+        assert (pages[-1] - free) * 4_096 <= 400_000
+    assert pages[-1] <= pages[3] + 2, "the file has stopped growing"
+    assert seqs(rig)[-1] == 12_000
+    assert seqs(rig)[0] == rig.journal.first_seq > 10_000
+    assert (
+        "forgotten although ocpp never acknowledged them: the journal is over its 0.4 MB"
+        in (rig.said[0])
+    )
+
+
+def test_who_asks_too_late_learns_of_the_gap() -> None:
+    rig = JournalRig(retention=Retention(days=30, unread_days=30))
+    for number in range(5):
+        rig.append(str(number))
+    rig.settle()
+    assert rig.follow(1).told == {"last_seq": 5, "first_seq": 1, "journal": rig.journal.journal_id}
+    old(rig, 31)
+    late = rig.follow(2)
+    rig.settle()
+    assert late.told["first_seq"] == 5
+    assert [seq for seq, _, _ in late.got] == [5]
+    rig.boot()
+    assert rig.follow(2).told["first_seq"] == 5, "also after a restart"
+
+
+def test_another_journal_has_another_name() -> None:
+    one, other = JournalRig(), JournalRig()
+    assert one.journal.journal_id != other.journal.journal_id
+    before = one.journal.journal_id
+    one.boot()
+    assert one.journal.journal_id == before
+
+
+def test_events_from_before_the_clock_was_set_are_not_taken_for_old() -> None:
+    """A computer without a battery clock begins in 1970."""
+    rig = JournalRig()
+    for number in range(4):
+        rig.append(str(number))
+    rig.settle()
+    rig.disk.execute("UPDATE event SET utc = 60.0 WHERE seq <= 3")
+    rig.wait(PRUNE_EVERY_MS)
+    rig.storage.drain()
+    assert seqs(rig) == [1, 2, 3, 4]
+    rig.append("young")
+    rig.settle()
+    old(rig)
+    assert seqs(rig) == [5]
+
+
+def test_a_clock_that_stood_in_the_future_keeps_nothing_back_for_ever() -> None:
+    rig = JournalRig(retention=Retention(max_bytes=100_000))
+    for number in range(600):
+        rig.append(f"{number} " + "x" * 200)
+    rig.settle()
+    rig.disk.execute("UPDATE event SET utc = 4e9 WHERE seq = 1")
+    rig.wait(PRUNE_EVERY_MS)
+    rig.storage.drain()
+    assert seqs(rig)[0] > 1
+
+
+def test_a_failing_disk_does_not_stop_the_forgetting_for_ever() -> None:
     rig = JournalRig()
     rig.append("one")
-    rig.storage.drain()
-    rig.journal.acknowledge("ocpp", 0)
-    rig.wait(366 * DAY_MS)
-    rig.journal.acknowledge("ocpp", 1)
     rig.append("two")
-    rig.journal.acknowledge("ocpp", 2)
-    rig.storage.drain()
-    assert seqs(rig) == [2]
-    rig.wait(366 * DAY_MS - 1)
-    rig.journal.acknowledge("ocpp", 2)
-    rig.storage.drain()
-    rig.wait(PRUNE_EVERY_MS)
-    rig.journal.acknowledge("ocpp", 2)
-    rig.storage.drain()
-    assert seqs(rig) == []
-
-
-def test_old_events_go_where_nobody_follows_them() -> None:
-    rig = JournalRig()
-    rig.append("old")
     rig.settle()
     rig.wait(366 * DAY_MS)
-    rig.storage.drain()
-    assert seqs(rig) == [1], "the last number is remembered by its event"
-    rig.append("young")
-    rig.settle()
+    rig.storage.work(fails=True)
+    rig.storage.deliver()
+    assert rig.journal.failures == 1
     rig.wait(PRUNE_EVERY_MS)
     rig.storage.drain()
     assert seqs(rig) == [2]
 
 
-def test_numbers_go_on_after_everything_was_pruned() -> None:
+def test_numbers_go_on_after_everything_that_may_go_is_gone() -> None:
     rig = JournalRig()
     for number in range(3):
         rig.append(str(number))
     rig.settle()
-    rig.wait(366 * DAY_MS)
     rig.journal.acknowledge("ocpp", 3)
-    rig.storage.drain()
-    assert seqs(rig) == []
+    old(rig)
+    assert seqs(rig) == [3], "the newest event remembers the last number"
     rig.boot()
     assert rig.append("later") == 4
+
+
+def test_one_more_consumer_than_can_be_remembered_is_refused() -> None:
+    rig = JournalRig()
+    for number in range(MAX_CONSUMERS):
+        rig.journal.acknowledge(f"c{number}", 0)
+    with pytest.raises(TooManyConsumers, match="one too many would be one more than the 16"):
+        rig.journal.acknowledge("one too many", 0)
+    rig.journal.acknowledge("c1", 0)
+
+
+# --- a disk that takes nothing --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_a_disk_that_takes_nothing_is_told_and_memory_stays_bounded(full: bool) -> None:
+    """Full or hung: the caller is never held, events wait, and plain ones go before bills."""
+    rig = JournalRig()
+    consumer = rig.follow(1)
+    rig.storage.drain()
+    rig.storage.full = full
+    assert rig.journal.trouble(rig.clock.now_ms()) == ""
+    for number in range(MAX_WAITING + 300):
+        vital = number % 10 == 0
+        body = msgspec.json.encode({"n": f"{'vital' if vital else 'plain'} {number}"})
+        rig.journal.append(1, body, b"snapshot", vital=vital)
+        rig.journal.checkpoint(2, b"%d" % number)
+        rig.journal.acknowledge("ocpp", number)
+        if full:
+            rig.storage.work()
+            rig.storage.deliver()
+        rig.wait(100)
+    waiting = rig.journal._spool.waiting
+    assert len(waiting) <= MAX_WAITING + 4
+    assert sum(e.snapshot is not None for e in waiting if isinstance(e, Write)) <= 4
+    assert len(rig.storage.jobs) <= 1, "nothing piles up before the disk"
+    words = rig.journal.trouble(rig.clock.now_ms())
+    assert words.startswith("the disk has taken no event for ")
+    assert words.endswith("database or disk is full" if full else "it does not answer")
+    assert 290 <= rig.journal.lost <= 310
+    assert len(rig.said) == 1
+    assert rig.said[0].startswith("the disk takes nothing and memory is full of 4096 events")
+    rig.storage.full = False
+    rig.settle()
+    told = [text for _, _, text in consumer.got]
+    assert [t for t in told if t.startswith("vital")] == [
+        f"vital {n}" for n in range(0, MAX_WAITING + 300, 10)
+    ]
+    assert len(told) == MAX_WAITING + 300 - rig.journal.lost
+    assert told[-1] == f"plain {MAX_WAITING + 299}"
+    assert snapshots(rig.disk) == {1: b"snapshot", 2: b"%d" % (MAX_WAITING + 299)}
+    assert rig.journal.trouble(rig.clock.now_ms()) == ""
+
+
+def test_where_only_bills_wait_the_oldest_goes() -> None:
+    rig = JournalRig()
+    for number in range(MAX_WAITING + 10):
+        rig.journal.append(1, msgspec.json.encode({"n": str(number)}), b"s", vital=True)
+    rig.settle()
+    assert len(seqs(rig)) == MAX_WAITING + 1
+    assert seqs(rig)[-1] == MAX_WAITING + 10
+
+
+def test_a_short_stall_is_no_fault() -> None:
+    rig = JournalRig()
+    rig.append("one")
+    rig.wait(LATE_MS - 1)
+    assert rig.journal.trouble(rig.clock.now_ms()) == ""
+    rig.wait(1)
+    assert rig.journal.trouble(rig.clock.now_ms()) == (
+        "the disk has taken no event for 10 s: it does not answer"
+    )
+    rig.settle()
+    assert rig.journal.trouble(rig.clock.now_ms()) == ""
+
+
+def test_questions_do_not_pile_up_before_a_hung_disk() -> None:
+    rig = JournalRig()
+    for _ in range(64):
+        rig.follow(1)
+    assert rig.journal.busy
+    refused = Consumer(rig.hub, 1, expects_error=True)
+    assert refused.error == "the disk has not answered earlier questions yet"
+    rig.settle()
+    assert not rig.journal.busy
+
+
+def test_closing_a_full_disk_says_what_is_missing() -> None:
+    rig = JournalRig()
+    rig.append("one")
+    rig.storage.full = True
+    assert rig.journal.close() == (
+        "database or disk is full; not known to be written: events 1 to 1, "
+        "the session of EVSE 1, late acknowledgements"
+    )
 
 
 # --- crashes --------------------------------------------------------------------------------------
@@ -351,7 +540,7 @@ class JournalLife(RuleBasedStateMachine):
             assert consumer.got == wanted
         on_disk = {seq: (evse, text) for seq, evse, text in stored}
         assert self.heard.items() <= on_disk.items()
-        assert self.rig.journal.last_seq == last_seq(self.rig.disk)
+        assert self.rig.journal.last_seq == find(self.rig.disk).last_seq
         self.rig.disk.close()
 
 

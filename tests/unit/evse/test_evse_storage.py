@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -21,10 +22,10 @@ from evse.storage import (
     StorageEnded,
     StorageError,
     StorageUnavailable,
-    ThreadStorage,
     open_database,
     run_job,
 )
+from evse.storage_thread import ThreadStorage
 
 UTC_NOW = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
 FIRST = "CREATE TABLE note (n INTEGER PRIMARY KEY, text TEXT NOT NULL)"
@@ -84,6 +85,21 @@ def test_a_file_that_is_no_database_is_set_aside_and_said(tmp_path: Path, junk: 
     assert len(said) == 1
     assert said[0].startswith("core.db is damaged (")
     assert said[0].endswith("set aside as core.db.damaged-20261121T083000, starting anew")
+
+
+def test_set_aside_overwrites_nothing_and_keeps_the_newest_three(tmp_path: Path) -> None:
+    """Without a battery clock every boot has the same second."""
+    path, said = tmp_path / "core.db", list[str]()
+    for number in range(5):
+        path.write_bytes(b"damage %d" % number * 100)
+        with opened(path, said=said):
+            pass
+        aside = said[-1].removesuffix(", starting anew").rpartition(" ")[2]
+        os.utime(tmp_path / aside, (number, number))
+    kept = sorted(p.name for p in tmp_path.iterdir() if "damaged" in p.name)
+    stem = "core.db.damaged-20261121T083000"
+    assert kept == [f"{stem}{end}" for end in ("", "-3", "-4")]
+    assert (tmp_path / stem).read_bytes().startswith(b"damage 4"), "a name that was free"
 
 
 def test_a_locked_file_is_not_taken_for_a_damaged_one(tmp_path: Path) -> None:
@@ -205,20 +221,29 @@ def test_closing_finishes_what_was_submitted(tmp_path: Path) -> None:
     )
     for _ in range(20):
         storage.submit(insert("a"), lambda _outcome: None)
-    assert storage.close()
+    assert storage.close() == ""
     with opened(tmp_path / "core.db") as db:
         assert count(db) == 40
 
 
-def test_closing_does_not_wait_for_a_disk_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evse.storage.CLOSE_WAIT_S", 0.01)
+def test_closing_does_not_wait_for_a_disk_that_hangs() -> None:
     answers = threading.Event()
     storage = ThreadStorage(memory(), lambda _call: None)
     storage.submit(lambda _db: answers.wait(), lambda _outcome: None)
-    assert not storage.close()
+    assert storage.close(wait_s=0.01) == "the disk did not finish in time"
     answers.set()
     storage._thread.join()
-    assert storage.close()
+    assert storage.close() == ""
+
+
+@pytest.mark.parametrize("kind", ["inline", "thread"])
+def test_closing_tells_what_became_of_the_last_job(kind: str, tmp_path: Path) -> None:
+    for text, verdict in (("kept", ""), (None, "NOT NULL constraint failed: note.text")):
+        db = open_database(tmp_path / "core.db", (FIRST,), utc=UTC_NOW, say=print)
+        storage = InlineStorage(db) if kind == "inline" else ThreadStorage(db, lambda _c: None)
+        assert storage.close(insert(text)) == verdict
+    with opened(tmp_path / "core.db") as db:
+        assert count(db) == 2
 
 
 def test_a_closed_loop_does_not_stop_the_thread() -> None:
@@ -247,5 +272,14 @@ def test_a_dead_storage_thread_is_told_at_the_next_write(
     assert died.is_set()
     with pytest.raises(StorageEnded, match="nothing can be written"):
         storage.submit(insert("a"), pytest.fail)
-    assert not storage.close()
+    assert storage.close() == "the storage thread had ended"
     gc.collect()
+
+
+def test_whoever_asked_hears_of_a_defect_at_once() -> None:
+    faults: list[Exception] = []
+    storage = ThreadStorage(memory(), pytest.fail, on_fault=faults.append)
+    storage.submit(lambda _db: [][1], pytest.fail)
+    storage._thread.join()
+    assert [type(fault) for fault in faults] == [IndexError]
+    assert storage.close() == "the storage thread had ended"
