@@ -105,6 +105,17 @@ class MeterTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """At this age the meter counts as lost."""
 
 
+class VoltageTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[evse.voltage]`: the mains that may be charged on, as the meter reads them. EN 50160 has
+    -15 % and +10 % as what a public supply keeps to; above, room is left for solar sites."""
+
+    low_percent: Annotated[float, Meta(ge=1, le=60)] = 15.0
+    """Below the nominal voltage."""
+    high_percent: Annotated[float, Meta(ge=1, le=30)] = 15.0
+    dwell_ms: Milliseconds = 3_000
+    """How long a voltage must be outside, and inside again, before it counts."""
+
+
 class LockTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[evse.lock]`: the connector lock of a socket."""
 
@@ -134,6 +145,7 @@ class EvseTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Nobody authorized the car in time: a fault too, beside the event. Leave it off with OCPP
     1.6, where a fault takes the connector out of order (spec evse-core E)."""
     meter: MeterTable = MeterTable()
+    voltage: VoltageTable = VoltageTable()
     lock: LockTable | None = None
     """Never None for a socket once loaded."""
     timing: dict[str, Milliseconds] = {}

@@ -1,7 +1,8 @@
 """What a meter's values must satisfy, and an imported energy that can be billed from.
 
-Pure. `EnergyGuard` guarantees an energy that never decreases and that a single wild value cannot
-push up: without the second, the first would keep that value for ever.
+Pure. `EnergyGuard` guarantees an energy that never decreases and that nothing which the meter can
+not have counted pushes up: without the second, the first would keep a wild value for ever. A meter
+that was replaced or reset therefore counts for nothing until somebody says so (`accept`).
 """
 
 from __future__ import annotations
@@ -28,8 +29,11 @@ JUMP_SLACK_WH = 50.0
 """The same five steps, by which a counter may be ahead of the power."""
 MAX_POWER_W = 3 * HIGHEST_VOLTAGE_V * 100.0
 """More than a direct meter of 100 A can count."""
-JUMP_CONFIRMATIONS = 3
-"""So many readings that agree with one another make a jump the new truth."""
+UNSEEN_MS = 70_000
+"""What may have flowed unseen before the first reading after a start: a transaction is stored every
+60 s, and a board that lost its core opens within 7 s."""
+UNSEEN_WH = 1_000.0
+"""And what the station itself may have used since its meter's value was last stored (own)."""
 MS_PER_HOUR = 3_600_000
 
 
@@ -43,9 +47,25 @@ class Finding(enum.StrEnum):
     ENERGY_BACKWARDS = "energy_ran_backwards"
     """The last good value is kept."""
     ENERGY_JUMPED = "energy_jumped"
-    """More than the meter can count in the time; the last good value is kept until confirmed."""
+    """More than the meter can count in the time; the last good value is kept."""
     ENERGY_STANDS_STILL = "energy_stands_still"
     """Power is reported, yet the counter does not move."""
+    FLOWS_WHILE_OPEN = "flows_while_open"
+    """A current while the contactor is open (cross_check.py)."""
+    SEES_NO_CURRENT = "sees_no_current"
+    """None while the board measures one (cross_check.py)."""
+
+
+UNBILLABLE = frozenset(
+    {
+        Finding.ENERGY_BACKWARDS,
+        Finding.ENERGY_JUMPED,
+        Finding.ENERGY_STANDS_STILL,
+        Finding.FLOWS_WHILE_OPEN,
+        Finding.SEES_NO_CURRENT,
+    }
+)
+"""The energy is not what flows through this EVSE. The others spoil what is told beside it."""
 
 
 _MEASURED = tuple(name for name in MeterReading.__struct_fields__ if name != "taken_ms")
@@ -112,40 +132,56 @@ class EnergyGuard:
         self._max_power_w = max_power_w
         self._last: MeterReading | None = None
         """The last reading whose energy was believed."""
-        self._candidate: MeterReading | None = None
-        self._confirmations = 0
+        self._doubted: MeterReading | None = None
+        """The last reading, where its energy was not believed."""
+        self._known_wh: float | None = None
         self._unmoved_wh = 0.0
         self.energy_wh = 0.0
 
+    def expect(self, known_wh: float) -> None:
+        """What the counter was last known to say before this start: the first reading is held
+        against it. Without one it has to be believed."""
+        if self._last is None and self._known_wh is None:
+            self._known_wh = self.energy_wh = known_wh
+
     def take(self, reading: MeterReading) -> dict[Finding, str]:
-        """Believe or doubt the energy of `reading`; the first one has to be believed."""
+        """Believe or doubt the energy of `reading`."""
+        found = self._doubt(reading)
+        self._doubted = reading if found else None
+        if found:
+            return found
         if self._last is None:
             self._believe(reading)
             return {}
-        change_wh = reading.energy_import_wh - self._last.energy_import_wh
-        says = f"{reading.energy_import_wh:.1f} Wh after {self.energy_wh:.1f} Wh"
-        if change_wh < 0:
-            self._candidate = None
-            return {Finding.ENERGY_BACKWARDS: says}
-        if not self._follows(self._last, reading) and not self._confirmed(reading):
-            return {Finding.ENERGY_JUMPED: says}
         return self._standstill(self._last, reading)
 
+    def accept(self) -> bool:
+        """Believe what was doubted: somebody says that the meter is another one, or was reset.
+        False where nothing is doubted. Never while a transaction is billed from it."""
+        if self._doubted is None:
+            return False
+        self._believe(self._doubted)
+        self._doubted, self._unmoved_wh = None, 0.0
+        return True
+
+    def _doubt(self, reading: MeterReading) -> dict[Finding, str]:
+        change_wh = reading.energy_import_wh - self.energy_wh
+        if self._last is not None:
+            span_ms, slack_wh = reading.taken_ms - self._last.taken_ms, JUMP_SLACK_WH
+        elif self._known_wh is not None:
+            span_ms, slack_wh = UNSEEN_MS, UNSEEN_WH
+        else:
+            return {}
+        says = f"{reading.energy_import_wh:.1f} Wh after {self.energy_wh:.1f} Wh"
+        if change_wh < 0:
+            return {Finding.ENERGY_BACKWARDS: says}
+        if change_wh > self._max_power_w * span_ms / MS_PER_HOUR + slack_wh:
+            return {Finding.ENERGY_JUMPED: says}
+        return {}
+
     def _believe(self, reading: MeterReading) -> None:
-        self._last, self._candidate = reading, None
+        self._last = reading
         self.energy_wh = reading.energy_import_wh
-
-    def _follows(self, before: MeterReading, after: MeterReading) -> bool:
-        """Can the counter have run from `before` to `after` in the time between?"""
-        most_wh = self._max_power_w * (after.taken_ms - before.taken_ms) / MS_PER_HOUR
-        change_wh = after.energy_import_wh - before.energy_import_wh
-        return 0 <= change_wh <= most_wh + JUMP_SLACK_WH
-
-    def _confirmed(self, reading: MeterReading) -> bool:
-        continues = self._candidate is not None and self._follows(self._candidate, reading)
-        self._confirmations = self._confirmations + 1 if continues else 1
-        self._candidate = reading
-        return self._confirmations >= JUMP_CONFIRMATIONS
 
     def _standstill(self, before: MeterReading, reading: MeterReading) -> dict[Finding, str]:
         hours = (reading.taken_ms - before.taken_ms) / MS_PER_HOUR

@@ -86,6 +86,14 @@ class MeterSupervisor:
         """Age of the last reading; before the first one, time since the start."""
         return max(0, now_ms - self._since_ms)
 
+    def expect(self, known_wh: float) -> None:
+        """See EnergyGuard.expect; before the first reading."""
+        self._energy.expect(known_wh)
+
+    def accept(self) -> bool:
+        """See EnergyGuard.accept; the next reading tells what has changed by it."""
+        return self._energy.accept()
+
     def took(self, reading: MeterReading, now_ms: int) -> list[MeterChange]:
         """The meter answered. One that is not newer than the last is only a `tick`; one whose
         energy is no number is refused as if it had not come."""

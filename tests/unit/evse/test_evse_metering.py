@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from evse.metering.plausibility import JUMP_CONFIRMATIONS, EnergyGuard, Finding, implausible
+from evse.metering.plausibility import (
+    MAX_POWER_W,
+    UNSEEN_MS,
+    UNSEEN_WH,
+    EnergyGuard,
+    Finding,
+    implausible,
+)
 from evse.metering.supervisor import (
     FindingCleared,
     FindingRaised,
@@ -223,22 +230,59 @@ def test_a_single_wild_value_does_not_push_the_energy_up() -> None:
     assert meter.reading.energy_import_wh == 1_003.0
 
 
-def test_a_jump_that_is_confirmed_becomes_the_truth() -> None:
-    energy = EnergyGuard()
-    energy.take(reading(0, 0.0))
-    for second in range(1, JUMP_CONFIRMATIONS):
-        assert Finding.ENERGY_JUMPED in energy.take(reading(second * 1_000, 50_000.0 + second))
-        assert energy.energy_wh == 0.0
-    assert energy.take(reading(JUMP_CONFIRMATIONS * 1_000, 50_005.0)) == {}
-    assert energy.energy_wh == 50_005.0
-
-
-def test_readings_that_contradict_one_another_confirm_no_jump() -> None:
+def test_a_jump_is_not_believed_however_often_it_is_repeated() -> None:
     energy = EnergyGuard()
     energy.take(reading(0, 1_000.0))
-    for second, energy_wh in enumerate((9e6, 9e6, 400.0, 9e6, 9e6, 5e6, 9e6, 8e6), start=1):
-        assert energy.take(reading(second * 1_000, energy_wh))
+    for second in range(1, 60):
+        assert Finding.ENERGY_JUMPED in energy.take(reading(second * 1_000, 9e6 + second))
         assert energy.energy_wh == 1_000.0
+    assert energy.take(reading(61_000, 1_100.0)) == {}, "and the true counter is still followed"
+
+
+def test_a_counter_that_somebody_vouches_for_is_believed_from_there_on() -> None:
+    """A meter was replaced, by one that counted less or more."""
+    for other_wh in (3.0, 9e6):
+        energy = EnergyGuard()
+        energy.take(reading(0, 1_000.0))
+        assert not energy.accept(), "nothing is doubted"
+        assert energy.take(reading(1_000, other_wh))
+        assert energy.accept()
+        assert energy.energy_wh == other_wh
+        assert not energy.accept()
+        assert energy.take(reading(2_000, other_wh + 3)) == {}
+        assert energy.energy_wh == other_wh + 3
+
+
+MOST_UNSEEN_WH = MAX_POWER_W * UNSEEN_MS / 3_600_000 + UNSEEN_WH
+
+
+@pytest.mark.parametrize(
+    ("first_wh", "found"),
+    [
+        (4_999.0, {Finding.ENERGY_BACKWARDS}),
+        (5_000.0, set()),
+        (5_000.0 + MOST_UNSEEN_WH - 1, set()),
+        (5_000.0 + MOST_UNSEEN_WH + 1, {Finding.ENERGY_JUMPED}),
+    ],
+)
+def test_the_first_reading_is_held_against_what_was_known_before_the_start(
+    first_wh: float, found: set[Finding]
+) -> None:
+    meter = MeterSupervisor(start_ms=0)
+    meter.expect(5_000.0)
+    meter.took(reading(0, first_wh), 0)
+    assert set(meter.findings) == found
+    assert meter.reading is not None
+    assert meter.reading.energy_import_wh == (5_000.0 if found else first_wh)
+    meter.expect(9.0)
+    meter.took(reading(1_000, max(first_wh, 5_000.0)), 1_000)
+    assert meter.reading.energy_import_wh >= 5_000.0, "it is held against that once"
+
+
+def test_without_anything_known_the_first_reading_has_to_be_believed() -> None:
+    energy = EnergyGuard()
+    assert energy.take(reading(0, 9e9)) == {}
+    assert energy.energy_wh == 9e9
 
 
 def test_energy_counted_while_the_meter_was_out_of_reach_is_no_jump() -> None:
