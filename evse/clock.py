@@ -95,6 +95,11 @@ def earliest_after(now_ms: int, *deadlines_ms: int | None) -> int | None:
     )
 
 
+def parse_time(text: str) -> datetime:
+    """An RFC 3339 date-time that `evse.types.base.DateTime` let pass. Raises ValueError."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
 def rfc3339(moment: datetime) -> str:
     """`2026-01-01T00:00:00.000Z`: the only spelling of wall time that leaves the process."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
