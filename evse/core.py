@@ -14,6 +14,8 @@ import msgspec
 from evse.authorization import Authorization
 from evse.clock import Clock, earliest
 from evse.config.model import StationConfig
+from evse.energy.station import StationEnergy, needed
+from evse.enforced import Enforced
 from evse.fault_model import ActiveFault, FaultChange
 from evse.fault_report import report_active, report_change
 from evse.journal import Journal
@@ -23,6 +25,8 @@ from evse.ports import BoardPort, MeterPort, NewUuid, Publisher
 from evse.session.record import Snapshot
 from evse.session.session import Session
 from evse.types.session import Limits, SessionEvent, Telemetry
+
+GRANT_ROUNDS = 3
 
 
 class Core:
@@ -55,6 +59,9 @@ class Core:
         """Called after everything that may have changed the wishes for the board."""
         self.board_identity: BoardIdentity | None = None
         self.board_why = "it has not answered yet"
+        self.energy = StationEnergy(config) if needed(config) else None
+        """Grants, where the EVSEs may want more than there is."""
+        self._enforced = Enforced(publish, clock)
         self.sessions: dict[int, Session] = {
             table.id: Session(
                 table,
@@ -63,7 +70,8 @@ class Core:
                 snapshot=_restore(snapshots.get(table.id), table.id, say),
                 boot_id=boot_id,
                 new_uuid=new_uuid,
-                default_a=config.limits.default_a,
+                limits=config.limits,
+                shared=self.energy is not None,
             )
             for table in config.evses
         }
@@ -79,8 +87,10 @@ class Core:
         known = self.board_identity
         if known is not None and known.boot_id != identity.boot_id:
             for session in self.sessions.values():
-                session.on_board_lost()
+                session.on_board_restarted()
         self.board_identity = identity
+        for session in self.sessions.values():
+            session.on_capabilities(identity.capabilities)
         self._settled()
 
     def on_board_lost(self, why: str) -> None:
@@ -99,6 +109,8 @@ class Core:
         if evse in self.sessions:
             self.analog[evse] = analog
             self._publish("evse_manager.telemetry", evse, _telemetry(self.sessions[evse], analog))
+            self.sessions[evse].on_analog(analog)
+            self._settled()
 
     def on_reading(self, evse: int, reading: Reading) -> None:
         session = self.sessions[evse]
@@ -109,6 +121,12 @@ class Core:
     def on_meter_lost(self, evse: int) -> None:
         self.sessions[evse].on_meter_lost()
         self._settled()
+
+    def on_mains(self, reading: Reading) -> None:
+        """A reading of the meter at the mains. Its loss is seen by the age of the last one."""
+        if self.energy is not None:
+            self.energy.heard(reading, [s.claim() for s in self.sessions.values()])
+            self._settled()
 
     # --- to the board -----------------------------------------------------------------------------
 
@@ -130,15 +148,31 @@ class Core:
     def _settled(self) -> None:
         """The sessions have taken an input."""
         self.authorization.poll()
+        self._grant()
         for evse, session in self.sessions.items():
+            self._enforced.note(evse, session)
             self._publish_limits(evse, session)
             self._publish_faults(evse, session)
         self.on_settled()
+
+    def _grant(self) -> None:
+        """Share the fuse out. A grant may change what is claimed; a second round then settles it,
+        and what were still to change after that waits for the next input."""
+        if self.energy is None:
+            return
+        for _ in range(GRANT_ROUNDS):
+            claims = [session.claim() for session in self.sessions.values()]
+            grants = self.energy.step(claims, self.clock.now_ms())
+            changed = [self.sessions[evse].set_grant(grant) for evse, grant in grants.items()]
+            if not any(changed):
+                break
 
     @property
     def next_deadline_ms(self) -> int | None:
         now_ms = self.clock.now_ms()
         return earliest(
+            None if self.energy is None else self.energy.next_deadline_ms(now_ms),
+            self._enforced.next_deadline_ms,
             self.authorization.next_deadline_ms,
             self.journal.next_deadline_ms,
             *(session.next_deadline_ms(now_ms) for session in self.sessions.values()),
@@ -150,7 +184,9 @@ class Core:
     def _publish_limits(self, evse: int, session: Session) -> None:
         now = session.limit()
         limits = Limits(
-            max_current=now.limit_a, nr_of_phases_available=now.phases, uuid=f"evse_{evse}"
+            max_current=now.limit_a,
+            nr_of_phases_available=session.phases_connected,
+            uuid=f"evse_{evse}",
         )
         if limits != self._limits.get(evse):
             self._limits[evse] = limits

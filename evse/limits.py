@@ -1,151 +1,143 @@
-"""How much current an EVSE may offer: the lowest of all sources, each with its own end.
+"""Who limits the current, for how long, and which limit holds: the lowest one in force.
 
-Pure. Amps are per phase. A source that does not speak does not limit; external limits follow the
-interface page: the last entry not in the future is active, the first is active even if it lies in
-the future, the last stays valid for ever, and an empty schedule removes the limit.
+Pure. Amps are per phase. A limit has a lifetime; past it, its fallback holds (so a back office
+that falls silent leaves a configured value behind), or nothing where it has none. Nobody in
+force with a finite limit means 0 A: silence never charges.
 """
 
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from collections.abc import Hashable
 
 import msgspec
-from msgspec import UNSET, UnsetType
-
-from evse.types.energy import ExternalLimits, LimitsReq, NumberWithSource, ScheduleReqEntry
+from msgspec.structs import replace
 
 MIN_OFFER_A = 6.0
 """Below this there is no duty to signal: pause (IEC 61851-1 Table A.8; DESIGN settled numbers)."""
 DUTY_INTERVAL_MS = 5_000
 """At least this between two changes of the offer while charging (Table A.6 sequence 6: the car
 has 5 s to follow), except downwards for safety."""
+UNLIMITED_A = math.inf
+"""The limit of a source that restricts only the phases."""
+HIGHEST_PRIORITY = 0
+LOWEST_PRIORITY = 1000
+"""Range of the interface page's SetpointType; 0 is the highest."""
 
 
-class Source(msgspec.Struct, frozen=True):
-    """One limit and who set it."""
+class Limit(msgspec.Struct, frozen=True, kw_only=True):
+    """What one source allows. Raises ValueError for a value that cannot be a limit."""
 
-    name: str
+    source: str
+    """Name to show to people; who may replace the limit is decided by its key in `Sources`."""
     limit_a: float
+    priority: int = LOWEST_PRIORITY
+    """Names the winner among equal limits. A higher priority never lifts a lower limit."""
+    phases: int = 3
+    expires_ms: int | None = None
+    """From this moment `fallback_a` holds instead; None = for ever."""
+    fallback_a: float | None = None
+    """None = the limit ceases when it expires."""
     safety: bool = False
-    """Lowering it may not wait for DUTY_INTERVAL_MS."""
+    """Lowering it may not wait for the pace that a charging car is owed."""
+    measured: bool = False
+    """It follows a measurement, so that around 6 A it may flutter."""
+
+    def __post_init__(self) -> None:
+        for name in ("limit_a", "fallback_a"):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise ValueError(f"limit of {self.source}: {name} {value} is not 0 A or more")
+        if not 1 <= self.phases <= 3:
+            raise ValueError(f"limit of {self.source}: {self.phases} phases, not 1 to 3")
+        if not HIGHEST_PRIORITY <= self.priority <= LOWEST_PRIORITY:
+            raise ValueError(f"limit of {self.source}: priority {self.priority}, not 0 to 1000")
+
+    def at(self, now_ms: int) -> Limit | None:
+        """What is left of it at `now_ms`."""
+        if self.expires_ms is None or now_ms < self.expires_ms:
+            return self
+        if self.fallback_a is None:
+            return None
+        return replace(self, limit_a=self.fallback_a, expires_ms=None, fallback_a=None)
 
 
-class Effective(msgspec.Struct, frozen=True):
-    """The outcome: the lowest source and its limit."""
+class Effective(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome for one EVSE: the lowest limit and whose it is."""
 
     limit_a: float
     source: str
     phases: int = 3
-    safety: bool = False
-    ceiling_a: float = math.inf
-    """The lowest safety limit, also where another source is lower still."""
+    phases_source: str = ""
+    """Who restricts the phases; empty when nobody does."""
+    safety_a: float = UNLIMITED_A
+    """The lowest limit among the safety sources: to be kept at once even when another one,
+    that may wait, is lower still."""
+    measured: bool = False
 
     @property
     def enough(self) -> bool:
+        """Can this be offered at all?"""
         return self.limit_a >= MIN_OFFER_A
 
 
-def parse_time(text: str) -> datetime:
-    """An RFC 3339 date-time that `evse.types.base.DateTime` let pass. Raises ValueError."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+NOBODY = Effective(limit_a=0.0, source="nobody", safety_a=0.0)
+"""No source is in force: deny."""
 
 
-def _row(entry: ScheduleReqEntry) -> tuple[datetime, ScheduleReqEntry]:
-    for name in ("limits_to_root", "limits_to_leaves"):
-        request: LimitsReq = getattr(entry, name)
-        for field in ("total_power_W", "ac_max_current_A", "ac_min_current_A"):
-            limit: NumberWithSource | UnsetType = getattr(request, field)
-            if limit is not UNSET and not math.isfinite(limit.value):
-                raise ValueError(f"{name}.{field}: {limit.value} is no finite number")
-    try:
-        return parse_time(entry.timestamp), entry
-    except ValueError as error:
-        raise ValueError(f"timestamp: {error}") from error
-
-
-class ExternalSchedule:
-    """External limits with their times read once."""
-
-    def __init__(self, limits: ExternalLimits) -> None:
-        """Raises ValueError for a time that no calendar has, and for a limit that is no finite
-        number: a comparison with NaN is never true, so that it would limit nothing."""
-        rows = [_row(entry) for entry in limits.schedule_import]
-        self._rows: list[tuple[datetime, ScheduleReqEntry]] = sorted(rows, key=lambda r: r[0])
-
-    @property
-    def empty(self) -> bool:
-        return not self._rows
-
-    def active(self, utc: datetime) -> ScheduleReqEntry | None:
-        if not self._rows:
-            return None
-        begun = [entry for at, entry in self._rows if at <= utc]
-        return begun[-1] if begun else self._rows[0][1]
-
-    def next_change(self, utc: datetime) -> datetime | None:
-        return next((at for at, _ in self._rows[1:] if at > utc), None)
-
-
-def sources_of(entry: ScheduleReqEntry, *, nominal_v: float, phases: int) -> list[Source]:
-    """What an entry limits, watts turned into amps over the phases in use."""
-    both = (entry.limits_to_leaves, entry.limits_to_root)
-    return [source for req in both for source in _of_request(req, nominal_v, phases)]
-
-
-def phases_of(entry: ScheduleReqEntry, available: int) -> int:
-    """Phases that an entry lets be used, never more than `available`."""
-    counts = [
-        req.ac_max_phase_count.value
-        for req in (entry.limits_to_leaves, entry.limits_to_root)
-        if req.ac_max_phase_count is not UNSET
-    ]
-    return min([available, *counts])
-
-
-def _of_request(req: LimitsReq, nominal_v: float, phases: int) -> list[Source]:
-    found = []
-    if req.ac_max_current_A is not UNSET:
-        found.append(Source(req.ac_max_current_A.source, req.ac_max_current_A.value))
-    if req.total_power_W is not UNSET:
-        amps = req.total_power_W.value / nominal_v / phases
-        found.append(Source(req.total_power_W.source, amps))
-    return found
-
-
-def effective(sources: list[Source], phases: int) -> Effective:
-    """The lowest source wins; on a tie the one named first."""
-    lowest = min(sources, key=lambda s: s.limit_a)
-    ceiling_a = min((s.limit_a for s in sources if s.safety), default=math.inf)
-    return Effective(lowest.limit_a, lowest.name, phases, lowest.safety, ceiling_a)
-
-
-class OfferPacer:
-    """Holds back changes of the offer while charging (DUTY_INTERVAL_MS)."""
+class Sources:
+    """The limits of one EVSE, one for each key; a key's newest limit replaces its last one."""
 
     def __init__(self) -> None:
-        self._offered_a: float | None = None
-        self._changed_ms = 0
+        self._limits: dict[Hashable, Limit] = {}
 
-    def reset(self) -> None:
-        """The next offer goes out at once: PWM starts anew."""
-        self._offered_a = None
+    def put(self, key: Hashable, limit: Limit) -> None:
+        self._limits[key] = limit
 
-    def offer(self, wanted: Effective, now_ms: int) -> float:
-        """What to offer at `now_ms`, amps."""
-        held = self._offered_a
-        if held is None or self._due(held, wanted, now_ms):
-            self._changed_ms = now_ms if wanted.limit_a != held else self._changed_ms
-            self._offered_a = held = wanted.limit_a
-        return held
+    def put_or_clear(self, key: Hashable, limit: Limit | None) -> bool:
+        """`put`, or `clear` for None. True when that changed anything."""
+        if self._limits.get(key) == limit:
+            return False
+        if limit is None:
+            self.clear(key)
+        else:
+            self.put(key, limit)
+        return True
 
-    def _due(self, held: float, wanted: Effective, now_ms: int) -> bool:
-        if held > wanted.ceiling_a or (wanted.safety and wanted.limit_a < held):
-            return True
-        return now_ms - self._changed_ms >= DUTY_INTERVAL_MS
+    def clear(self, key: Hashable) -> None:
+        """Forget the limit of `key`, its fallback included; nothing happens if there is none."""
+        self._limits.pop(key, None)
 
-    def pending_until_ms(self, wanted: Effective) -> int | None:
-        """When a change that is held back may go out."""
-        if self._offered_a is None or self._offered_a == wanted.limit_a:
-            return None
-        return self._changed_ms + DUTY_INTERVAL_MS
+    def in_force(self, now_ms: int) -> list[Limit]:
+        """What holds at `now_ms`, the deciding one first."""
+        found = [left for limit in self._limits.values() if (left := limit.at(now_ms)) is not None]
+        return sorted(found, key=_rank)
+
+    def effective(self, now_ms: int) -> Effective:
+        return lowest(self.in_force(now_ms))
+
+    def next_deadline_ms(self, now_ms: int) -> int | None:
+        """When a limit expires by itself."""
+        ahead = (limit.expires_ms for limit in self._limits.values())
+        return min((at for at in ahead if at is not None and at > now_ms), default=None)
+
+
+def _rank(limit: Limit) -> tuple[float, bool, int, str]:
+    """Lowest first; among equals the safety source, then priority, then the name."""
+    return limit.limit_a, not limit.safety, limit.priority, limit.source
+
+
+def lowest(limits: list[Limit]) -> Effective:
+    """The outcome of `limits`, in any order."""
+    first = min(limits, key=_rank, default=None)
+    if first is None or math.isinf(first.limit_a):
+        return NOBODY
+    fewest = min(limits, key=lambda limit: (limit.phases, *_rank(limit)))
+    return Effective(
+        limit_a=first.limit_a,
+        source=first.source,
+        phases=fewest.phases,
+        phases_source=fewest.source if fewest.phases < 3 else "",
+        safety_a=min((limit.limit_a for limit in limits if limit.safety), default=UNLIMITED_A),
+        measured=first.measured,
+    )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from evse.model import BoardStatus, LockTarget, PilotState
 
-_KEEPS_PLUG = frozenset({"waiting_auth", "preparing", "charging", "paused_ev", "paused_evse"})
+_KEEPS_PLUG = frozenset(
+    {"waiting_auth", "preparing", "charging", "paused_ev", "paused_evse", "waking", "switching"}
+)
 
 
 def target(

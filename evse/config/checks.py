@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from evse.config.model import EvseTable, LockTable, StationConfig
+from evse.config.model import EvseTable, LockTable, MeterTable, StationConfig
 from evse.config.read import nearest
+from evse.energy.derating import curve_of
 from evse.guard.facts import Timing
 
 TIMING_KEYS = frozenset(Timing.__struct_fields__)
@@ -22,7 +23,7 @@ def disagreements(config: StationConfig) -> list[str]:
     return [
         *_board(config),
         *_numbering(config),
-        *_fuse(config),
+        *_limits(config),
         *(problem for evse in config.evses for problem in _evse(config, evse)),
         *_meter_lines(config),
         *_authorization(config),
@@ -64,14 +65,28 @@ def _board(config: StationConfig) -> Iterator[str]:
         yield '[board] port is missing; kind = "serial" needs it'
 
 
-def _fuse(config: StationConfig) -> Iterator[str]:
-    """Nothing shares a fuse yet: it holds only if all EVSEs at their ratings stay below it."""
-    fuse_a, sum_a = config.station.fuse_a, sum(evse.max_current_a for evse in config.evses)
-    if fuse_a is not None and sum_a > fuse_a:
+def _limits(config: StationConfig) -> Iterator[str]:
+    limits, mains, fuse_a = config.limits, config.mains, config.station.fuse_a
+    if limits.resume_steady_s < limits.resume_dwell_s:
+        yield "[limits] must have resume_dwell_s <= resume_steady_s"
+    if mains is None:
+        return
+    sum_a = sum(evse.max_current_a for evse in config.evses)
+    most_a = sum_a if fuse_a is None else min(sum_a, fuse_a)
+    if mains.fallback_a > most_a:
         yield (
-            f"[station] fuse_a = {fuse_a:g} is less than the {sum_a:g} A that max_current_a of all "
-            "EVSEs add up to, and sharing a fuse among EVSEs is not built yet: lower max_current_a"
+            f"[mains] fallback_a = {mains.fallback_a:g} is more than the {most_a:g} A that the "
+            "EVSEs may take at all"
         )
+    if mains.meter.kind == "none":
+        yield '[mains.meter] kind = "none" measures nothing: load balancing needs a meter'
+
+
+def _derating(where: str, evse: EvseTable) -> Iterator[str]:
+    try:
+        curve_of(evse)
+    except ValueError as error:
+        yield f"[{where}.derating] {error}"
 
 
 def _numbering(config: StationConfig) -> Iterator[str]:
@@ -97,18 +112,26 @@ def _evse(config: StationConfig, evse: EvseTable) -> Iterator[str]:
             f"[{where}] connector_type = {evse.connector_type} does not fit "
             f'connector = "{evse.connector}"'
         )
+    yield from _derating(where, evse)
     if evse.timing and config.board.kind != "simulated":
         yield f'[{where}.timing] is for tests: allowed only with [board] kind = "simulated"'
     for key in sorted(evse.timing.keys() - TIMING_KEYS):
         yield f"[{where}.timing] {key} is not known{nearest(key, TIMING_KEYS)}"
 
 
+def _meters(config: StationConfig) -> Iterator[tuple[str, MeterTable]]:
+    """Every meter of the station, and its table in the file."""
+    for evse in config.evses:
+        yield f"evse {evse.id}.meter", evse.meter
+    if config.mains is not None:
+        yield "mains.meter", config.mains.meter
+
+
 def _meter_lines(config: StationConfig) -> Iterator[str]:
     """Meters may share a line, then with one set of line settings and an own unit each."""
-    first_on: dict[str, EvseTable] = {}
+    first_on: dict[str, tuple[str, MeterTable]] = {}
     taken: set[tuple[str, int]] = set()
-    for evse in config.evses:
-        meter, where = evse.meter, f"evse {evse.id}.meter"
+    for where, meter in _meters(config):
         if meter.lost_ms <= meter.stale_ms or meter.stale_ms <= meter.poll_ms:
             yield f"[{where}] must have poll_ms < stale_ms < lost_ms"
         if meter.kind != "modbus":
@@ -122,14 +145,14 @@ def _meter_lines(config: StationConfig) -> Iterator[str]:
         if (meter.port, meter.unit) in taken:
             yield f"[{where}] unit = {meter.unit} is already taken on {meter.port}"
         taken.add((meter.port, meter.unit))
-        other = first_on.setdefault(meter.port, evse)
+        other, first = first_on.setdefault(meter.port, (where, meter))
         if (meter.baud, meter.parity, meter.stop_bits) != (
-            other.meter.baud,
-            other.meter.parity,
-            other.meter.stop_bits,
+            first.baud,
+            first.parity,
+            first.stop_bits,
         ):
             yield (
-                f"[{where}] baud, parity and stop_bits must be those of [evse {other.id}.meter], "
+                f"[{where}] baud, parity and stop_bits must be those of [{other}], "
                 f"which is on the same port {meter.port}"
             )
 

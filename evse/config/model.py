@@ -65,8 +65,10 @@ class StationTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True)
         str, Meta(pattern=r"^[ -~]{0,25}\Z", description="up to 25 printable ASCII characters")
     ] = ""
     fuse_a: Annotated[float, Meta(ge=6, le=1_000)] | None = None
-    """Fuse of the supply line per phase, for all EVSEs of the station together. It must carry the
-    sum of their `max_current_a`."""
+    """Fuse of the supply line per phase, for all EVSEs of the station together. Where it carries
+    less than the sum of their `max_current_a`, they share it."""
+    fuse_turn_s: Annotated[int, Meta(ge=120, le=86_400)] = 900
+    """Where the fuse is too small for 6 A to everybody: how long a turn lasts."""
 
 
 class BoardTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -105,6 +107,37 @@ class MeterTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """At this age the meter counts as lost."""
 
 
+class PhaseSwitchTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[evse.phase_switch]`: one and three phases during a session (spec evse-core C7). Off by
+    default: some cars are damaged by a switch from one phase to three."""
+
+    mode: Literal["never", "oneway", "both"] = "never"
+    """`oneway`: from three phases to one within a session, and never back."""
+    delay_s: Annotated[int, Meta(ge=5, le=600)] = 10
+    """How long the pilot is at X1 (or F) before the contact moves."""
+    pilot: Literal["X1", "F"] = "X1"
+    max_per_session: Annotated[int, Meta(ge=0, le=1_000)] = 0
+    """0 = any number."""
+    automatic_after_s: Annotated[int, Meta(ge=60, le=86_400)] = 600
+    """At least this between two switches that a limit on the phases asks for."""
+
+
+class OverCurrentTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[evse.over_current]`: a car that takes more than it is offered (spec evse-core C5)."""
+
+    tolerance_percent: Annotated[float, Meta(ge=0, le=50)] = 10.0
+    noise_a: Annotated[float, Meta(ge=0, le=5)] = 0.5
+    timeout_ms: Annotated[int, Meta(ge=6_000, le=60_000)] = 7_000
+
+
+class DeratingPoint(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[[evse.derating]]`: from `at_c` up only `factor` of `max_current_a`, until `leave_c`."""
+
+    at_c: Annotated[float, Meta(ge=-40, le=150)]
+    factor: Annotated[float, Meta(ge=0, lt=1)]
+    leave_c: Annotated[float, Meta(ge=-40, le=150)]
+
+
 class VoltageTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[evse.voltage]`: the mains that may be charged on, as the meter reads them. EN 50160 has
     -15 % and +10 % as what a public supply keeps to; above, room is left for solar sites."""
@@ -139,6 +172,14 @@ class EvseTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The site is ventilated: a car that asks for it (state D) may be charged."""
     connector_type: Literal["auto", "cType1", "cType2", "cTesla", "sType2", "sType3"] = "auto"
     """OCPP ConnectorTypeEnum; `auto` becomes cType2 or sType2."""
+    phase_rotation: Literal["RST", "RTS", "SRT", "STR", "TRS", "TSR", "unknown"] = "RST"
+    """Lines of the supply that L1, L2 and L3 of this EVSE are wired to (OCPP
+    ConnectorPhaseRotation); for sharing a fuse. An unknown one counts on every line."""
+    wake_up: bool = True
+    """A car that does not answer the offer for 30 s gets one pulse of state F (IEC 61851-1
+    A.5.3). Some old hybrids latch a fault on it."""
+    fault_pulse_ms: Annotated[int, Meta(ge=0, le=5_000)] = 300
+    """State F after a fault while charging; 0 = never (IEC 61851-1 Table A.5)."""
     fail_on_meter_errors: bool = True
     """No charging without a billing meter that answers and counts what can be."""
     raise_mrec9: bool = False
@@ -146,6 +187,11 @@ class EvseTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     1.6, where a fault takes the connector out of order (spec evse-core E)."""
     meter: MeterTable = MeterTable()
     voltage: VoltageTable = VoltageTable()
+    phase_switch: PhaseSwitchTable = PhaseSwitchTable()
+    over_current: OverCurrentTable = OverCurrentTable()
+    derating: tuple[DeratingPoint, ...] = ()
+    """Left out: half at 65 C, a quarter at 68 C, nothing at 71 C, where the board tells its
+    temperature."""
     lock: LockTable | None = None
     """Never None for a socket once loaded."""
     timing: dict[str, Milliseconds] = {}
@@ -187,11 +233,49 @@ class OcppTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Names a file that holds the AuthorizationKey and nothing else."""
 
 
+class RandomDelayTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[limits.random_delay]`: UK SI 2021/1467 regulation 11."""
+
+    enabled: bool = False
+    max_s: Annotated[int, Meta(ge=0, le=1_800)] = 600
+    at_any_change: bool = True
+    """False: only where the current starts or stops to flow."""
+
+
 class LimitsTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[limits]`: limits that hold without a back office."""
 
     default_a: Annotated[float, Meta(ge=0, le=80)] | None = None
     """Local limit per EVSE and phase; below 6 A charging pauses."""
+    ramp_a_per_s: Annotated[float, Meta(gt=0, le=80)] | None = None
+    """Fastest rise of an offer; left out, at once."""
+    resume_margin_a: Annotated[float, Meta(ge=0, le=10)] = 0.5
+    """After a measured limit paused charging: it goes on from 6 A and this on ..."""
+    resume_dwell_s: Annotated[int, Meta(ge=0, le=3_600)] = 60
+    """... for so long ..."""
+    resume_steady_s: Annotated[int, Meta(ge=0, le=7_200)] = 300
+    """... or from 6 A for so long."""
+    random_delay: RandomDelayTable = RandomDelayTable()
+
+
+class MainsTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[mains]`: a meter at the supply of the whole site, for load balancing (spec hardware 2.1).
+    It measures the EVSEs and everybody else on their lines."""
+
+    mode: Literal["smart", "solar"] = "smart"
+    max_mains_a: Annotated[float, Meta(ge=6, le=1_000)]
+    """Per phase, for the site."""
+    max_sum_a: Annotated[float, Meta(ge=6, le=3_000)] | None = None
+    """Contracted sum of the three phases."""
+    fallback_a: Annotated[float, Meta(ge=0, le=1_000)] = 0.0
+    """What all EVSEs together may take per phase while the meter is lost; below 6 A they pause."""
+    solar_import_a: Annotated[float, Meta(ge=0, le=100)] = 0.0
+    """Sum of the phases that may be bought while charging from the sun."""
+    solar_start_a: Annotated[float, Meta(ge=0, le=100)] = 4.0
+    """Sum of the phases that must flow out before a car starts."""
+    solar_stop_s: Annotated[int, Meta(ge=0, le=86_400)] = 600
+    """How long a shortage of sun lasts before charging pauses."""
+    meter: MeterTable
 
 
 class JournalTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -204,7 +288,7 @@ PosixName = Annotated[
     str,
     Meta(
         pattern=r"^@?[A-Za-z0-9_][A-Za-z0-9_.\-]{0,31}\Z",
-        description='a user\'s name or number, or a group\'s after an @, such as "@pievse-admin"',
+        description="a user's name or number, or a group's after an @, such as \"@pievse-admin\"",
     ),
 ]
 
@@ -237,5 +321,6 @@ class StationConfig(Table, frozen=True, kw_only=True, forbid_unknown_fields=True
     authorization: AuthorizationTable
     ocpp: OcppTable | None = None
     limits: LimitsTable = LimitsTable()
+    mains: MainsTable | None = None
     journal: JournalTable = JournalTable()
     door: DoorTable = DoorTable()

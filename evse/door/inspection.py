@@ -28,7 +28,7 @@ def inspect(core: Core, evse: int) -> dict[str, Any]:
         ],
         "pilot": _pilot(core, session),
         "limit": {"limit_a": limit.limit_a, "source": limit.source, "phases": limit.phases},
-        "limits": [{"source": s.name, "limit_a": s.limit_a} for s in session.limit_sources()],
+        "limits": [{"source": s.source, "limit_a": s.limit_a} for s in session.limit_sources()],
         "meter": _meter(core, session),
         "lock": _lock(core, session),
         "contactor": _contactor(session),

@@ -9,21 +9,28 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from evse.core import Core
 from evse.door import history, jsonrpc
 from evse.door.hub import Connection, Hub, Reply
 from evse.door.inspection import inspect
 from evse.door.jsonrpc import RpcError
+from evse.journal import TooManyConsumers
+from evse.session.availability import LOWEST_PRIORITY, PRIORITIES
 from evse.session.session import Session
 from evse.types.authorization import ProvidedIdToken, ValidationResult
 from evse.types.energy import ExternalLimits
 from evse.types.seed import accept
-from evse.types.session import StopTransactionRequest
+from evse.types.session import (
+    EnableDisableSource,
+    EnableSource,
+    EnableState,
+    StopTransactionRequest,
+)
 from evse.why import why
 
 
@@ -35,6 +42,27 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 class ConnectorParams(Params, frozen=True):
     connector_id: int
+
+
+class AvailabilityParams(ConnectorParams, frozen=True):
+    """`source` and `priority` are ours: who asks, where several may (session/availability.py)."""
+
+    source: EnableSource | UnsetType = UNSET
+    priority: Annotated[int, Meta(ge=0, le=10_000)] | UnsetType = UNSET
+
+
+class EnableDisable(ConnectorParams, frozen=True):
+    """The present generation's `enable_disable`."""
+
+    cmd_source: EnableDisableSource
+
+
+class Reserve(Params, frozen=True):
+    reservation_id: int
+
+
+class SwitchPhases(Params, frozen=True):
+    three_phases: bool
 
 
 class AuthorizeResponse(Params, frozen=True):
@@ -93,12 +121,57 @@ def _connector(params: ConnectorParams) -> int:
     return params.connector_id
 
 
-def _enable(core: Core, params: ConnectorParams, reply: Reply) -> None:
-    reply(session_of(core, params).enable(_connector(params)))
+def _enable(core: Core, params: AvailabilityParams, reply: Reply) -> None:
+    session, connector = session_of(core, params), _connector(params)
+    wanted = _named_source(params, EnableState.Enable)
+    reply(session.enable(connector) if wanted is None else session.assign(connector, wanted))
 
 
-def _disable(core: Core, params: ConnectorParams, reply: Reply) -> None:
-    reply(session_of(core, params).disable(_connector(params)))
+def _disable(core: Core, params: AvailabilityParams, reply: Reply) -> None:
+    session, connector = session_of(core, params), _connector(params)
+    wanted = _named_source(params, EnableState.Disable)
+    reply(session.disable(connector) if wanted is None else session.assign(connector, wanted))
+
+
+def _named_source(params: AvailabilityParams, state: EnableState) -> EnableDisableSource | None:
+    """Who asks, where the call says so. Raises RpcError for a priority of nobody."""
+    source = params.source
+    if isinstance(source, UnsetType):
+        if params.priority is not UNSET:
+            field = {"field": "priority"}
+            raise RpcError(jsonrpc.INVALID_PARAMS, "priority needs a source", field)
+        return None
+    priority = params.priority
+    if isinstance(priority, UnsetType):
+        priority = PRIORITIES.get(source, LOWEST_PRIORITY)
+    return EnableDisableSource(enable_source=source, enable_state=state, enable_priority=priority)
+
+
+def _enable_disable(core: Core, params: EnableDisable, reply: Reply) -> None:
+    reply(session_of(core, params).assign(_connector(params), params.cmd_source))
+
+
+def _reserve(core: Core, params: Reserve, reply: Reply) -> None:
+    reply(session_of(core, params).reserve(params.reservation_id))
+
+
+def _cancel_reservation(core: Core, params: Params, reply: Reply) -> None:
+    session_of(core, params).cancel_reservation()
+    reply(None)
+
+
+def _set_faulted(core: Core, params: Params, reply: Reply) -> None:
+    session_of(core, params).set_faulted()
+    reply(None)
+
+
+def _switch_phases(core: Core, params: SwitchPhases, reply: Reply) -> None:
+    reply(session_of(core, params).switch_three_phases(params.three_phases))
+
+
+def _cancel_delay(core: Core, params: Params, reply: Reply) -> None:
+    session_of(core, params).cancel_random_delay()
+    reply(None)
 
 
 def _get_id(core: Core, params: Params, reply: Reply) -> None:
@@ -162,14 +235,23 @@ def _acknowledge(core: Core, params: Acknowledge, reply: Reply) -> None:
             f"seq {params.seq} is not between 0 and {last}",
             {"field": "seq"},
         )
-    core.journal.acknowledge(params.consumer, params.seq)
+    try:
+        core.journal.acknowledge(params.consumer, params.seq)
+    except TooManyConsumers as error:
+        raise RpcError(jsonrpc.INVALID_PARAMS, str(error), {"field": "consumer"}) from error
     reply(True)
 
 
 TABLE: dict[str, tuple[type[Any], Serve]] = {
     "evse_manager.get_id": (Params, _get_id),
-    "evse_manager.enable": (ConnectorParams, _enable),
-    "evse_manager.disable": (ConnectorParams, _disable),
+    "evse_manager.enable": (AvailabilityParams, _enable),
+    "evse_manager.disable": (AvailabilityParams, _disable),
+    "evse_manager.enable_disable": (EnableDisable, _enable_disable),
+    "evse_manager.reserve": (Reserve, _reserve),
+    "evse_manager.cancel_reservation": (Params, _cancel_reservation),
+    "evse_manager.set_faulted": (Params, _set_faulted),
+    "evse_manager.switch_three_phases_while_charging": (SwitchPhases, _switch_phases),
+    "uk_random_delay.cancel": (Params, _cancel_delay),
     "evse_manager.authorize_response": (AuthorizeResponse, _authorize_response),
     "evse_manager.withdraw_authorization": (Params, _withdraw),
     "evse_manager.pause_charging": (Params, _pause),

@@ -13,8 +13,10 @@ from collections.abc import Mapping
 
 import msgspec
 
-from evse.energy.sources import Limit
+from evse.config.model import EvseTable
+from evse.limits import Limit
 
+DC_PER_C = 10
 SENSOR_LOST_MS = 5_000
 """As long as the guard waits (`Timing.temperature_lost_ms`; own decision)."""
 
@@ -53,6 +55,17 @@ DEFAULT_CURVE = Curve(
     "back from a quarter to a half at 65 C is our own",
     points=(Point(650, 0.5, 620), Point(680, 0.25, 650), Point(710, 0.0, 620)),
 )
+
+
+def curve_of(evse: EvseTable) -> Curve:
+    """The configured curve, or the default one. Raises ValueError for points that are none."""
+    if not evse.derating:
+        return DEFAULT_CURVE
+    points = (
+        Point(round(p.at_c * DC_PER_C), p.factor, round(p.leave_c * DC_PER_C))
+        for p in evse.derating
+    )
+    return Curve("configuration", tuple(points))
 
 
 class Sensor(enum.StrEnum):

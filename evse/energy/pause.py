@@ -12,8 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from evse.clock import earliest_after
-from evse.energy.sources import Effective
-from evse.limits import DUTY_INTERVAL_MS, MIN_OFFER_A
+from evse.limits import DUTY_INTERVAL_MS, MIN_OFFER_A, Effective
 
 RESUME_MARGIN_A = 0.5
 """Own: a measured limit resumes charging from 6.5 A ..."""

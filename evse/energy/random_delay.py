@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-from evse.energy.sources import UNLIMITED_A
+from evse.limits import UNLIMITED_A
 
 DEFAULT_MAX_S = 600
 """SI 2021/1467 regulation 11: up to 600 s unless configured otherwise."""

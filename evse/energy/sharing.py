@@ -19,8 +19,8 @@ from evse.energy.claims import LEND_DWELL_MS, MIN_MA, Claim, Demand, follow
 from evse.energy.current_guard import DEFAULT_POLICY
 from evse.energy.granting import RELEASE_MS, Share, fair_grants, settle
 from evse.energy.rotation import Turn, join, pick, readmission_ms
-from evse.energy.sources import Limit
 from evse.energy.waterfill import MA_PER_A, to_ma
+from evse.limits import Limit
 
 SLICE_MS = 900_000
 """Own: a turn lasts a quarter of an hour, so a contactor moves four times an hour at most."""

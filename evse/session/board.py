@@ -20,7 +20,10 @@ class BoardView:
     def __init__(self, config: EvseTable, now_ms: int, standing_trip: Reason = Reason.NONE) -> None:
         self.status = BoardStatus()
         self.lost_ms: int | None = now_ms
-        self.plugged = False
+        self._plugged = False
+        self._swapped = False
+        """Another plug-in than the known one: that car left unseen, and this one has to wait."""
+        self._known_plugs = False
         self._opened_ms = now_ms
         self.jammed_for = LockTarget.KEEP
         """What was wanted of the lock when it jammed: the board forgets a jam only when it hears
@@ -40,6 +43,9 @@ class BoardView:
         """
         status = self._with_standing_trip(status)
         opened = self.status.energised and not status.energised
+        if self._plugged and self._known_plugs and status.plugs != self.status.plugs:
+            self._swapped = True
+        self._known_plugs = True
         if status.lock is LockState.JAMMED and self.status.lock is not LockState.JAMMED:
             self.jammed_for = wanted
         self.status = status
@@ -47,10 +53,23 @@ class BoardView:
         if opened:
             self._opened_ms = now_ms
         if status.plugged:
-            self.plugged = True
+            self._plugged = True
         elif status.pilot is PilotState.A or disabled:
-            self.plugged = False
+            self._plugged = False
         return opened
+
+    @property
+    def plugged(self) -> bool:
+        """Is the car of the present session there?"""
+        return self._plugged and not self._swapped
+
+    def meet_newcomer(self) -> None:
+        """The session of the car that left is over."""
+        self._swapped = False
+
+    def restarted(self) -> None:
+        """Ring 1 has started anew and counts plug-ins from 0."""
+        self._known_plugs = False
 
     def _with_standing_trip(self, status: BoardStatus) -> BoardStatus:
         if status.pilot is PilotState.A:

@@ -38,6 +38,8 @@ class SessionChart(SafeChart):
     charging = State()
     paused_ev = State()
     paused_evse = State()
+    waking = State()
+    switching = State()
     stopping = State()
     finished = State()
 
@@ -52,6 +54,11 @@ class SessionChart(SafeChart):
     abandon = waiting_auth.to(finished)
     unplug = finished.to(idle)
 
+    wake = preparing.to(waking)
+    woken = waking.to(preparing)
+    switch_phases = charging.to(switching)
+    switched = switching.to(preparing)
+
     car_ready = preparing.to(charging) | paused_ev.to(preparing)
     car_waits = charging.to(paused_ev) | preparing.to(paused_ev)
     suspend = preparing.to(paused_evse) | paused_ev.to(paused_evse) | paused_evse.to(paused_evse)
@@ -62,6 +69,8 @@ class SessionChart(SafeChart):
         | charging.to(stopping)
         | paused_ev.to(stopping)
         | paused_evse.to(stopping)
+        | waking.to(stopping)
+        | switching.to(stopping)
     )
     finish = stopping.to(finished)
     halted_by_evse = stopping.to(paused_evse)
@@ -96,6 +105,9 @@ class SessionChart(SafeChart):
 
     def on_enter_paused_evse(self) -> None:
         self.outbox.append(Event.ChargingPausedEVSE)
+
+    def on_enter_switching(self) -> None:
+        self.outbox.append(Event.SwitchingPhases)
 
     def on_enter_stopping(self) -> None:
         self.outbox.append(Event.StoppingCharging)

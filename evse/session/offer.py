@@ -1,102 +1,225 @@
-"""What a session offers the car: the limit now, the duty, and for how long it has been on."""
+"""What a session offers the car: from all limits to the current that the pilot signals.
+
+Own limits (rating, local default, cable, temperature, external schedule) hold at any time; the
+grant of a shared fuse holds while the session claims it, and is 0 A until it is given. Below 6 A
+nothing is offered; see evse/energy/pause.py for resuming, and random_delay.py for the delay that
+some markets want.
+"""
 
 from __future__ import annotations
 
-from evse.clock import Clock, earliest
-from evse.config.model import EvseTable
-from evse.limits import (
-    Effective,
-    ExternalSchedule,
-    OfferPacer,
-    Source,
-    effective,
-    phases_of,
-    sources_of,
-)
-from evse.model import BoardStatus
-from evse.pilot import amps_to_duty_bp
-from evse.types.energy import ExternalLimits, ScheduleReqEntry
+from random import Random
 
-CAR_LATE_MS = 40_000
-"""PWM without C for so long: the car is not interested (spec §C2: 30 s, and 10 s more)."""
+from msgspec.structs import replace
+
+from evse.clock import Clock, earliest
+from evse.config.model import EvseTable, LimitsTable
+from evse.energy import pause, random_delay
+from evse.energy.derating import Derating, Sensor, curve_of
+from evse.energy.external import ExternalSchedule
+from evse.energy.random_delay import Cause, Change, Delay
+from evse.limits import Effective, Limit, Sources, lowest
+from evse.model import BoardAnalog
+from evse.pilot import amps_to_duty_bp
+from evse.types.energy import ExternalLimits
+
+GRANT = "station fuse"
+EXTERNAL = "external"
+MS_PER_S = 1_000
+NOTHING_GRANTED = Limit(source=GRANT, limit_a=0.0, safety=True)
 
 
 class Offer:
     """The current that one EVSE offers."""
 
-    def __init__(self, config: EvseTable, default_a: float | None, clock: Clock) -> None:
+    def __init__(
+        self, config: EvseTable, limits: LimitsTable, clock: Clock, *, shared: bool, seed: str
+    ) -> None:
+        """`shared`: nothing may be offered without a grant. `seed`: of the random delay."""
         self._config = config
         self._clock = clock
-        self._fixed = [Source("configuration", config.max_current_a, safety=True)]
-        if default_a is not None:
-            self._fixed.append(Source("local default", default_a))
+        self._shared = shared
+        self._policy = pause.Policy(
+            margin_a=limits.resume_margin_a,
+            dwell_ms=limits.resume_dwell_s * MS_PER_S,
+            steady_ms=limits.resume_steady_s * MS_PER_S,
+            ramp_a_per_s=limits.ramp_a_per_s,
+        )
+        delays = limits.random_delay
+        self._delays = random_delay.Policy(delays.enabled, delays.max_s, delays.at_any_change)
+        self._random = Random(seed)
+        self._own = Sources()
+        self._known: dict[bool, Effective] = {}
+        """The limit without and with the grant, until a source changes: asked often."""
+        rated = Limit(source="configuration", limit_a=config.max_current_a, safety=True)
+        self._own.put("rated", replace(rated, phases=config.phases))
+        if limits.default_a is not None:
+            self._own.put("default", Limit(source="local default", limit_a=limits.default_a))
         self._external = ExternalSchedule(ExternalLimits(schedule_import=()))
-        self._pacer = OfferPacer()
-        self._since_ms: int | None = None
-        self._known: tuple[int, ScheduleReqEntry | None, Effective] | None = None
+        self._derating: Derating | None = None
+        self._grant = NOTHING_GRANTED
+        self.claims = False
+        """The session wants energy now; set by its owner."""
+        self.phases = config.phases
+        """Phases that the phase contact connects, at most; set by its owner."""
+        self.delay = Delay()
+        self._paused = pause.Offer()
+        self._wanted: Effective | None = None
+        """The limit at the last step, before the random delay ..."""
+        self._applied: Effective | None = None
+        """... and after it."""
+        self._claimed = False
+        self.since_ms: int | None = None
+        """Since when PWM has been on."""
+
+    # --- what is told it --------------------------------------------------------------------------
 
     def set_external(self, limits: ExternalLimits) -> None:
         """Raises ValueError for a time that no calendar has; then nothing changed."""
         self._external = ExternalSchedule(limits)
-        self._known = None
 
-    def limit(self, status: BoardStatus) -> Effective:
-        """The lowest of all sources. Asked often; worked out when the cable or the schedule's
-        active entry is another one."""
-        external = self._external
-        entry = None if external.empty else external.active(self._clock.utc())
-        known = self._known
-        if known is not None and known[0] == status.cable_a and known[1] is entry:
-            return known[2]
-        found = self._work_out(status.cable_a, entry)
-        self._known = (status.cable_a, entry, found)
-        return found
+    def set_cable(self, cable_a: int) -> None:
+        """The plug's rating; 0 = not known."""
+        coded = self._config.connector == "socket" and cable_a
+        cable = Limit(source="cable", limit_a=float(cable_a), safety=True) if coded else None
+        self._set("cable", cable)
 
-    def sources(self, status: BoardStatus) -> list[Source]:
-        """Every limit that stands now, for people who ask who set it."""
-        external = self._external
-        entry = None if external.empty else external.active(self._clock.utc())
-        return self._gather(status.cable_a, entry)[0]
+    def set_grant(self, grant: Limit) -> bool:
+        """The share of the fuse. True when it is another one."""
+        if grant == self._grant:
+            return False
+        self._grant = grant
+        self._known.clear()
+        return True
 
-    def _work_out(self, cable_a: int, entry: ScheduleReqEntry | None) -> Effective:
-        return effective(*self._gather(cable_a, entry))
+    def fit_sensor(self) -> None:
+        """The board tells its temperature: from now on its silence counts as heat."""
+        if self._derating is None:
+            curves = {Sensor.EVSE: curve_of(self._config)}
+            self._derating = Derating(
+                curves, rated_a=self._config.max_current_a, now_ms=self._clock.now_ms()
+            )
 
-    def _gather(self, cable_a: int, entry: ScheduleReqEntry | None) -> tuple[list[Source], int]:
-        """All sources, and the phases that may be used."""
-        phases: int = self._config.phases
-        sources = list(self._fixed)
-        if self._config.connector == "socket" and cable_a:
-            sources.append(Source("cable", float(cable_a), safety=True))
-        if entry is not None:
-            phases = phases_of(entry, phases)
-            volts = self._config.nominal_voltage_v
-            sources += sources_of(entry, nominal_v=volts, phases=phases)
-        return sources, phases
+    def heard(self, analog: BoardAnalog) -> None:
+        if self._derating is not None:
+            self._derating.take(Sensor.EVSE, analog.temperature_dc, self._clock.now_ms())
 
-    def duty_bp(self, limit: Effective, now_ms: int) -> int:
-        """Pilot duty for `limit`, with the pace that a charging car is owed."""
-        return amps_to_duty_bp(self._pacer.offer(limit, now_ms))
+    @property
+    def derated(self) -> bool:
+        """Is less offered because of a temperature?"""
+        return self._derating is not None and self._derating.limit(self._clock.now_ms()) is not None
+
+    def cancel_delay(self) -> None:
+        """A person overrides the running random delay."""
+        self.delay = random_delay.cancel(self.delay)
 
     def note(self, *, offering: bool, now_ms: int) -> None:
         """Whether PWM is on, so that its age is known and a new offer is not held back."""
         if not offering:
-            self._since_ms = None
-            self._pacer.reset()
-        elif self._since_ms is None:
-            self._since_ms = now_ms
+            self.since_ms = None
+            if self._paused.offered_a:
+                self._paused = pause.Offer()
+        elif self.since_ms is None:
+            self.since_ms = now_ms
+
+    # --- limits -----------------------------------------------------------------------------------
+
+    def own(self) -> Effective:
+        """The limit without any grant: what the session may claim."""
+        return self._effective(granted=False)
+
+    def limit(self) -> Effective:
+        """The limit now, and whose it is."""
+        return self._effective(granted=self._shared and self.claims)
+
+    def _effective(self, *, granted: bool) -> Effective:
+        self._refresh(self._clock.now_ms())
+        found = self._known.get(granted)
+        if found is None:
+            found = self._known[granted] = lowest(self._in_force(granted=granted))
+        return found
+
+    def _in_force(self, *, granted: bool) -> list[Limit]:
+        own = self._own.in_force(self._clock.now_ms())
+        return [*own, self._grant] if granted else own
+
+    def sources(self) -> list[Limit]:
+        """Every limit that stands now, the deciding one first, for people who ask who set it."""
+        self._refresh(self._clock.now_ms())
+        found = self._in_force(granted=self._shared and self.claims)
+        return sorted(found, key=lambda limit: limit.limit_a)
+
+    def _refresh(self, now_ms: int) -> None:
+        """Put what depends on the time and on others into the sources."""
+        external = None
+        if not self._external.empty:
+            external = self._external.limit(
+                self._clock.utc(),
+                nominal_v=self._config.nominal_voltage_v,
+                phases=min(self.phases, self._config.phases),
+            )
+        self._set("external", external)
+        derated = None if self._derating is None else self._derating.limit(now_ms)
+        self._set("temperature", derated)
+
+    def _set(self, key: str, limit: Limit | None) -> None:
+        if self._own.put_or_clear(key, limit):
+            self._known.clear()
+
+    # --- the offer --------------------------------------------------------------------------------
+
+    def step(self) -> None:
+        """Let limits and time act. The same twice is as good as once."""
+        now_ms = self._clock.now_ms()
+        limit = self.limit()
+        wanted = self._delayed(limit, now_ms)
+        self._paused = pause.step(self._paused, wanted, now_ms, self._policy)
+        self._wanted, self._applied, self._claimed = limit, wanted, self.claims
+
+    def _delayed(self, wanted: Effective, now_ms: int) -> Effective:
+        """`wanted` as the random delay lets it through."""
+        if not self._delays.enabled:
+            return wanted
+        wanted_a = wanted.limit_a if self.claims and wanted.enough else 0.0
+        change = Change(wanted_a, self._cause(wanted), wanted.safety_a)
+        self.delay = random_delay.step(self.delay, change, now_ms, self._delays, self._random)
+        if self.delay.applied_a == wanted_a:
+            return wanted
+        return replace(wanted, limit_a=self.delay.applied_a, source="random delay", measured=False)
+
+    def _cause(self, wanted: Effective) -> Cause:
+        """A person plugs in and presents a token; a back office moves many stations at once."""
+        before = self._wanted
+        if before is None or not (self.claims and self._claimed):
+            return Cause.USER
+        local = {"configuration", "cable", GRANT, *(sensor.value for sensor in Sensor)}
+        return Cause.LOCAL if {wanted.source, before.source} <= local else Cause.AUTOMATIC
 
     @property
-    def late_ms(self) -> int | None:
-        """When a car that has not asked for power counts as late."""
-        return None if self._since_ms is None else self._since_ms + CAR_LATE_MS
+    def offered_a(self) -> float:
+        """What may be offered now; 0 = pause."""
+        return self._paused.offered_a
 
-    def next_deadline_ms(self, limit: Effective, now_ms: int) -> int | None:
-        """When the limit or the duty may change by itself, or the car is late."""
-        late_ms = self.late_ms
+    @property
+    def enough(self) -> bool:
+        """May anything be offered?"""
+        return self._paused.offered_a > 0
+
+    @property
+    def duty_bp(self) -> int:
+        """Pilot duty of the offer."""
+        return amps_to_duty_bp(self._paused.offered_a)
+
+    def next_deadline_ms(self, now_ms: int) -> int | None:
+        """When the limit or the offer may change by itself."""
+        applied = self._applied
         return earliest(
             None if self._external.empty else self._schedule_ms(now_ms),
-            self._pacer.pending_until_ms(limit),
-            late_ms if late_ms is not None and late_ms > now_ms else None,
+            None if self._derating is None else self._derating.next_deadline_ms(now_ms),
+            None
+            if applied is None
+            else pause.next_deadline_ms(self._paused, applied, now_ms, self._policy),
+            self.delay.ends_ms,
         )
 
     def _schedule_ms(self, now_ms: int) -> int | None:

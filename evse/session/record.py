@@ -9,12 +9,14 @@ from msgspec import UNSET
 
 from evse.clock import rfc3339
 from evse.model import MeterReading, Reason
+from evse.session.availability import Rows
 from evse.types.authorization import ProvidedIdToken
 from evse.types.powermeter import Current, Energy, Frequency, Power, Powermeter, Voltage
 from evse.types.session import (
     AuthorizationEvent,
     ChargingPausedEVSEReasons,
     ChargingStateChangedEvent,
+    EnableDisableSource,
     PauseReason,
     SessionEvent,
     SessionEventEnum,
@@ -48,6 +50,12 @@ class Snapshot(msgspec.Struct):
     connector_disabled: bool = False
     meter: Powermeter | None = None
     """Last value known; at most CHECKPOINT_MS old while a transaction runs."""
+    assignments: Rows = ()
+    """Who wants the EVSE on or off, where the caller named itself (availability.py)."""
+    reserved: int | None = None
+    """Reservation that stands on the EVSE; no session has used it yet."""
+    reservation_id: int | None = None
+    """Of the running session."""
     standing_trip: Reason = Reason.NONE
     """Stands until the car is unplugged, also over a power cut (board.py)."""
     boot_id: str = ""
@@ -108,8 +116,22 @@ class EventWriter:
             return self._snapshot.meter
         return Powermeter(timestamp=rfc3339(utc), energy_Wh_import=Energy(total=0.0))
 
+    @property
+    def _reservation_id(self) -> int | msgspec.UnsetType:
+        known = self._snapshot.reservation_id
+        return UNSET if known is None else known
+
+    def reservation(self, event: SessionEventEnum, utc: datetime) -> SessionEvent:
+        """ReservationStart and ReservationEnd belong to no session."""
+        return SessionEvent(uuid="", event=event, timestamp=rfc3339(utc))
+
     def plain(
-        self, event: SessionEventEnum, utc: datetime, *, connector_id: int | None = None
+        self,
+        event: SessionEventEnum,
+        utc: datetime,
+        *,
+        connector_id: int | None = None,
+        source: EnableDisableSource | msgspec.UnsetType = UNSET,
     ) -> SessionEvent:
         """An event that carries nothing beside what its kind always carries."""
         meter = self.meter(utc)
@@ -123,6 +145,7 @@ class EventWriter:
             if event in CHARGING_STATE_EVENTS
             else UNSET,
             authorization_event=AuthorizationEvent(meter_value=meter) if authorizes else UNSET,
+            source=source,
         )
 
     def paused(self, reasons: frozenset[PauseReason], utc: datetime) -> SessionEvent:
@@ -138,6 +161,7 @@ class EventWriter:
             id_tag=token
             if token is not None and reason is StartSessionReason.Authorized
             else UNSET,
+            reservation_id=self._reservation_id,
         )
         plain = self.plain(SessionEventEnum.SessionStarted, utc)
         return msgspec.structs.replace(plain, session_started=started)
@@ -149,7 +173,9 @@ class EventWriter:
 
     def transaction_started(self, token: ProvidedIdToken, utc: datetime) -> SessionEvent:
         plain = self.plain(SessionEventEnum.TransactionStarted, utc)
-        started = TransactionStarted(id_tag=token, meter_value=self.meter(utc))
+        started = TransactionStarted(
+            id_tag=token, meter_value=self.meter(utc), reservation_id=self._reservation_id
+        )
         return msgspec.structs.replace(plain, transaction_started=started)
 
     def transaction_finished(self, stop: StopTransactionRequest, utc: datetime) -> SessionEvent:

@@ -42,7 +42,15 @@ class Facts(NamedTuple):
     gave_up_opening: bool = False
     """The contactor did not confirm opening within STOP_TIMEOUT_MS."""
     car_is_late: bool = False
-    """PWM was offered for CAR_LATE_MS and the car never asked for power."""
+    """PWM has been offered for a while and the car has not asked for power."""
+    may_wake: bool = False
+    """This attempt to charge has not had its wake-up pulse, and wakes cars at all."""
+    pulse_over: bool = False
+    """The wake-up pulse and what follows it are over."""
+    switch_due: bool = False
+    """The phase contact is not where it belongs."""
+    switch_over: bool = False
+    """The delay before a switch is over, and the contact is there, or was given up on."""
     announced: frozenset[PauseReason] = frozenset()
     """Reasons of the pause as last announced."""
 
@@ -101,11 +109,31 @@ RULES: dict[str, tuple[Rule, ...]] = {
         _rule("a blocking fault", lambda f: f.blocked, "halt"),
         _rule("paused by the user", lambda f: f.user_pause, "suspend"),
         _rule("energy and the car in C", lambda f: f.energy and f.wants_power, "car_ready"),
+        _rule(
+            "the car is late and may be asleep",
+            lambda f: f.energy and f.car_is_late and f.may_wake,
+            "wake",
+        ),
         _rule("the car is late", lambda f: f.energy and f.car_is_late, "car_waits"),
+    ),
+    "waking": (
+        _rule("unplugged, disabled or stopped", lambda f: f.over, "halt"),
+        _rule("a blocking fault", lambda f: f.blocked, "halt"),
+        _rule("the pulse is over", lambda f: f.pulse_over, "woken"),
+    ),
+    "switching": (
+        _rule("unplugged, disabled or stopped", lambda f: f.over, "halt"),
+        _rule("a blocking fault", lambda f: f.blocked, "halt"),
+        _rule(
+            "open, and the phase contact is there",
+            lambda f: f.switch_over and f.opened,
+            "switched",
+        ),
     ),
     "charging": (
         _rule("unplugged, disabled or stopped", lambda f: f.over, "halt"),
         _rule("any reason to pause", lambda f: bool(f.reasons), "halt"),
+        _rule("the phase contact belongs elsewhere", lambda f: f.switch_due, "switch_phases"),
         _rule("the car left C", lambda f: not f.wants_power, "car_waits"),
     ),
     "paused_ev": (

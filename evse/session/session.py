@@ -10,20 +10,38 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import UNSET
+
 from evse.clock import earliest_after
-from evse.model import F_BP, X1_BP, BoardStatus, MeterReading, Wish
+from evse.energy import current_guard
+from evse.energy.claims import Claim, lines_of
+from evse.faults import CoreCondition
+from evse.limits import Limit
+from evse.model import (
+    F_BP,
+    X1_BP,
+    BoardAnalog,
+    BoardStatus,
+    Capability,
+    MeterReading,
+    PilotState,
+    Wish,
+)
+from evse.pilot import duty_bp_to_amps
+from evse.session import availability
 from evse.session.board import LAST_READING_MS
 from evse.session.forced_unlock import ForcedUnlock
-from evse.session.machine import (
-    BOOT_WAIT_MS,
-    CHECKPOINT_MS,
-    STOP_TIMEOUT_MS,
-    SessionMachine,
-)
+from evse.session.machine import CHECKPOINT_MS, SessionMachine
+from evse.session.phase_switch import ONE, THREE
+from evse.session.pulses import WAKE_F_MS, WAKE_X1_MS
 from evse.session.record import not_below, powermeter
+from evse.session.state import BOOT_WAIT_MS, STOP_TIMEOUT_MS
 from evse.types.authorization import ProvidedIdToken
 from evse.types.energy import ExternalLimits
+from evse.types.evse_manager import SwitchThreePhasesWhileChargingResult
 from evse.types.session import (
+    EnableDisableSource,
+    EnableState,
     SessionEventEnum,
     StartSessionReason,
     StopTransactionReason,
@@ -38,12 +56,18 @@ class Session(SessionMachine):
     """One EVSE."""
 
     def wish(self, now_ms: int) -> Wish:
-        """What the next permit says: may close, duty in basis points, where the lock belongs."""
-        lock = self._lock_target()
+        """What the next permit says: may close, duty in basis points, lock and phase contact."""
+        lock, phases = self._lock_target(), self.phases.target
         if self._offers():
-            return Wish(self.state == "charging", self._offer.duty_bp(self.limit(), now_ms), lock)
-        shows_f = self.state == "disabled" or self._shows_fault()
-        return Wish(False, F_BP if shows_f else X1_BP, lock)
+            return Wish(self.state == "charging", self.offer.duty_bp, lock, phases)
+        return Wish(False, F_BP if self._shows_f(now_ms) else X1_BP, lock, phases)
+
+    def _shows_f(self, now_ms: int) -> bool:
+        if self.state == "waking":
+            return now_ms - self._entered_ms < WAKE_F_MS
+        if self.state == "switching":
+            return self.phases.pilot_f
+        return self.state == "disabled" or self._pulse.shows(now_ms) or self._shows_fault()
 
     def _shows_fault(self) -> bool:
         """Steady F for a car that may come, but X1 while a trip is latched: ring 1 forgets some
@@ -53,14 +77,14 @@ class Session(SessionMachine):
 
     def next_deadline_ms(self, now_ms: int) -> int | None:
         """When `poll` has something to do if nothing else happens."""
-        stopping = self.state == "stopping"
-        last_reading_ms = max(self.board.opened_ms, self._entered_ms) + LAST_READING_MS
         return earliest_after(
             now_ms,
-            self._entered_ms + STOP_TIMEOUT_MS if stopping else None,
-            last_reading_ms if stopping else None,
-            self._began_ms + BOOT_WAIT_MS if self.state == "booting" else None,
-            self._offer.next_deadline_ms(self.limit(), now_ms),
+            *self._state_deadlines_ms(),
+            self._late_ms,
+            self.offer.next_deadline_ms(now_ms),
+            self.phases.next_deadline_ms(self.limit().phases, now_ms),
+            current_guard.next_deadline_ms(self._over_current, now_ms, self._over_policy),
+            self._pulse.ends_ms,
             self._checkpoint_ms,
             self._acknowledge_ms,
             self.fault_model.next_deadline_ms,
@@ -68,12 +92,25 @@ class Session(SessionMachine):
             self._unlock.next_deadline_ms(now_ms) if self._unlock else None,
         )
 
+    def _state_deadlines_ms(self) -> tuple[int, ...]:
+        """When the present state is over by itself."""
+        since_ms = self._entered_ms
+        if self.state == "stopping":
+            last_reading_ms = max(self.board.opened_ms, since_ms) + LAST_READING_MS
+            return since_ms + STOP_TIMEOUT_MS, last_reading_ms
+        if self.state == "waking":
+            return since_ms + WAKE_F_MS, since_ms + WAKE_F_MS + WAKE_X1_MS
+        if self.state == "switching":
+            return since_ms + self.phases.delay_ms, since_ms + self.phases.give_up_ms
+        return (self._began_ms + BOOT_WAIT_MS,) if self.state == "booting" else ()
+
     def poll(self) -> None:
         """Let time act."""
         now_ms = self._clock.now_ms()
         if self._checkpoint_ms is not None and now_ms >= self._checkpoint_ms:
             self._checkpoint_ms = now_ms + CHECKPOINT_MS
             self._ports.checkpoint(self.record.encode())
+        self._guard_current()
         self.settle()
 
     # --- what the board and the meter say -----------------------------------------------------
@@ -86,12 +123,33 @@ class Session(SessionMachine):
         if self.board.standing_trip is not self.record.standing_trip:
             self.record.standing_trip = self.board.standing_trip
             self._ports.checkpoint(self.record.encode())
+        self.offer.set_cable(status.cable_a)
+        if status.pilot is PilotState.A:
+            self._over_current = current_guard.State()
+            self._shown.discard(CoreCondition.OVER_CURRENT)
+        self._guard_current()
+        self.settle()
+
+    def on_capabilities(self, capabilities: Capability) -> None:
+        """What the board that answered can do."""
+        self.phases.fit(Capability.PHASE_SWITCH in capabilities)
+        if Capability.TEMPERATURE in capabilities:
+            self.offer.fit_sensor()
+
+    def on_analog(self, analog: BoardAnalog) -> None:
+        """The board's measurements, about once a second."""
+        self.offer.heard(analog)
         self.settle()
 
     def on_board_lost(self) -> None:
-        """The link is down, or ring 1 restarted."""
+        """The link is down."""
         self.board.lost(self._clock.now_ms())
         self.settle()
+
+    def on_board_restarted(self) -> None:
+        """Ring 1 started anew: every contactor has opened, and it counts plug-ins from 0."""
+        self.board.restarted()
+        self.on_board_lost()
 
     def on_reading(self, reading: MeterReading) -> None:
         """A reading of the billing meter; its supervisor keeps the register from running back."""
@@ -101,22 +159,78 @@ class Session(SessionMachine):
         # last checkpoint knows to have flowed is billed.
         interrupted = self.state == "booting" and self.record.transaction
         self.record.meter = not_below(self.record.meter, heard) if interrupted else heard
+        self._guard_current()
         self.settle()
 
     def on_meter_lost(self) -> None:
         self.meter.lost = True
         self.settle()
 
+    def show(self, condition: CoreCondition, present: bool) -> None:
+        """Something that the core or a supervisor sees by itself begins or ends."""
+        if present:
+            self._shown.add(condition)
+        else:
+            self._shown.discard(condition)
+        self.settle()
+
+    def _guard_current(self) -> None:
+        """Does the car take more than it is offered? (evse/energy/current_guard.py)"""
+        reading, now_ms = self.meter.reading, self._clock.now_ms()
+        if reading is None or not self.meter.fresh(now_ms):
+            return
+        offered_a = duty_bp_to_amps(self.status.duty_bp)
+        self._over_current = current_guard.step(
+            self._over_current, offered_a, reading.current_a, now_ms, self._over_policy
+        )
+        if self._over_current.trip is not None:
+            self._shown.add(CoreCondition.OVER_CURRENT)
+
+    # --- the shared fuse --------------------------------------------------------------------------
+
+    def claim(self) -> Claim:
+        """What this EVSE asks of the fuse that it shares."""
+        lines = lines_of(self.config.phase_rotation, self.phases_connected)
+        return Claim(
+            evse=self.config.id,
+            wants=self.offer.claims,
+            limit_a=self.offer.own().limit_a,
+            lines=lines,
+            draw_a=self._draw_a(),
+        )
+
+    def _draw_a(self) -> tuple[float, float, float] | None:
+        """What the car takes on the lines of the supply; None while nobody knows."""
+        reading, rotation = self.meter.reading, self.config.phase_rotation
+        if reading is None or not self.meter.fresh(self._clock.now_ms()):
+            return None
+        known = [amps or 0.0 for amps in reading.current_a]
+        if rotation == "unknown" or all(amps is None for amps in reading.current_a):
+            return None
+        one, two, three = (known[rotation.index(line)] for line in "RST")
+        return one, two, three
+
+    def set_grant(self, grant: Limit) -> bool:
+        """The share of the fuse. True when it is another one than before."""
+        if not self.offer.set_grant(grant):
+            return False
+        self.settle()
+        return True
+
     # --- what people and links ask ------------------------------------------------------------
 
-    def authorize(self, token: ProvidedIdToken) -> bool:
-        """An accepted token. False where it is ignored (spec §A1.3 authorize_response)."""
+    def authorize(self, token: ProvidedIdToken, reservation_id: int | None = None) -> bool:
+        """An accepted token, and the reservation that it was made for. False where it is ignored
+        (spec §A1.3 authorize_response)."""
         if self.stop or self.disable_wanted or self.state in _TAKES_NO_TOKEN:
             return False
         if self.authorized and self.record.token is not None:
             return self.record.token.id_token.same_as(token.id_token)
         self.record.token = token
+        if reservation_id is not None:
+            self.record.reservation_id = reservation_id
         if not self.record.uuid:
+            self.use_reservation()
             self._begin_session(StartSessionReason.Authorized)
         self.authorized, self._withdrawn = True, False
         self._emit(self._write.plain(SessionEventEnum.Authorized, self._clock.utc()))
@@ -132,25 +246,76 @@ class Session(SessionMachine):
         self._withdrawn = True
         self._emit(self._write.plain(SessionEventEnum.Deauthorized, self._clock.utc()))
         if self.state == "idle":
-            self._end_session()
+            self._end_waiting()
         elif not was_authorized:
             self._emit(self._write.plain(SessionEventEnum.PluginTimeout, self._clock.utc()))
         self.record.token = None
         self.settle()
 
+    def _end_waiting(self) -> None:
+        """No car came for the token; nor, then, for what had been reserved."""
+        if self.record.reservation_id is not None:
+            self._tell_reservation(SessionEventEnum.ReservationEnd)
+        self._end_session()
+
+    def reserve(self, reservation_id: int) -> bool:
+        """False unless the EVSE is free, in order, and not reserved for another id."""
+        if self.record.reserved is not None:
+            return self.record.reserved == reservation_id
+        free = self.state == "idle" and not (self.board.plugged or self.record.uuid)
+        if not free or self.fault_model.blocked or self.disable_wanted:
+            return False
+        self.record.reserved = reservation_id
+        self._tell_reservation(SessionEventEnum.ReservationStart)
+        self.settle()
+        return True
+
+    def cancel_reservation(self) -> None:
+        """Nothing happens where none stands."""
+        self.end_reservation()
+        self.settle()
+
+    def set_faulted(self) -> None:
+        """Out of order until the station is started anew. The same twice is as good as once."""
+        self.show(CoreCondition.SET_FAULTED, True)
+
     def enable(self, connector_id: int) -> bool:
-        """enable(0) leaves a connector's own disablement; enable(1) lifts both."""
+        """enable(0) leaves a connector's own disablement; enable(1) lifts both. False while
+        something else keeps it out of order."""
         self.record.evse_disabled = False
         if connector_id:
             self.record.connector_disabled = False
-        return self._availability(connector_id) and not self.disable_wanted
+        self.record.assignments = availability.without(self.record.assignments, connector_id)
+        return self._availability(connector_id) and self._may_be_enabled
 
     def disable(self, connector_id: int) -> bool:
+        """By nobody in particular: above all that `assign` says."""
         if connector_id:
             self.record.connector_disabled = True
         else:
             self.record.evse_disabled = True
         return self._availability(connector_id)
+
+    def assign(self, connector_id: int, wanted: EnableDisableSource) -> bool:
+        """One source among several wants it on or off, or has no opinion any more. True when
+        the EVSE is as it wants; events only where that changes."""
+        self.record.assignments = availability.assign(
+            self.record.assignments,
+            wanted.enable_source,
+            connector_id,
+            wanted.enable_state,
+            wanted.enable_priority,
+        )
+        self._source = wanted
+        self._availability(connector_id)
+        self._source = UNSET
+        if wanted.enable_state is EnableState.Disable:
+            return self.disable_wanted
+        return self._may_be_enabled
+
+    @property
+    def _may_be_enabled(self) -> bool:
+        return not self.disable_wanted and CoreCondition.SET_FAULTED not in self._shown
 
     def pause_charging(self) -> bool:
         """False without a transaction."""
@@ -186,9 +351,24 @@ class Session(SessionMachine):
         self._unlock = ForcedUnlock(reply, self._clock.now_ms())
         self.settle()
 
+    def switch_three_phases(self, three_phases: bool) -> SwitchThreePhasesWhileChargingResult:
+        """Success: the way there has begun, or there is nothing to do."""
+        result = self.phases.request(
+            THREE if three_phases else ONE,
+            transaction=self.record.transaction,
+            lost=self.board.is_lost,
+        )
+        self.settle()
+        return result
+
+    def cancel_random_delay(self) -> None:
+        """A person wants the current now (SI 2021/1467 regulation 11)."""
+        self.offer.cancel_delay()
+        self.settle()
+
     def set_external_limits(self, limits: ExternalLimits) -> None:
         """Replaces what was set before. Raises ValueError for a time that no calendar has."""
-        self._offer.set_external(limits)
+        self.offer.set_external(limits)
         self.settle()
 
     def _availability(self, connector_id: int) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from evse.clock import VirtualClock
-from evse.config.model import EvseTable, LockTable, MeterTable
+from evse.config.model import EvseTable, LimitsTable, LockTable, MeterTable
 from evse.fault_model import FaultChange
 from evse.model import (
     F_BP,
@@ -80,15 +80,20 @@ class FakeBoard:
     coil: bool = False
     lock: LockState = LockState.UNLOCKED
     duty_bp: int = X1_BP
+    phases: int = 3
+    phases_stuck: bool = False
+    plugs: int = 0
     wishes: list[Wish] = field(default_factory=list)
 
     def take(self, wish: Wish) -> BoardStatus:
         if not self.wishes or self.wishes[-1] != wish:
             self.wishes.append(wish)
-        close, self.duty_bp, lock, _ = wish
+        close, self.duty_bp, lock, phases = wish
         powered = self.car is PilotState.C and F_BP < self.duty_bp < X1_BP
         self.coil = close and powered and self.trip is Reason.NONE
         energised = self.coil or self.stuck_closed
+        if not (energised or self.phases_stuck):
+            self.phases = phases
         if lock is LockTarget.LOCK:
             self.lock = LockState.LOCKED
         elif lock is LockTarget.UNLOCK and not energised:
@@ -102,6 +107,8 @@ class FakeBoard:
             cable_a=0 if self.car is PilotState.A else self.cable_a,
             reason=self.trip,
             lease_live=True,
+            phases=self.phases,
+            plugs=self.plugs,
         )
 
 
@@ -125,6 +132,7 @@ class Rig:
         snapshot: Snapshot | None = None,
         boot_id: str = "boot 1",
         default_a: float | None = None,
+        limits: LimitsTable | None = None,
         on_event: Callable[[SessionEvent], None] | None = None,
     ) -> None:
         self.config = config or socket_evse()
@@ -147,7 +155,7 @@ class Rig:
             snapshot=snapshot or Snapshot(),
             boot_id=boot_id,
             new_uuid=self._new_uuid,
-            default_a=default_a,
+            limits=limits or LimitsTable(default_a=default_a),
         )
 
     # --- SessionPorts -----------------------------------------------------------------------------

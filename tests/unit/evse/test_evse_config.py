@@ -25,6 +25,15 @@ from evse.config.load import (
 
 DEMO = Path(__file__).parents[3] / "hil" / "station_demo.toml"
 
+MAINS = """
+[mains]
+max_mains_a = 25
+fallback_a = {}
+[mains.meter]
+kind = "{}"
+port = "/dev/ttyG"
+"""
+
 FULL = """
 [station]
 identity = "ST-1"
@@ -311,9 +320,21 @@ def test_missing_tables_and_keys_are_named() -> None:
             "[authorization] tokens[2] is already in the list",
         ),
         (
-            [("fuse_a = 63.0", "fuse_a = 47.9")],
-            "[station] fuse_a = 47.9 is less than the 48 A that max_current_a of all EVSEs add up "
-            "to, and sharing a fuse among EVSEs is not built yet",
+            [("[journal]", MAINS.format(49, "modbus") + "[journal]")],
+            "[mains] fallback_a = 49 is more than the 48 A that the EVSEs may take at all",
+        ),
+        (
+            [("[journal]", MAINS.format(16, "none") + "[journal]")],
+            '[mains.meter] kind = "none" measures nothing',
+        ),
+        (
+            [
+                (
+                    "[evse.meter]",
+                    "[[evse.derating]]\nat_c = 60\nfactor = 0.5\nleave_c = 61\n[evse.meter]",
+                )
+            ],
+            "[evse 1.derating] derating curve: 600 is left at 610",
         ),
         ([("bench = false", "bench = true")], "[board] bench and interlock are for"),
     ],
@@ -324,8 +345,8 @@ def test_tables_that_contradict_each_other_are_refused(
     assert sentence in only_problem(*pairs)
 
 
-def test_a_fuse_that_carries_every_evse_at_its_rating_is_accepted() -> None:
-    assert parse(changed(("fuse_a = 63.0", "fuse_a = 48"))).station.fuse_a == 48.0
+def test_a_fuse_may_carry_less_than_all_evses_at_their_ratings() -> None:
+    assert parse(changed(("fuse_a = 63.0", "fuse_a = 20"))).station.fuse_a == 20.0
 
 
 def test_authorization_by_the_back_office_needs_a_back_office() -> None:

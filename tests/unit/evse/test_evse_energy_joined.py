@@ -10,9 +10,8 @@ from evse.energy.claims import ALL_LINES, Claim
 from evse.energy.current_guard import FOLLOW_MS
 from evse.energy.sharing import Fuse, Sharing
 from evse.energy.sharing import step as share
-from evse.energy.sources import Limit, Sources
 from evse.energy.waterfill import Lines
-from evse.limits import DUTY_INTERVAL_MS
+from evse.limits import DUTY_INTERVAL_MS, Limit, Sources
 
 TICK_MS = 500
 CUT_OFF_MS = 6_000

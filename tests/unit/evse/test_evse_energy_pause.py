@@ -17,8 +17,7 @@ from evse.energy.pause import (
     next_deadline_ms,
     step,
 )
-from evse.energy.sources import UNLIMITED_A, Effective
-from evse.limits import DUTY_INTERVAL_MS, MIN_OFFER_A
+from evse.limits import DUTY_INTERVAL_MS, MIN_OFFER_A, UNLIMITED_A, Effective
 
 RAMP = Policy(ramp_a_per_s=0.5)
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evse.energy.external import ExternalSchedule
-from evse.energy.sources import NOBODY, UNLIMITED_A, Limit, Sources, lowest
+from evse.limits import NOBODY, UNLIMITED_A, Limit, Sources, lowest
 from evse.types.energy import ExternalLimits, ScheduleReqEntry
 
 T0 = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -210,14 +210,14 @@ def test_the_last_entry_not_in_the_future_is_active_the_first_even_if_it_is() ->
     [
         ({"total_power_W": 6900}, 3, 10, 3),
         ({"total_power_W": 6900}, 1, 30, 1),
-        ({"total_power_W": 4600, "ac_max_phase_count": 1}, 3, 20, 1),
+        ({"total_power_W": 4600, "ac_max_phase_count": 1}, 3, 20 / 3, 1),
         ({"total_power_W": 6900, "ac_max_current_A": 8}, 3, 8, 3),
         ({"total_power_W": 2760, "ac_max_current_A": 8}, 3, 4, 3),
         ({"ac_max_phase_count": 2}, 3, UNLIMITED_A, 2),
         ({"ac_max_phase_count": 3, "ac_max_current_A": 0}, 1, 0, 1),
     ],
 )
-def test_watts_become_amps_over_the_phases_allowed_and_the_lower_of_both_holds(
+def test_watts_become_amps_over_the_phases_in_use_and_the_lower_of_both_holds(
     leaves: dict[str, object], phases: int, limit_a: float, used: int
 ) -> None:
     found = schedule(entry(T0, **leaves)).limit(T0, nominal_v=230, phases=phases)

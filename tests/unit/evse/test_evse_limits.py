@@ -11,17 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from session_rig import Rig, cable_evse, limit_of
 
-from evse.clock import rfc3339
-from evse.limits import (
-    DUTY_INTERVAL_MS,
-    MIN_OFFER_A,
-    Effective,
-    ExternalSchedule,
-    OfferPacer,
-    Source,
-    effective,
-    parse_time,
-)
+from evse.clock import parse_time, rfc3339
+from evse.energy.external import ExternalSchedule
+from evse.limits import DUTY_INTERVAL_MS
 from evse.model import F_BP, X1_BP, PilotState
 from evse.pilot import amps_to_duty_bp, duty_bp_to_amps
 from evse.types.energy import (
@@ -34,9 +26,6 @@ from evse.types.energy import (
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 amps = st.floats(0, 100, allow_nan=False)
-sources = st.lists(
-    st.builds(Source, name=st.text(max_size=3), limit_a=amps, safety=st.booleans()), min_size=1
-)
 
 
 def number(value: float, source: str = "test") -> NumberWithSource:
@@ -74,20 +63,6 @@ def test_refused_limits_change_nothing() -> None:
 
 
 # --- the lowest wins ------------------------------------------------------------------------------
-
-
-@given(sources)
-def test_the_lowest_source_wins_and_is_named(found: list[Source]) -> None:
-    outcome = effective(found, 3)
-    assert outcome.limit_a == min(s.limit_a for s in found)
-    first = next(s for s in found if s.limit_a == outcome.limit_a)
-    assert (outcome.source, outcome.safety) == (first.name, first.safety)
-    assert outcome.enough == (outcome.limit_a >= MIN_OFFER_A)
-
-
-@given(sources, amps)
-def test_another_source_never_raises_the_limit(found: list[Source], more: float) -> None:
-    assert effective([*found, Source("more", more)], 3).limit_a <= effective(found, 3).limit_a
 
 
 @given(external=amps, cable=st.sampled_from([0, 13, 20, 32, 63]), default=amps | st.none())
@@ -195,15 +170,15 @@ def test_times_of_any_offset_are_the_same_moment(text: str) -> None:
 
 @given(watts=st.floats(0, 100_000), count=st.sampled_from([None, 1, 2, 3]))
 def test_watts_become_amps_over_the_phases_in_use(watts: float, count: int | None) -> None:
+    """A car on three phases takes its share of each, whatever a schedule would have it use."""
     limits: dict[str, Any] = {"total_power_W": number(watts, "grid")}
     if count is not None:
         limits["ac_max_phase_count"] = IntegerWithSource(value=count, source="grid")
     rig = Rig()
     rig.session.set_external_limits(ExternalLimits(schedule_import=(entry(NOW, **limits),)))
-    phases = count or 3
     limit = rig.session.limit()
-    assert limit.phases == phases
-    assert limit.limit_a == pytest.approx(min(32.0, watts / 230 / phases))
+    assert limit.phases == (count or 3)
+    assert limit.limit_a == pytest.approx(min(32.0, watts / 230 / 3))
 
 
 def test_of_amps_and_watts_and_of_both_sides_the_lowest_counts() -> None:
@@ -220,66 +195,6 @@ def test_of_amps_and_watts_and_of_both_sides_the_lowest_counts() -> None:
 
 
 # --- the pace of changes --------------------------------------------------------------------------
-
-
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 8_000), st.sampled_from([6.0, 10.0, 16.0, 32.0]), st.booleans()),
-        min_size=1,
-        max_size=40,
-    )
-)
-def test_the_offer_changes_at_most_every_five_seconds_but_downwards_for_safety(
-    asked: list[tuple[int, float, bool]],
-) -> None:
-    pacer, now_ms = OfferPacer(), 0
-    changes: list[tuple[int, float, float, bool]] = []
-    held: float | None = None
-    for wait_ms, limit_a, safety in asked:
-        now_ms += wait_ms
-        wanted = Effective(limit_a, "test", safety=safety)
-        offered = pacer.offer(wanted, now_ms)
-        if held is not None and offered != held:
-            changes.append((now_ms, held, offered, safety))
-            assert offered == limit_a, "an offer is what is wanted now, or what stood"
-        pending_ms = pacer.pending_until_ms(wanted)
-        assert (pending_ms is None) == (offered == limit_a)
-        if safety:
-            assert offered <= limit_a
-        if pending_ms is not None:
-            assert now_ms < pending_ms <= now_ms + DUTY_INTERVAL_MS
-        held = offered
-    last_ms = 0
-    for at_ms, before, after, safety in changes:
-        assert at_ms - last_ms >= DUTY_INTERVAL_MS or (safety and after < before)
-        last_ms = at_ms
-
-
-def test_a_held_back_change_goes_out_when_its_time_comes() -> None:
-    pacer = OfferPacer()
-    assert pacer.offer(Effective(16, "a"), 0) == 16
-    assert pacer.offer(Effective(10, "a"), 100) == 16
-    due_ms = pacer.pending_until_ms(Effective(10, "a"))
-    assert due_ms == DUTY_INTERVAL_MS
-    assert pacer.offer(Effective(10, "a"), due_ms - 1) == 16
-    assert pacer.offer(Effective(10, "a"), due_ms) == 10
-
-
-def test_a_safety_limit_is_kept_at_once_also_where_a_lower_limit_may_wait() -> None:
-    pacer = OfferPacer()
-    cable = Source("cable", 32, safety=True)
-    assert pacer.offer(effective([cable], 3), 0) == 32
-    asked = Source("csms", 10)
-    assert pacer.offer(effective([cable, asked], 3), 100) == 32
-    worn = Source("cable", 20, safety=True)
-    assert pacer.offer(effective([worn, asked], 3), 200) <= 20
-
-
-def test_a_new_offer_is_not_held_back_by_an_old_one() -> None:
-    pacer = OfferPacer()
-    pacer.offer(Effective(16, "a"), 0)
-    pacer.reset()
-    assert pacer.offer(Effective(10, "a"), 1) == 10
 
 
 def test_a_charging_car_sees_at_most_one_change_in_five_seconds() -> None:

@@ -6,7 +6,6 @@ import pytest
 from session_rig import PLUG_FIRST, Rig, limit_of, stop_for, token
 
 from evse.model import F_BP, X1_BP, PilotState, Reason
-from evse.session.offer import CAR_LATE_MS
 from evse.session.record import Snapshot
 from evse.types.session import (
     StopTransactionReason,
@@ -190,10 +189,10 @@ def test_a_car_that_never_asks_for_power_is_announced_as_pausing() -> None:
     rig.tick()
     rig.car(B)
     rig.session.authorize(token())
-    rig.run(CAR_LATE_MS - 200)
+    rig.run(30_000 + 4_750 + 10_000 - 300)
     assert rig.session.state == "preparing"
     rig.run(600)
-    assert rig.names[-2:] == ["PrepareCharging", "ChargingPausedEV"]
+    assert rig.names[-3:] == ["PrepareCharging", "PrepareCharging", "ChargingPausedEV"]
     assert F_BP < rig.board.duty_bp < X1_BP, "the offer stands, so that the car may still come"
 
 

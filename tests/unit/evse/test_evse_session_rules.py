@@ -22,6 +22,10 @@ EVENTS = [
     "grant",
     "abandon",
     "unplug",
+    "wake",
+    "woken",
+    "switch_phases",
+    "switched",
     "car_ready",
     "car_waits",
     "suspend",
@@ -41,11 +45,14 @@ TABLE = {
         "car_ready": "charging",
         "car_waits": "paused_ev",
         "suspend": "paused_evse",
+        "wake": "waking",
         "halt": "stopping",
     },
-    "charging": {"car_waits": "paused_ev", "halt": "stopping"},
+    "charging": {"switch_phases": "switching", "car_waits": "paused_ev", "halt": "stopping"},
     "paused_ev": {"car_ready": "preparing", "suspend": "paused_evse", "halt": "stopping"},
     "paused_evse": {"suspend": "paused_evse", "resume": "preparing", "halt": "stopping"},
+    "waking": {"woken": "preparing", "halt": "stopping"},
+    "switching": {"switched": "preparing", "halt": "stopping"},
     "stopping": {
         "finish": "finished",
         "halted_by_evse": "paused_evse",
@@ -64,6 +71,8 @@ REACH = {
     "charging": ["boot", "plug", "grant", "car_ready"],
     "paused_ev": ["boot", "plug", "grant", "car_waits"],
     "paused_evse": ["boot", "plug", "grant", "suspend"],
+    "waking": ["boot", "plug", "grant", "wake"],
+    "switching": ["boot", "plug", "grant", "car_ready", "switch_phases"],
     "stopping": ["boot", "plug", "grant", "halt"],
     "finished": ["boot", "plug", "abandon"],
 }
@@ -105,7 +114,12 @@ def test_every_transition_of_the_chart_has_a_rule_and_the_other_way_round() -> N
 
 # --- every state × every combination of facts -----------------------------------------------------
 
-FLAGS = tuple(name for name in Facts._fields if name != "announced")
+TOGETHER = (("cable_known", "metered"), ("ready",), ("pulse_over", "switch_over"))
+"""Facts that no rule reads beside one another: one bit stands for all of a group."""
+FLAGS = (
+    *((name,) for name in Facts._fields if name not in {"announced", *sum(TOGETHER, ())}),
+    *TOGETHER,
+)
 SETS = (frozenset[PauseReason](), frozenset(PauseReason))
 
 
@@ -114,8 +128,8 @@ def all_facts() -> tuple[Facts, ...]:
     """Each combination of flags, nothing announced."""
     found = []
     for flags in itertools.product((False, True), repeat=len(FLAGS)):
-        facts = Facts(**dict(zip(FLAGS, flags, strict=True)))
-        found.append(facts)
+        named = {n: flag for group, flag in zip(FLAGS, flags, strict=True) for n in group}
+        found.append(Facts(**named))
     return tuple(found)
 
 
@@ -124,7 +138,13 @@ def steps(state: str, facts: Facts) -> Iterator[str]:
     while (event := next_event(state, facts)) is not None:
         assert event in TABLE[state], f"{state} does not take {event}: {facts}"
         state = TABLE[state][event]
-        facts = facts._replace(gave_up_opening=False)
+        facts = facts._replace(gave_up_opening=False, pulse_over=False, switch_over=False)
+        if event == "wake":
+            facts = facts._replace(may_wake=False)
+        if event == "switched":
+            facts = facts._replace(switch_due=False)
+        if state in ("charging", "stopping"):
+            facts = facts._replace(may_wake=True)
         if state == "paused_evse":
             facts = facts._replace(announced=facts.reasons)
         if state in ("idle", "disabled"):
@@ -154,6 +174,7 @@ def test_charging_is_left_whenever_a_reason_to_stop_holds_and_only_then() -> Non
             or facts.user_pause
             or not facts.energy
             or not facts.wants_power
+            or facts.switch_due
         )
         assert (next_event("charging", facts) is not None) == must, facts
 

@@ -1,0 +1,106 @@
+"""The station's energy: one fuse shared by its EVSEs, and what a meter at the mains leaves of it.
+
+Pure. Fed with what each EVSE claims, it grants; a station whose fuse carries all its EVSEs at their
+ratings, and which has no meter at the mains, needs none of this (`needed`). While the meter at the
+mains is lost, the EVSEs share `[mains] fallback_a`; without one the fuse itself is the budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evse.clock import earliest
+from evse.config.model import StationConfig
+from evse.energy import balancing, sharing
+from evse.energy.claims import Claim
+from evse.energy.mains import Amps, Balance, Mode, Phase, Reading, Site
+from evse.energy.sharing import Fuse, Sharing
+from evse.limits import Limit
+from evse.model import MeterReading
+
+MS_PER_S = 1_000
+
+
+def needed(config: StationConfig) -> bool:
+    """May the EVSEs of this station together want more than there is?"""
+    sum_a = sum(evse.max_current_a for evse in config.evses)
+    fuse_a = config.station.fuse_a
+    return config.mains is not None or (fuse_a is not None and fuse_a < sum_a)
+
+
+class StationEnergy:
+    """The grants of one station."""
+
+    def __init__(self, config: StationConfig) -> None:
+        sum_a = sum(evse.max_current_a for evse in config.evses)
+        fuse_a = min(sum_a, config.station.fuse_a or sum_a)
+        mains = config.mains
+        self._fuse = Fuse(
+            limit_a=fuse_a,
+            safe_a=fuse_a if mains is None else mains.fallback_a,
+            slice_ms=config.station.fuse_turn_s * MS_PER_S,
+        )
+        self._site: Site | None = None
+        if mains is not None:
+            self._mode = Mode(mains.mode)
+            self._site = Site(
+                max_mains_a=mains.max_mains_a,
+                max_circuit_a=fuse_a,
+                max_sum_a=mains.max_sum_a,
+                fallback_a=mains.fallback_a,
+                mains_lost_ms=mains.meter.lost_ms,
+                solar_import_a=mains.solar_import_a,
+                solar_start_a=mains.solar_start_a,
+                solar_stop_ms=mains.solar_stop_s * MS_PER_S,
+            )
+        self.balance = Balance()
+        self._sharing = Sharing()
+        self._reading: Reading | None = None
+
+    def heard(self, reading: MeterReading, claims: Sequence[Claim]) -> None:
+        """A reading of the meter at the mains. Currents that it gives without a sign get that of
+        the power of their phase."""
+        mains_a = tuple(
+            _signed(amps or 0.0, watts)
+            for amps, watts in zip(reading.current_a, reading.power_phase_w, strict=True)
+        )
+        one, two, three = mains_a
+        known = any(amps is not None for amps in reading.current_a)
+        if known:
+            self._reading = Reading(reading.taken_ms, (one, two, three), _drawn(claims))
+
+    def step(self, claims: Sequence[Claim], now_ms: int) -> dict[int, Limit]:
+        """What each EVSE may take per phase from now on. All EVSEs of the station claim."""
+        budget_a: Amps | None = (self._fuse.limit_a,) * 3
+        if self._site is not None:
+            wanting = sum(1 for claim in claims if claim.wants)
+            self.balance = balancing.step(
+                self.balance, self._mode, self._site, self._reading, wanting, now_ms
+            )
+            lost = self.balance.phase is Phase.FALLBACK
+            budget_a = None if lost else (self.balance.budget_a,) * 3
+        self._sharing = sharing.step(self._sharing, claims, self._fuse, now_ms, budget_a=budget_a)
+        return {claim.evse: self._sharing.limit(claim.evse) for claim in claims}
+
+    def next_deadline_ms(self, now_ms: int) -> int | None:
+        """When the grants may change though the claims do not."""
+        site = self._site
+        return earliest(
+            sharing.next_deadline_ms(self._sharing, self._fuse, now_ms),
+            None if site is None else balancing.next_deadline_ms(self.balance, site, now_ms),
+        )
+
+
+def _signed(amps: float, watts: float | None) -> float:
+    return -abs(amps) if watts is not None and watts < 0 else amps
+
+
+def _drawn(claims: Sequence[Claim]) -> Amps | None:
+    """What all EVSEs take on the lines of the supply; None while one of them is not known."""
+    total = [0.0, 0.0, 0.0]
+    for claim in claims:
+        if claim.draw_a is None:
+            return None
+        total = [sum_a + own_a for sum_a, own_a in zip(total, claim.draw_a, strict=True)]
+    one, two, three = total
+    return one, two, three

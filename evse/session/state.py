@@ -1,0 +1,192 @@
+"""What one EVSE's session knows, and the facts that its rules look at.
+
+Pure but for the clock. Nothing here moves the session: see session/machine.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from evse.clock import Clock
+from evse.config.model import EvseTable, LimitsTable
+from evse.energy import current_guard
+from evse.fault_model import FaultModel
+from evse.faults import CoreCondition, Fault
+from evse.limits import Effective, Limit
+from evse.lock import target
+from evse.model import BoardStatus, LockTarget
+from evse.session import availability
+from evse.session.board import BoardView, MeterView
+from evse.session.chart import SessionChart
+from evse.session.offer import Offer
+from evse.session.phase_switch import THREE, PhaseSwitch
+from evse.session.pulses import WAKE_F_MS, WAKE_X1_MS, FaultPulse, WakeUp
+from evse.session.record import Snapshot
+from evse.session.rules import Facts
+from evse.types.session import PauseReason, StopTransactionReason, StopTransactionRequest
+
+STOP_TIMEOUT_MS = 20_000
+"""How long a contactor may take to confirm opening (spec §C2 StoppingCharging)."""
+BOOT_WAIT_MS = 15_000
+"""How long the start waits for board and meter before it goes on with what is known."""
+
+_CLAIMING = frozenset({"preparing", "charging", "paused_ev", "paused_evse", "waking", "switching"})
+
+
+class SessionState:
+    """One EVSE's session at rest."""
+
+    def __init__(
+        self,
+        config: EvseTable,
+        clock: Clock,
+        *,
+        snapshot: Snapshot,
+        new_uuid: Callable[[], str],
+        limits: LimitsTable,
+        shared: bool = False,
+    ) -> None:
+        self.config = config
+        self.record = snapshot
+        self._clock = clock
+        self._chart = SessionChart()
+        now_ms = clock.now_ms()
+        self.board = BoardView(config, now_ms, snapshot.standing_trip)
+        self.meter = MeterView(config)
+        self.offer = Offer(config, limits, clock, shared=shared, seed=config.evse_id)
+        self.phases = PhaseSwitch(config)
+        self.fault_model = FaultModel(new_uuid)
+        self.authorized = False
+        self.stop: StopTransactionRequest | None = None
+        self.user_pause = False
+        self.announced: frozenset[PauseReason] = frozenset()
+        self._wake_up = WakeUp(config)
+        self._pulse = FaultPulse(config)
+        over = config.over_current
+        self._over_policy = current_guard.Policy(
+            over.noise_a, 1 + over.tolerance_percent / 100, over.timeout_ms
+        )
+        self._over_current = current_guard.State()
+        self._shown: set[CoreCondition] = set()
+        self._began_ms = now_ms
+        self._entered_ms = now_ms
+
+    @property
+    def state(self) -> str:
+        return self._chart.state
+
+    @property
+    def status(self) -> BoardStatus:
+        """Ring 1's state as last heard."""
+        return self.board.status
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """Active faults, the oldest first."""
+        return self.fault_model.rows
+
+    @property
+    def disable_wanted(self) -> bool:
+        record = self.record
+        by_name = availability.disables(record.assignments)
+        return record.evse_disabled or record.connector_disabled or by_name
+
+    @property
+    def reservation_id(self) -> int | None:
+        """The reservation that stands on the EVSE."""
+        return self.record.reserved
+
+    @property
+    def phases_connected(self) -> int:
+        """Phases that a car may use now."""
+        most: int = self.config.phases
+        return min(most, self.status.phases or THREE) if self.phases.fitted else most
+
+    def limit(self) -> Effective:
+        """What may be offered now, and who says so."""
+        return self.offer.limit()
+
+    def limit_sources(self) -> list[Limit]:
+        """Every limit that stands now."""
+        return self.offer.sources()
+
+    def facts(self) -> Facts:
+        """All that the rules look at."""
+        now_ms = self._clock.now_ms()
+        blocked = self.fault_model.blocked
+        self.offer.phases = self.phases_connected
+        self.offer.claims = self.state in _CLAIMING and not (self.user_pause or blocked)
+        self.offer.step()
+        return Facts(
+            ready=self._ready(now_ms),
+            plugged=self.board.plugged,
+            wants_power=self.board.wants_power,
+            energised=self.board.energised(now_ms),
+            authorized=self.authorized,
+            stop_wanted=self.stop is not None,
+            disable_wanted=self.disable_wanted,
+            blocked=blocked,
+            user_pause=self.user_pause,
+            energy=self.offer.enough,
+            cable_known=self.config.connector == "cable" or self.status.cable_a > 0,
+            metered=self.meter.fresh(now_ms),
+            settled=self._settled(now_ms),
+            gave_up_opening=now_ms - self._entered_ms >= STOP_TIMEOUT_MS,
+            car_is_late=self._late_ms is not None and now_ms >= self._late_ms,
+            may_wake=self._wake_up.enabled and not self._wake_up.done,
+            pulse_over=now_ms - self._entered_ms >= WAKE_F_MS + WAKE_X1_MS,
+            switch_due=self.phases.due(self.status),
+            switch_over=self._switch_over(now_ms),
+            announced=self.announced,
+        )
+
+    @property
+    def _late_ms(self) -> int | None:
+        """When a car that has not asked for power counts as late."""
+        since_ms = self.offer.since_ms
+        return None if since_ms is None else since_ms + self._wake_up.patience_ms
+
+    def _switch_over(self, now_ms: int) -> bool:
+        since_ms = now_ms - self._entered_ms
+        there = not self.phases.due(self.status)
+        return since_ms >= (self.phases.delay_ms if there else self.phases.give_up_ms)
+
+    def _ready(self, now_ms: int) -> bool:
+        if now_ms - self._began_ms >= BOOT_WAIT_MS:
+            return True
+        if not self.board.known:
+            return False
+        interrupted = self.record.transaction
+        return not interrupted or (not self.status.energised and self._read_after_opening())
+
+    def _read_after_opening(self) -> bool:
+        return self.meter.read_since(self.board.opened_ms)
+
+    def _settled(self, now_ms: int) -> bool:
+        if not self.record.transaction or self._read_after_opening():
+            return True
+        since_ms = max(self.board.opened_ms, self._entered_ms)
+        return self.meter.gave_up(since_ms, now_ms)
+
+    def _offers(self) -> bool:
+        """Is PWM on?"""
+        if self.state == "preparing":
+            return self.offer.enough
+        return self.state in ("charging", "paused_ev")
+
+    def _end_reason(self) -> StopTransactionReason:
+        if not self.board.plugged:
+            return StopTransactionReason.EVDisconnected
+        return StopTransactionReason.EVSEDisabled
+
+    def _lock_target(self) -> LockTarget:
+        lock = self.config.lock
+        stop = self.stop
+        return target(
+            self.state,
+            self.status,
+            plugged=self.board.plugged,
+            unlock_after_stop=lock is None or lock.unlock_after_stop,
+            held_by_deauthorization=stop is not None
+            and stop.reason is StopTransactionReason.DeAuthorized,
+        )
