@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evse.core import Core
 from evse.model import LockState, Reason, SelfTest
+from evse.session.offer import GRANT
 from evse.session.session import Session
 from evse.types.session import PauseReason
 
@@ -32,6 +33,9 @@ def _booting(_core: Core, _session: Session) -> str:
 def _idle(_core: Core, session: Session) -> str:
     if session.authorized:
         return "is not charging because no car is plugged in; a token is already accepted."
+    if session.reservation_id is not None:
+        kept = f"it is reserved (reservation {session.reservation_id})"
+        return f"is not charging because no car is plugged in; {kept}."
     return "is not charging because no car is plugged in."
 
 
@@ -54,7 +58,7 @@ def _validator(core: Core) -> str:
 
 def _preparing(_core: Core, session: Session) -> str:
     limit = session.limit()
-    if not limit.enough:
+    if not session.offer.enough:
         return _no_energy(session)
     if session.board.wants_power:
         return f"is about to charge: {_contactor(session)}."
@@ -103,8 +107,36 @@ def _paused_evse(_core: Core, session: Session) -> str:
     return _no_energy(session)
 
 
+def _waking(_core: Core, _session: Session) -> str:
+    return (
+        "is not charging because the car did not answer the offer; it is being woken by a pulse "
+        "of state F."
+    )
+
+
+def _switching(_core: Core, session: Session) -> str:
+    phases = session.phases.target
+    words = "one phase" if phases == 1 else "three phases"
+    return f"is not charging because it is being switched to {words}; it goes on by itself."
+
+
 def _no_energy(session: Session) -> str:
     limit = session.limit()
+    if session.offer.delay.ends_ms is not None:
+        return (
+            "is not charging because the random delay of smart charging runs; "
+            "`uk_random_delay.cancel` ends it."
+        )
+    if limit.enough:
+        return (
+            f"is not charging because {limit.source} had limited it to less than 6 A; it goes on "
+            "when there is enough for a while."
+        )
+    if limit.source == GRANT:
+        return (
+            f"is not charging because the station fuse has {limit.limit_a:g} A left for it, and "
+            "less than 6 A can not be offered; the EVSEs take turns."
+        )
     return (
         f"is not charging because {limit.source} limits it to {limit.limit_a:g} A, "
         "and less than 6 A can not be offered."
@@ -133,6 +165,8 @@ _BY_STATE = {
     "charging": _charging,
     "paused_ev": _paused_ev,
     "paused_evse": _paused_evse,
+    "waking": _waking,
+    "switching": _switching,
     "stopping": _stopping,
     "finished": _finished,
     "disabled": _disabled,
