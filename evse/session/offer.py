@@ -100,9 +100,14 @@ class Offer:
                 curves, rated_a=self._config.max_current_a, now_ms=self._clock.now_ms()
             )
 
-    def heard(self, analog: BoardAnalog) -> None:
-        if self._derating is not None:
-            self._derating.take(Sensor.EVSE, analog.temperature_dc, self._clock.now_ms())
+    def heard(self, analog: BoardAnalog) -> bool:
+        """The board's measurements. True when another limit follows from them."""
+        if self._derating is None:
+            return False
+        now_ms = self._clock.now_ms()
+        before = self._derating.limit(now_ms)
+        self._derating.take(Sensor.EVSE, analog.temperature_dc, now_ms)
+        return self._derating.limit(now_ms) != before
 
     @property
     def derated(self) -> bool:

@@ -85,6 +85,7 @@ class Session(SessionMachine):
             self.phases.next_deadline_ms(self.limit().phases, now_ms),
             current_guard.next_deadline_ms(self._over_current, now_ms, self._over_policy),
             self._pulse.ends_ms,
+            self._start_reading.due_ms,
             self._checkpoint_ms,
             self._acknowledge_ms,
             self.fault_model.next_deadline_ms,
@@ -136,10 +137,12 @@ class Session(SessionMachine):
         if Capability.TEMPERATURE in capabilities:
             self.offer.fit_sensor()
 
-    def on_analog(self, analog: BoardAnalog) -> None:
-        """The board's measurements, about once a second."""
-        self.offer.heard(analog)
+    def on_analog(self, analog: BoardAnalog) -> bool:
+        """The board's measurements, about once a second. True when something follows from them."""
+        if not self.offer.heard(analog):
+            return False
         self.settle()
+        return True
 
     def on_board_lost(self) -> None:
         """The link is down."""
@@ -249,6 +252,8 @@ class Session(SessionMachine):
             self._end_waiting()
         elif not was_authorized:
             self._emit(self._write.plain(SessionEventEnum.PluginTimeout, self._clock.utc()))
+            if self.config.raise_mrec9:
+                self._shown.add(CoreCondition.AUTHORIZATION_TIMEOUT)
         self.record.token = None
         self.settle()
 

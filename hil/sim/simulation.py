@@ -21,6 +21,7 @@ from evse.config.load import StationConfig, guard_config_crc
 from evse.guard.host import PERIOD_MS, GuardHost
 from hil.plant.plant import Plant
 from hil.plant.virtual_board import PlantPins, guard_host, identity, plant_config
+from hil.sim.analog import SimAnalog
 from hil.sim.direct import DirectLink
 from hil.sim.link import RENEW_MS, FrameLink, SimLink, next_tick
 from hil.sim.meter import SimMeters
@@ -74,6 +75,7 @@ class Simulation:
         self.guard: GuardHost | None = None
         self.station: SimStation | None = None
         self.meters: SimMeters | None = None
+        self.analog = SimAnalog(self.plants, START_MS)
         self.parts: list[Part] = []
         self.on_core: list[Callable[[SimStation], None]] = []
         self._last_tick_ms = START_MS
@@ -208,6 +210,7 @@ class Simulation:
             self._tick_ms(),
             self.now_ms - self.now_ms % RENEW_MS + RENEW_MS if self._frames else None,
             self._core_due_ms,
+            self.analog.next_deadline_ms,
             self.meters.next_deadline_ms if self.meters else None,
             *(part.next_deadline_ms for part in self.parts),
         )
@@ -239,6 +242,8 @@ class Simulation:
             self.station.core.poll()
         if self.meters is not None:
             self.meters.poll(at_ms)
+        core = self.station.core if self.station else None
+        self.analog.poll(core, at_ms, alive=self.guard is not None)
         for part in self.parts:
             part.poll(at_ms)
         self._send_wish()

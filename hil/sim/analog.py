@@ -1,0 +1,31 @@
+"""The board's measurements of a simulated station, as ring 1 sends them about once a second."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from evse.core import Core
+from hil.plant import adapter
+from hil.plant.plant import Plant
+from hil.plant.virtual_board import analog
+
+ANALOG_MS = 1_000
+"""Pace of firmware_bridge's ANALOG message."""
+
+
+class SimAnalog:
+    """Tells the core what the pins measure, while ring 1 lives and the link carries."""
+
+    def __init__(self, plants: Mapping[int, Plant], now_ms: int) -> None:
+        self._plants = plants
+        self.next_deadline_ms = now_ms + ANALOG_MS
+
+    def poll(self, core: Core | None, now_ms: int, *, alive: bool) -> None:
+        if now_ms < self.next_deadline_ms:
+            return
+        self.next_deadline_ms = now_ms - now_ms % ANALOG_MS + ANALOG_MS
+        if core is None or not alive:
+            return
+        for evse, plant in self._plants.items():
+            if not core.sessions[evse].board.is_lost:
+                core.on_analog(evse, analog(adapter.inputs(plant.sense(now_ms))))
