@@ -89,6 +89,17 @@ def test_the_timeout_cannot_be_set_under_6_s_nor_the_tolerance_under_the_offer()
         Policy(timeout_ms=MIN_TIMEOUT_MS - 1)
     with pytest.raises(ValueError, match="would trip at the offer itself"):
         Policy(tolerance=0.99)
+    with pytest.raises(ValueError, match="would trip at the offer itself"):
+        Policy(noise_a=-0.1)
+
+
+def test_a_car_that_is_lowered_while_over_has_5_s_from_then_to_follow() -> None:
+    over: Amps = (20.0, None, None)
+    state = hold(State(), 16, over, 0, 6_000)
+    state = step(state, 10, over, 6_500)
+    assert next_deadline_ms(state, 6_500) == 11_500
+    assert step(state, 10, over, 11_499).trip is None
+    assert step(state, 10, over, 11_500).trip is not None
 
 
 def test_exactly_what_is_allowed_is_not_over_and_the_bounds_themselves_are_allowed() -> None:

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from evse.energy.derating import (
     DEFAULT_CURVE,
-    SENSOR_LOST_MS,
     Curve,
     Derating,
     Point,
@@ -45,6 +44,16 @@ def test_it_restores_at_62_from_half_and_from_a_stop_and_from_a_quarter_by_way_o
     assert factors(680, 651, 650, 649, 620) == [0.25, 0.25, 0.5, 0.5, 1]
 
 
+def test_a_point_is_left_at_its_own_temperature_and_not_past_the_one_below() -> None:
+    curve = Curve("test", (Point(650, 0.5, 620), Point(680, 0.25, 640)))
+    reading = take(curve, Reading(0), 690, 0)
+    found = []
+    for temperature_dc in (641, 640, 621, 620):
+        reading = take(curve, reading, temperature_dc, 1)
+        found.append(factor(curve, reading, 1))
+    assert found == [0.25, 0.5, 0.5, 1]
+
+
 @given(temperatures)
 def test_never_more_than_the_curve_and_never_less_than_what_was_once_reached(
     history: list[int | None],
@@ -72,9 +81,9 @@ def test_a_fitted_sensor_that_is_silent_for_5_s_counts_as_hot_and_is_believed_wh
     None
 ):
     heat = Derating({Sensor.PLUG: DEFAULT_CURVE}, rated_a=32, now_ms=0)
-    assert heat.limit(SENSOR_LOST_MS - 1) is None
-    assert heat.next_deadline_ms(0) == SENSOR_LOST_MS
-    lost = heat.limit(SENSOR_LOST_MS)
+    assert heat.limit(4_999) is None
+    assert heat.next_deadline_ms(0) == 5_000
+    lost = heat.limit(5_000)
     assert lost is not None
     assert (lost.limit_a, lost.source, lost.safety) == (0, "plug temperature", True)
     heat.take(Sensor.PLUG, None, 6_000)
@@ -83,6 +92,24 @@ def test_a_fitted_sensor_that_is_silent_for_5_s_counts_as_hot_and_is_believed_wh
     assert heat.limit(6_001) is not None, "back, but not cool enough to leave the stop"
     heat.take(Sensor.PLUG, 200, 6_002)
     assert heat.limit(6_002) is None
+
+
+def test_each_silent_sensor_has_its_own_deadline_and_none_once_it_is_lost() -> None:
+    curves = {Sensor.EVSE: DEFAULT_CURVE, Sensor.PLUG: DEFAULT_CURVE}
+    heat = Derating(curves, rated_a=32, now_ms=0)
+    heat.take(Sensor.PLUG, 200, 1_000)
+    assert heat.next_deadline_ms(1_000) == 5_000
+    assert heat.next_deadline_ms(4_999) == 5_000
+    assert heat.next_deadline_ms(5_000) == 6_000
+    assert heat.next_deadline_ms(6_000) is None
+
+
+def test_a_limit_by_heat_is_a_measured_one_so_that_a_pause_ends_with_hysteresis() -> None:
+    heat = Derating({Sensor.EVSE: DEFAULT_CURVE}, rated_a=32, now_ms=0)
+    heat.take(Sensor.EVSE, 710, 0)
+    limit = heat.limit(0)
+    assert limit is not None
+    assert (limit.measured, limit.safety) == (True, True)
 
 
 def test_the_hotter_of_two_sensors_limits_by_its_share_of_the_rated_current() -> None:

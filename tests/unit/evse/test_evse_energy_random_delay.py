@@ -49,6 +49,7 @@ def test_a_start_waits_and_its_countdown_is_published() -> None:
     assert delay.remaining_s(1_000) == 300
     assert delay.remaining_s(300_001) == 1
     assert step(delay, auto(16), 300_999, ON, HALF).applied_a == 0
+    assert (delay.remaining_s(301_000), delay.remaining_s(302_000)) == (0, 0)
     done = step(delay, auto(16), 301_000, ON, HALF)
     assert done == Delay(16, 16)
     assert done.remaining_s(301_000) == 0
@@ -61,7 +62,13 @@ def test_a_person_safety_and_what_is_measured_here_do_not_wait(cause: Cause) -> 
     assert step(running, Change(10, cause), 1, ON, HALF) == Delay(10, 10)
 
 
+def test_a_cause_without_a_change_does_not_end_a_running_delay() -> None:
+    running = step(Delay(), auto(16), 0, ON, HALF)
+    assert step(running, Change(16, Cause.LOCAL), 1, ON, HALF) == running
+
+
 def test_it_can_be_cancelled() -> None:
+    assert cancel(Delay()) == Delay(0, 0), "nothing runs, nothing changes"
     assert cancel(step(Delay(), auto(16), 0, ON, HALF)) == Delay(16, 16)
     assert cancel(Delay(8, 8)) == Delay(8, 8)
 
@@ -83,6 +90,7 @@ def test_a_change_while_charging_waits_only_where_any_change_is_to_wait() -> Non
     assert step(Delay(8, 8), auto(16), 0, ON, HALF).ends_ms == 300_000
     assert step(Delay(8, 8), auto(16), 0, starts_only, HALF) == Delay(16, 16)
     assert step(Delay(8, 8), auto(0), 0, starts_only, HALF).ends_ms == 300_000
+    assert step(Delay(), auto(8), 0, starts_only, HALF).ends_ms == 300_000
 
 
 def test_safety_holds_during_a_delay_even_when_the_wanted_limit_is_lower_still() -> None:
