@@ -16,6 +16,7 @@ from evse.clock import Clock, earliest
 from evse.config.model import StationConfig
 from evse.energy.station import StationEnergy, needed
 from evse.enforced import Enforced
+from evse.facts import Facts
 from evse.fault_model import ActiveFault, FaultChange
 from evse.fault_report import report_active, report_change
 from evse.journal import Journal
@@ -62,6 +63,7 @@ class Core:
         self.energy = StationEnergy(config) if needed(config) else None
         """Grants, where the EVSEs may want more than there is."""
         self._enforced = Enforced(publish, clock)
+        self.facts = Facts(config, publish)
         self.sessions: dict[int, Session] = {
             table.id: Session(
                 table,
@@ -149,8 +151,11 @@ class Core:
         """The sessions have taken an input."""
         self.authorization.poll()
         self._grant()
+        identity = self.board_identity
+        able = None if identity is None else identity.capabilities
         for evse, session in self.sessions.items():
             self._enforced.note(evse, session)
+            self.facts.note(evse, session, able)
             self._publish_limits(evse, session)
             self._publish_faults(evse, session)
         self.on_settled()
@@ -212,6 +217,7 @@ class _Ports:
 
     def emit(self, event: SessionEvent, snapshot: bytes) -> None:
         self._core.journal.append(self._evse, msgspec.json.encode(event), snapshot)
+        self._core.facts.heard(self._evse, event.event)
 
     def checkpoint(self, snapshot: bytes) -> None:
         self._core.journal.checkpoint(self._evse, snapshot)

@@ -138,6 +138,7 @@ async def _supervise(
         run_dir_of(state_dir),
         evses=len(config.evses),
         simulated=config.board.kind == "simulated",
+        door=config.door,
     )
     await door.server.start()
     print(first_screen(config, socket), flush=True)

@@ -1,66 +1,40 @@
-"""Everybody's one door, without its wire: who is connected, who follows what, who provides what.
+"""Everybody's one door, without its wire: who is connected, who follows what, who serves what.
 
-Synchronous. A connection is anything with `send`; lines come in through `receive`. Events are
-handed out from the journal, so a follower that was away gets all it missed and nothing twice; a
-bad line is answered and changes nothing. Nobody can make the hub wait.
+Synchronous. A connection is anything with `send`; lines come in through `receive`. A method is
+called by a role that has it (roles.py), and a bad line is answered and changes nothing. Nobody can
+make the hub wait, or keep without end.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw
 
+from evse.config.read import nearest
 from evse.door import jsonrpc
+from evse.door.connection import (
+    MAX_FOLLOWED,
+    Connection,
+    Follower,
+    Handler,
+    Reply,
+    Wire,
+    about,
+    event_line,
+)
 from evse.door.jsonrpc import Id, Message, RpcError
+from evse.door.roles import NAMESPACES, Role, may_call, needed, roles_for
+from evse.door.spelling import Interface, Spelling
+
+__all__ = ["Connection", "Follower", "Handler", "Hub", "Reply", "Wire", "event_line"]
 
 MAX_FORWARDED = 256
 """Calls that wait for one provider; a further one ends the oldest, or memory would not end."""
-
-Reply = Callable[[Any], None]
-"""Takes a call's result, or the RpcError that it failed with; exactly once."""
-Handler = Callable[["Connection", Raw | msgspec.UnsetType, Reply], None]
-"""Answers one method; may raise RpcError instead of replying."""
-
-
-class Wire(Protocol):
-    """The way out to one peer; drops the peer rather than grow without bound."""
-
-    def send(self, line: bytes) -> None: ...
-
-
-class Connection:
-    """One peer at the door."""
-
-    def __init__(self, wire: Wire, role: str) -> None:
-        self.wire = wire
-        self.role = role
-        self.provides: set[str] = set()
-        self.forwarded: dict[Id, Reply] = {}
-        self.follows: dict[str, Follower] = {}
-        self.open = True
-
-
-class Follower:
-    """A subscription: `next_seq` is None for variables that are not in the journal."""
-
-    def __init__(self, evse: int | None, next_seq: int | None) -> None:
-        self.evse = evse
-        self.next_seq = next_seq
-        self.live = next_seq is None
-
-
-class Provide(msgspec.Struct, forbid_unknown_fields=True):
-    namespace: str
-
-
-class Publish(msgspec.Struct, forbid_unknown_fields=True):
-    variable: str
-    value: Any
-    evse: int | None = None
 
 
 class Hub:
@@ -69,11 +43,13 @@ class Hub:
     def __init__(self) -> None:
         self._methods: dict[str, Handler] = {}
         self._connections: list[Connection] = []
-        self._last: dict[tuple[str, int | None], Any] = {}
+        self._last: dict[tuple[str, int | None], tuple[Any, datetime]] = {}
         self._forward_ids = itertools.count(1)
         self.bad_lines = 0
-        self.register("provide", self._provide)
-        self.register("publish", self._publish_from)
+        self.spelling = Spelling()
+        """How values are told to those who asked for another generation of the interface."""
+        self.on_left: Callable[[Connection], None] = lambda _connection: None
+        """Called when a peer has gone."""
 
     # --- set-up ---------------------------------------------------------------------------------
 
@@ -89,7 +65,7 @@ class Hub:
 
     # --- connections ------------------------------------------------------------------------------
 
-    def connect(self, wire: Wire, role: str = "admin") -> Connection:
+    def connect(self, wire: Wire, role: Role) -> Connection:
         connection = Connection(wire, role)
         self._connections.append(connection)
         return connection
@@ -99,9 +75,14 @@ class Hub:
         connection.open = False
         if connection in self._connections:
             self._connections.remove(connection)
+            self.on_left(connection)
         waiting, connection.forwarded = connection.forwarded, {}
         for reply in waiting.values():
             reply(RpcError(jsonrpc.NOT_AVAILABLE, "the provider left before it answered"))
+
+    @property
+    def connections(self) -> tuple[Connection, ...]:
+        return tuple(self._connections)
 
     def provider(self, namespace: str) -> Connection | None:
         return next((c for c in self._connections if namespace in c.provides), None)
@@ -124,16 +105,20 @@ class Hub:
     def _called(self, connection: Connection, method: str, message: Message) -> None:
         reply = self._reply_to(connection, message.id)
         try:
-            self._check_role(connection, method)
-            handler = self._methods.get(method) or self._forwarder(method)
+            handler = self._handler(connection.role, method)
             handler(connection, message.params, reply)
         except RpcError as error:
             reply(error)
 
-    @staticmethod
-    def _check_role(connection: Connection, method: str) -> None:
-        if connection.role == "ocpp" and method.startswith("sim."):
-            raise RpcError(jsonrpc.NOT_ALLOWED, f"{method} is not for the OCPP link")
+    def _handler(self, role: Role, method: str) -> Handler:
+        """Raises RpcError: not for this role, not there now, or not known at all."""
+        roles = roles_for(method)
+        if roles is not None and not may_call(role, method):
+            raise _not_for(role, method, roles)
+        handler = self._methods.get(method) or self._forwarder(role, method)
+        if not may_call(role, method):
+            raise _not_for(role, method, ())
+        return handler
 
     @staticmethod
     def _reply_to(connection: Connection, request_id: Id | msgspec.UnsetType | None) -> Reply:
@@ -147,26 +132,33 @@ class Hub:
 
         return reply
 
-    def _forwarder(self, method: str) -> Handler:
+    # --- providers --------------------------------------------------------------------------------
+
+    def _forwarder(self, role: Role, method: str) -> Handler:
         """A method of a namespace that some peer provides."""
-        namespace = method.partition(".")[0]
-        provider = self.provider(namespace)
+        provider = self.provider(method.partition(".")[0])
         if provider is None:
-            known = {name.partition(".")[0] for name in self._methods}
-            if namespace in known or "." not in method:
-                raise RpcError(jsonrpc.METHOD_NOT_FOUND, f"no method {method}")
-            raise RpcError(jsonrpc.NOT_AVAILABLE, f"nobody provides {namespace}.* now")
+            raise self._unknown(role, method)
         return lambda _connection, params, reply: self._forward(provider, method, params, reply)
+
+    def _unknown(self, role: Role, method: str) -> RpcError:
+        namespace, dot, _ = method.partition(".")
+        served = [name for name in self._methods if may_call(role, name)]
+        inside = [name for name in served if dot and name.startswith(f"{namespace}.")]
+        if namespace in NAMESPACES and dot and not inside:
+            return _nobody_provides(namespace)
+        known = inside or served
+        return RpcError(jsonrpc.METHOD_NOT_FOUND, f"no method {method}{nearest(method, known)}")
 
     def ask(self, method: str, params: dict[str, Any], reply: Reply) -> None:
         """Call `method` of whoever provides its namespace; `reply` gets the outcome or, where
         nobody provides it or the provider leaves, an RpcError."""
-        provider = self.provider(method.partition(".")[0])
+        namespace = method.partition(".")[0]
+        provider = self.provider(namespace)
         if provider is None:
-            namespace = method.partition(".")[0]
-            reply(RpcError(jsonrpc.NOT_AVAILABLE, f"nobody provides {namespace}.* now"))
-            return
-        self._send_on(provider, method, params, reply)
+            reply(_nobody_provides(namespace))
+        else:
+            self._send_on(provider, method, params, reply)
 
     def _forward(
         self, provider: Connection, method: str, params: Raw | msgspec.UnsetType, reply: Reply
@@ -199,50 +191,55 @@ class Hub:
     # --- variables --------------------------------------------------------------------------------
 
     def publish(self, variable: str, evse: int | None, value: Any) -> None:
-        """A new value of `variable`, to all who follow it; kept for `last`."""
-        self._last[variable, evse] = value
-        line: bytes | None = None
-        for connection in tuple(self._connections):
-            follower = connection.follows.get(variable)
-            if follower is not None and follower.evse in (None, evse):
-                line = line or jsonrpc.notification(variable, _about(evse, value))
+        """A new value of `variable`, to all who follow it; kept for `last`. Only the station and
+        what it lets a provider say (providers.py) comes here: their names are not many."""
+        at = self.spelling.utc()
+        self._last[variable, evse] = (value, at)
+        lines: dict[Interface, bytes] = {}
+        for connection, follower in self.followers(variable):
+            if follower.evse in (None, evse):
+                line = lines.get(follower.interface)
+                if line is None:
+                    told = self.spelling.told(follower.interface, value, at)
+                    line = jsonrpc.notification(variable, about(evse, told))
+                    lines[follower.interface] = line
                 connection.wire.send(line)
 
-    def last(self, variable: str, evse: int | None) -> Any:
-        """The last published value, or None."""
-        return self._last.get((variable, evse))
+    def last(
+        self, variable: str, evse: int | None, interface: Interface = Interface.PRESENT
+    ) -> Any:
+        """The last published value in that spelling, or None."""
+        found = self._last.get((variable, evse))
+        return None if found is None else self.spelling.told(interface, *found)
+
+    def forget(self, variable: str) -> None:
+        """Keep no last value of `variable`, of no EVSE."""
+        for key in [key for key in self._last if key[0] == variable]:
+            del self._last[key]
 
     def follow(self, connection: Connection, variable: str, follower: Follower) -> None:
+        """Raises RpcError where the peer follows too much already."""
+        if variable not in connection.follows and len(connection.follows) >= MAX_FOLLOWED:
+            raise RpcError(jsonrpc.NOT_ALLOWED, f"you follow {MAX_FOLLOWED} variables already")
         connection.follows[variable] = follower
 
-    def followers(self, variable: str) -> list[tuple[Connection, Follower]]:
-        found = ((c, c.follows.get(variable)) for c in self._connections)
-        return [(c, f) for c, f in found if f is not None]
+    def followers(self, variable: str) -> Iterator[tuple[Connection, Follower]]:
+        for connection in tuple(self._connections):
+            follower = connection.follows.get(variable)
+            if follower is not None:
+                yield connection, follower
 
-    # --- providers --------------------------------------------------------------------------------
 
-    def _provide(
-        self, connection: Connection, params: Raw | msgspec.UnsetType, reply: Reply
-    ) -> None:
-        """From now on calls to `namespace.*` go to this peer; the newest provider serves."""
-        namespace = jsonrpc.decode_params(params, Provide).namespace
-        if not namespace or any(m.startswith(f"{namespace}.") for m in self._methods):
-            raise RpcError(jsonrpc.NOT_ALLOWED, f"{namespace}.* is served here")
-        for other in self._connections:
-            other.provides.discard(namespace)
-        connection.provides.add(namespace)
-        connection.role = "ocpp" if namespace == "ocpp" else connection.role
-        reply(True)
+def _not_for(role: Role, method: str, roles: tuple[Role, ...]) -> RpcError:
+    return RpcError(
+        jsonrpc.NOT_ALLOWED,
+        f"{method} is not for the role {role}, which you have: it is for {needed(roles)}",
+        {"role": role, "needs": [each for each in Role if each in (*roles, Role.ADMIN)]},
+    )
 
-    def _publish_from(
-        self, connection: Connection, params: Raw | msgspec.UnsetType, reply: Reply
-    ) -> None:
-        """A provider's own variable."""
-        wanted = jsonrpc.decode_params(params, Publish)
-        if wanted.variable.partition(".")[0] not in connection.provides:
-            raise RpcError(jsonrpc.NOT_ALLOWED, f"you do not provide {wanted.variable}")
-        self.publish(wanted.variable, wanted.evse, wanted.value)
-        reply(True)
+
+def _nobody_provides(namespace: str) -> RpcError:
+    return RpcError(jsonrpc.NOT_AVAILABLE, f"nobody provides {namespace}.* now")
 
 
 def _outcome(message: Message) -> Any:
@@ -250,17 +247,3 @@ def _outcome(message: Message) -> Any:
     if isinstance(message.error, Raw):
         return jsonrpc.decode_error(message.error)
     return jsonrpc.decode_value(message.result) if isinstance(message.result, Raw) else None
-
-
-def _about(evse: int | None, value: Any, seq: int | None = None) -> dict[str, Any]:
-    about: dict[str, Any] = {"value": value}
-    if evse is not None:
-        about["evse"] = evse
-    if seq is not None:
-        about["seq"] = seq
-    return about
-
-
-def event_line(variable: str, evse: int, value: Any, seq: int) -> bytes:
-    """The notification of one journal record."""
-    return jsonrpc.notification(variable, _about(evse, value, seq))

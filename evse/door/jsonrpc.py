@@ -6,12 +6,13 @@ line. Params are always by name.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
+
+from evse.door.wording import explain
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
@@ -104,12 +105,16 @@ def _plainly(raw: bytes | Raw, type_: type[Any]) -> Any:
     return msgspec.json.decode(raw, type=type_)
 
 
-def decode_params(params: Raw | UnsetType, type_: type[Any], read: Read = _plainly) -> Any:
-    """Params by name as `type_`. Raises RpcError naming the field."""
+def decode_params(
+    params: Raw | UnsetType, type_: type[Any], read: Read = _plainly, *, at: str = ""
+) -> Any:
+    """Params by name as `type_`; `at` is the field that `params` is itself the value of. Raises
+    RpcError naming the field, and the nearest one that there is."""
     try:
         return read(b"{}" if isinstance(params, UnsetType) else params, type_)
     except UNREADABLE as error:
-        raise RpcError(INVALID_PARAMS, _readable(str(error)), _field(str(error))) from error
+        sentence, field = explain(str(error), type_, at)
+        raise RpcError(INVALID_PARAMS, sentence, {"field": field}) from error
 
 
 def decode_value(raw: Raw) -> Any:
@@ -128,21 +133,6 @@ def decode_error(raw: Raw) -> RpcError:
     except UNREADABLE:
         return RpcError(INTERNAL_ERROR, f"an error without a shape: {bytes(raw)[:200]!r}")
     return RpcError(body.code, body.message, body.data)
-
-
-_NAMED = re.compile(r" field `([^`]*)`")
-
-
-def _field(text: str) -> dict[str, str]:
-    """`{"field": "request.reason"}` from the decoder's `... field `reason` - at `$.request``."""
-    says, _, path = text.partition(" - at `$")
-    named = _NAMED.search(says)
-    parts = (path.rstrip("`").lstrip("."), named[1] if named else "")
-    return {"field": ".".join(part for part in parts if part) or "params"}
-
-
-def _readable(text: str) -> str:
-    return text.replace(" - at `$.", " in `").replace("Object ", "params ", 1)
 
 
 def _line(message: Any) -> bytes:

@@ -16,14 +16,18 @@ from msgspec import UNSET, Meta, UnsetType
 
 from evse.core import Core
 from evse.door import history, jsonrpc
+from evse.door.hello import serve_hello
 from evse.door.hub import Connection, Hub, Reply
 from evse.door.inspection import inspect
 from evse.door.jsonrpc import RpcError
+from evse.door.spelling import Spelling
+from evse.door.vehicle import send_certificate, serve_providers
 from evse.journal import TooManyConsumers
 from evse.session.availability import LOWEST_PRIORITY, PRIORITIES
 from evse.session.session import Session
 from evse.types.authorization import ProvidedIdToken, ValidationResult
 from evse.types.energy import ExternalLimits
+from evse.types.iso15118 import ResponseExiStreamStatus
 from evse.types.seed import accept
 from evse.types.session import (
     EnableDisableSource,
@@ -76,6 +80,16 @@ class StopTransaction(Params, frozen=True):
 
 class SetExternalLimits(Params, frozen=True):
     value: ExternalLimits
+
+
+class SetCertificate(Params, frozen=True):
+    """Of `evse_manager`, in the spelling of its page."""
+
+    certificate_reponse: ResponseExiStreamStatus
+
+
+class SetCertificateResponse(Params, frozen=True):
+    certificate_response: ResponseExiStreamStatus
 
 
 class TokenParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -215,6 +229,18 @@ def _set_external_limits(core: Core, params: SetExternalLimits, reply: Reply) ->
     reply(None)
 
 
+def _certificate(core: Core, params: SetCertificate, reply: Reply) -> None:
+    evse = session_of(core, params).config.id
+    send_certificate(core, evse, params.certificate_reponse, "certificate_reponse")
+    reply(None)
+
+
+def _certificate_response(core: Core, params: SetCertificateResponse, reply: Reply) -> None:
+    evse = session_of(core, params).config.id
+    send_certificate(core, evse, params.certificate_response, "certificate_response")
+    reply(None)
+
+
 def _present(core: Core, params: TokenParams, reply: Reply) -> None:
     reply(core.authorization.present(params.token))
 
@@ -259,6 +285,11 @@ TABLE: dict[str, tuple[type[Any], Serve]] = {
     "evse_manager.stop_transaction": (StopTransaction, _stop),
     "evse_manager.force_unlock": (ConnectorParams, _force_unlock),
     "evse_manager.set_external_limits": (SetExternalLimits, _set_external_limits),
+    "evse_manager.set_get_certificate_response": (SetCertificate, _certificate),
+    "iso15118_extensions.set_get_certificate_response": (
+        SetCertificateResponse,
+        _certificate_response,
+    ),
     "auth_token_provider.present": (TokenParams, _present),
     "history.delete_before": (history.DeleteBefore, history.delete),
     "history.sessions": (history.Sessions, history.sessions),
@@ -270,7 +301,10 @@ TABLE: dict[str, tuple[type[Any], Serve]] = {
 
 
 def serve(hub: Hub, core: Core) -> None:
-    """Register every method of the table."""
+    """Register every method of the table, and what providers and `hello` need."""
+    hub.spelling = Spelling(core.clock.utc)
+    serve_hello(hub)
+    serve_providers(hub, core)
     for name, (type_, function) in TABLE.items():
         hub.register(name, _handler(core, name, type_, function))
 

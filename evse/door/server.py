@@ -1,7 +1,8 @@
 """The door's wire: newline-delimited JSON-RPC on a Unix socket, and what a slow or rude peer costs.
 
-A line longer than MAX_LINE_BYTES or a peer that does not read ends that one connection and
-nothing else; a follower of events that was cut off reconnects and asks again from where it stood.
+A peer without a role is not let in. A line longer than MAX_LINE_BYTES or a peer that does not read
+ends that one connection and nothing else; a follower of events that was cut off reconnects and asks
+again from where it stood.
 """
 
 from __future__ import annotations
@@ -9,26 +10,46 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
+import os
 import socket
 from pathlib import Path
 
 from evse.door.hub import Connection, Hub
-from evse.door.jsonrpc import INVALID_REQUEST, MAX_LINE_BYTES, RpcError, failure
+from evse.door.jsonrpc import INVALID_REQUEST, MAX_LINE_BYTES, NOT_ALLOWED, RpcError, failure
+from evse.door.peer import credentials, gid_of
+from evse.door.roles import Access, Credentials, Role
 
-MAX_UNREAD_BYTES = 8 << 20
+MAX_UNREAD_BYTES = 4 << 20
 """A peer that lets so much pile up is cut off."""
+MAX_HELD_BYTES = 8 << 20
+"""What all peers together may leave unread or half sent; beyond it, who holds most is cut off."""
+SMALL_BYTES = 64 << 10
+"""A peer that holds less is not looked at: with MAX_PEERS of them 4 MiB more."""
 MAX_PEERS = 64
+KEPT_PLACES = 16
+"""Of MAX_PEERS, for those that a station can not do without: admins and the OCPP link."""
 LINES_A_TURN = 16
 """A peer that has sent more waits for the loop's next turn: the lease is renewed on it."""
 
 
-class DoorServer:
-    """Serves a hub at a Unix socket. Other users of the machine may not even connect (`mode`)."""
+SOCKET_MODE = 0o660
+"""Only its owner and its group may connect at all."""
 
-    def __init__(self, hub: Hub, path: Path, *, mode: int = 0o660) -> None:
+_log = logging.getLogger(__name__)
+
+
+class DoorServer:
+    """Serves a hub at a Unix socket. `access` says who is what; left out, its own user and root are
+    admins and nobody else is let in. `group`, a name or number, is the socket's."""
+
+    def __init__(
+        self, hub: Hub, path: Path, *, access: Access | None = None, group: str = ""
+    ) -> None:
         self._hub = hub
         self._path = path
-        self._mode = mode
+        self._access = Access(own_uid=os.getuid()) if access is None else access
+        self._group = group
         self._server: asyncio.Server | None = None
         self.closed = False
         self.peers: set[_Peer] = set()
@@ -45,7 +66,30 @@ class DoorServer:
         self._server = await loop.create_unix_server(
             lambda: _Peer(self._hub, self), str(self._path)
         )
-        self._path.chmod(self._mode)
+        self._path.chmod(SOCKET_MODE)
+        if self._group:
+            self._give_to_group()
+
+    def _give_to_group(self) -> None:
+        """A group that can not have it costs its members the way in, and nobody the station."""
+        try:
+            os.chown(self._path, -1, gid_of(self._group))
+        except (OSError, KeyError) as error:
+            _log.error("%s can not be given to the group %s: %s", self._path, self._group, error)
+
+    def role_of(self, peer: Credentials) -> Role | None:
+        return self._access.role_of(peer)
+
+    def has_place_for(self, role: Role) -> bool:
+        kept = 0 if role in (Role.ADMIN, Role.OCPP) else KEPT_PLACES
+        return len(self.peers) < MAX_PEERS - kept
+
+    def hold(self, peer: _Peer) -> None:
+        """`peer` holds more than a little: cut off whoever is too much."""
+        if peer.unread_bytes > MAX_UNREAD_BYTES:
+            peer.abort()
+        elif sum(each.held_bytes for each in self.peers) > MAX_HELD_BYTES:
+            max(self.peers, key=lambda each: each.held_bytes).abort()
 
     async def aclose(self) -> None:
         if self._server is None:
@@ -87,20 +131,37 @@ class _Peer(asyncio.Protocol):
         if self._door.closed:  # it was being let in while the door closed
             transport.abort()
             return
-        if len(self._door.peers) >= MAX_PEERS:
-            self._refuse(f"the door is full: {MAX_PEERS} peers")
-            return
-        self._door.peers.add(self)
-        self._connection = self._hub.connect(self)
+        who = credentials(transport.get_extra_info("socket"))
+        role = self._door.role_of(who)
+        if role is None:
+            self._refuse(
+                f"uid {who.uid} has no role here: [door] in the configuration", NOT_ALLOWED
+            )
+        elif not self._door.has_place_for(role):
+            self._refuse(f"the door is full: {len(self._door.peers)} peers")
+        else:
+            self._door.peers.add(self)
+            self._connection = self._hub.connect(self, role)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 asyncio's signature
         self._door.peers.discard(self)
         if self._connection is not None:
             self._hub.disconnect(self._connection)
 
+    @property
+    def unread_bytes(self) -> int:
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    @property
+    def held_bytes(self) -> int:
+        """What this peer costs: lines it has not read, and those it has not finished."""
+        return self.unread_bytes + len(self._buffer)
+
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         self._take_lines()
+        if len(self._buffer) > SMALL_BYTES:
+            self._door.hold(self)
 
     def _take_lines(self) -> None:
         """A few lines; what is left of them is taken before anything more is read."""
@@ -129,14 +190,20 @@ class _Peer(asyncio.Protocol):
         if transport is None or transport.is_closing():
             return
         transport.write(line)
-        if transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
-            transport.abort()
+        if transport.get_write_buffer_size() > SMALL_BYTES:
+            self._door.hold(self)
+
+    def abort(self) -> None:
+        """End it at once, and forget what it held."""
+        self._buffer.clear()
+        if self._transport is not None:
+            self._transport.abort()
 
     def cut(self) -> None:
         if self._transport is not None:
             self._transport.close()
 
-    def _refuse(self, why: str) -> None:
+    def _refuse(self, why: str, code: int = INVALID_REQUEST) -> None:
         self._buffer.clear()
-        self.send(failure(None, RpcError(INVALID_REQUEST, why)))
+        self.send(failure(None, RpcError(code, why)))
         self.cut()

@@ -24,6 +24,7 @@ from evse.core import Core
 from evse.door import jsonrpc
 from evse.door.hub import Connection, Hub, Reply
 from evse.door.methods import serve
+from evse.door.peer import access
 from evse.door.server import DoorServer
 from evse.door.sys_state import sys_state
 from evse.door.variables import Variables
@@ -112,7 +113,9 @@ class CoreProcess:
             self._guarded(self._on_link),
         )
         self.core.on_settled = self._renew
-        self._door = DoorServer(self.hub, socket)
+        self._door = DoorServer(
+            self.hub, socket, access=access(config.door, _log.warning), group=config.door.group
+        )
         self._sim = SimForwarder(self.hub, run_dir, self.core) if self._simulated else None
         Variables(self.hub, journal, list(self.core.sessions))
         serve(self.hub, self.core)

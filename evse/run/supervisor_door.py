@@ -11,10 +11,12 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Raw, UnsetType
 
+from evse.config.model import DoorTable
 from evse.door import jsonrpc
 from evse.door.client import DoorClient
 from evse.door.hub import Connection, Hub, Reply
 from evse.door.jsonrpc import RpcError
+from evse.door.peer import access
 from evse.door.server import DoorServer
 from evse.run.supervisor import Supervisor
 
@@ -38,7 +40,13 @@ class SupervisorDoor:
     """Serves one supervisor. `sim.*` only where the metal is simulated."""
 
     def __init__(
-        self, supervisor: Supervisor, run_dir: Path, *, evses: int, simulated: bool
+        self,
+        supervisor: Supervisor,
+        run_dir: Path,
+        *,
+        evses: int,
+        simulated: bool,
+        door: DoorTable | None = None,
     ) -> None:
         self._supervisor = supervisor
         self._run_dir = run_dir
@@ -50,7 +58,13 @@ class SupervisorDoor:
             hub.register("sim.power_cut", self._power_cut)
             hub.register("sim.power_off", self._power_off)
             hub.register("sim.power_on", self._power_on)
-        self.server = DoorServer(hub, run_dir / "supervisor.sock")
+        table = door or DoorTable()
+        self.server = DoorServer(
+            hub,
+            run_dir / "supervisor.sock",
+            access=access(table, _log.warning),
+            group=table.group,
+        )
 
     def _processes(self, _connection: Connection, _params: Raw | UnsetType, reply: Reply) -> None:
         reply(self._supervisor.processes())

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from evse.door.jsonrpc import RpcError
+from evse.door.roles import Role
 from hil.sim.station import LocalPeer, SimStation
 from ocpp_link.charge_point import ChargePoint
 from ocpp_link.core_client import CONSUMER, FAULTS, PROVIDED, SESSION_EVENT, TOKEN
@@ -69,7 +70,7 @@ class LocalCore:
 
     def attach(self, station: SimStation, engine: ChargePoint) -> None:
         """Follow this core's variables, events from the last acknowledged one on."""
-        self._peer = peer = LocalPeer(station.hub)
+        self._peer = peer = LocalPeer(station.hub, Role.OCPP)
         peer.on_notification = lambda variable, params: self._inbox.append(
             lambda: _tell(engine, variable, params)
         )

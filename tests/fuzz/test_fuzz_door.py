@@ -15,6 +15,7 @@ from evse.config.load import load
 from evse.door import jsonrpc
 from evse.door.client import DoorClient
 from evse.door.methods import TABLE
+from evse.door.roles import Role
 from evse.door.server import DoorServer
 from hil.sim.simulation import Simulation
 
@@ -98,7 +99,7 @@ class Rude:
         assert sim.station is not None
         self.hub = sim.station.hub
         self.heard = 0
-        self.connection = self.hub.connect(self)
+        self.connection = self.hub.connect(self, Role.ADMIN)
 
     def send(self, line: bytes) -> None:
         self.heard += 1

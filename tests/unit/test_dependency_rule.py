@@ -22,6 +22,7 @@ SHELL = (
     "evse.clock",  # is the clock
     "evse.storage",  # is the one thread
     "evse.door.server",  # the wire
+    "evse.door.peer",  # asks the kernel who is there
     "evse.door.client",
     *COMPOSITION_ROOT,
 )

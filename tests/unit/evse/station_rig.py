@@ -9,6 +9,7 @@ import msgspec
 from evse.config.load import StationConfig, parse
 from evse.door import jsonrpc
 from evse.door.hub import Hub
+from evse.door.roles import Role
 from hil.sim.simulation import Simulation
 
 _HEAD = """
@@ -49,7 +50,7 @@ def station(evses: int = 1, *, mode: str = "ocpp", seed: int = 1) -> Simulation:
 class Peer:
     """A peer that keeps every line it is sent."""
 
-    def __init__(self, hub: Hub, role: str = "admin") -> None:
+    def __init__(self, hub: Hub, role: Role = Role.ADMIN) -> None:
         self.hub = hub
         self.connection = hub.connect(self, role)
         self.lines: list[dict[str, Any]] = []

@@ -16,6 +16,7 @@ from evse.door import jsonrpc
 from evse.door.client import DoorClient
 from evse.door.hub import Connection, Follower, Hub, Reply
 from evse.door.jsonrpc import MAX_LINE_BYTES, RpcError
+from evse.door.providers import Providers
 from evse.door.server import LINES_A_TURN, MAX_PEERS, MAX_UNREAD_BYTES, DoorServer
 
 LINE = b'{"jsonrpc":"2.0","id":1,"method":"core.echo","params":{}}\n'
@@ -27,6 +28,7 @@ class Door:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.hub = Hub()
+        Providers(self.hub, [1])
         self.hub.register("core.echo", self._echo)
         self.hub.register("core.follow", self._follow)
         self.server = DoorServer(self.hub, path)

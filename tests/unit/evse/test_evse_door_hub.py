@@ -11,10 +11,13 @@ from station_rig import Peer
 from evse.door import jsonrpc
 from evse.door.hub import MAX_FORWARDED, Connection, Follower, Hub, Reply
 from evse.door.jsonrpc import RpcError
+from evse.door.providers import Providers
+from evse.door.roles import Role
 
 
 def hub_with_echo() -> Hub:
     hub = Hub()
+    Providers(hub, [1, 2])
 
     def echo(_connection: Connection, params: Any, reply: Reply) -> None:
         reply(jsonrpc.decode_value(params))
@@ -190,7 +193,7 @@ def test_the_ocpp_link_never_simulates(method: str) -> None:
     called: list[Any] = []
     hub.register("sim.plug_in", lambda *_args: called.append(1))
     hub.register("sim.set_fault", lambda *_args: called.append(1))
-    for peer in (Peer(hub, role="ocpp"), Provider(hub, "ocpp")):
+    for peer in (Peer(hub, role=Role.OCPP), Provider(hub, "ocpp")):
         assert peer.error(method, {})[0] == jsonrpc.NOT_ALLOWED
     assert called == []
 

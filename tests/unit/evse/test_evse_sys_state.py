@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from station_rig import station
 
+from evse.door.roles import Role
 from evse.door.sys_state import sys_state
 from firmware_bridge.host_session import HostSession
 from hil.sim.simulation import Simulation
@@ -75,7 +76,7 @@ def test_a_board_that_is_away_is_told_with_its_cause() -> None:
 def test_a_bad_line_at_the_door_is_counted() -> None:
     sim = station()
     assert sim.station is not None
-    sim.station.hub.receive(sim.station.hub.connect(_Deaf()), b"\x00{")
+    sim.station.hub.receive(sim.station.hub.connect(_Deaf(), Role.ADMIN), b"\x00{")
     assert state(sim)["door"] == {"bad_lines": 1}
 
 

@@ -18,6 +18,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from evse.clock import MonotonicClock
 from evse.door.hub import Connection as DoorPeer
 from evse.door.hub import Follower, Hub, event_line
+from evse.door.providers import Providers
 from evse.door.server import DoorServer
 from hil.csms.brain import CsmsBrain, Misbehaviour
 from hil.csms.server import CsmsServer
@@ -85,6 +86,7 @@ class Core:
     def serve(self) -> None:
         """A new door, with the core's methods."""
         self.hub = Hub()
+        Providers(self.hub, [1])
         self.door = DoorServer(self.hub, self._path)
         self.hub.register("subscribe", self._subscribe)
         self.hub.register("get", lambda peer, params, reply: reply(None))

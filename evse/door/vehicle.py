@@ -1,0 +1,66 @@
+"""What the provider of `iso15118_extensions` tells of a car, and what it is sent for it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from evse.core import Core
+from evse.door.hub import Hub
+from evse.door.jsonrpc import INVALID_PARAMS, RpcError
+from evse.door.providers import VEHICLE, Providers, Sink
+from evse.session.vehicle import Vehicle
+from evse.types.iso15118 import ExiStatus, RequestExiStreamSchema, ResponseExiStreamStatus
+
+REQUEST = f"{VEHICLE}.iso15118_certificate_request"
+RESPONSE = f"{VEHICLE}.set_get_certificate_response"
+
+_log = logging.getLogger(__name__)
+
+
+def serve_providers(hub: Hub, core: Core) -> None:
+    """Register `provide` and `publish`, and bring to the cars what is published of them."""
+
+    def gone(namespace: str) -> None:
+        if namespace == VEHICLE:
+            core.facts.lose_provider()
+
+    core.facts.ask = hub.ask
+    Providers(hub, list(core.sessions), sinks=_sinks(hub, core.facts.vehicles), on_gone=gone)
+
+
+def _sinks(hub: Hub, vehicles: Mapping[int, Vehicle]) -> dict[str, Sink]:
+    def request(evse: int, asked: RequestExiStreamSchema) -> None:
+        vehicles[evse].ask_certificate(asked)
+        hub.publish(REQUEST, evse, asked)
+
+    return {
+        "evse_manager.ev_info": lambda evse, info: vehicles[evse].tell_info(info),
+        "evse_manager.car_manufacturer": lambda evse, name: vehicles[evse].tell_manufacturer(name),
+        REQUEST: request,
+    }
+
+
+def send_certificate(core: Core, evse: int, answer: ResponseExiStreamStatus, field: str) -> None:
+    """Hand the answer on to the provider. It is dropped where the car waits for none, or nobody
+    speaks with it any more (spec evse-core A1.3, A4). Raises RpcError for one that contradicts
+    itself."""
+    accepted = answer.status is ExiStatus.Accepted
+    if accepted == (answer.exi_response is UNSET):
+        rule = "needs an exi_response" if accepted else "has no exi_response"
+        path = f"{field}.exi_response"
+        raise RpcError(INVALID_PARAMS, f"{path}: {answer.status} {rule}", {"field": path})
+    if not core.facts.vehicles[evse].take_request():
+        _log.warning("evse %s: a certificate that no car waits for is dropped", evse)
+        return
+
+    def answered(outcome: Any) -> None:
+        if isinstance(outcome, Exception):
+            _log.warning("evse %s: the certificate did not reach the car: %s", evse, outcome)
+
+    params = {"evse": evse, "certificate_response": msgspec.to_builtins(answer)}
+    core.facts.ask(RESPONSE, params, answered)
