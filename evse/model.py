@@ -33,6 +33,10 @@ class PilotState(enum.IntEnum):
     """A level outside every window, or a half-wave that no state explains."""
 
 
+PLUGS_MODULUS = 2**16
+"""`BoardStatus.plugs` counts modulo this."""
+
+
 class LockTarget(enum.IntEnum):
     """What the core wants of the connector lock; level-triggered, in every permit."""
 
@@ -97,6 +101,8 @@ class Reason(enum.IntEnum):
     """The lock feedback was lost with the contactor closed."""
     BOARD_FAULT = 45
     """A protection of the board itself says stop; `BoardStatus.faults` names it."""
+    PHASE_CONTACT = 46
+    """The phase contact's feedback does not follow its drive (stuck, or moved by itself)."""
 
     @property
     def is_trip(self) -> bool:
@@ -240,12 +246,14 @@ class BoardStatus(msgspec.Struct, frozen=True, gc=False):
     vetoed_unlock: bool = False
     """An unlock is wanted and refused because coil or mirror is closed."""
     phases: int = 3
-    """Phases that the phase contact connects: 1 or 3; 0 while it moves. 3 where there is none."""
+    """Phases that the phase contact connects: 1 or 3; 0 while it moves, and after a start of ring 1
+    until a permit has said where it belongs. 3 where there is none."""
     faults: BoardFault = BoardFault(0)
     """What the board reports by itself now."""
     plugs: int = 0
-    """Counts the plug-ins (A to B, C or D) since ring 1 started, modulo 2**16: another number
-    means another plug-in, also where nobody heard state A."""
+    """Counts the plug-ins since ring 1 started, modulo 2**16: another number means another plug-in,
+    also where nobody heard state A. A car that was there at the start does not count, and neither
+    does one that shows again after state E or F, unless the socket was seen empty meanwhile."""
 
     @property
     def plugged(self) -> bool:

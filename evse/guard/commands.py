@@ -10,10 +10,11 @@ import msgspec
 
 from evse.guard.facts import Hardware, Seen, Timing
 from evse.guard.kernel import vetoed
+from evse.guard.phase_contact import ALL_PHASES
 from evse.guard.rcd_test import start
 from evse.guard.rules import Rules
 from evse.guard.state import GuardState
-from evse.guard.view import View, lock_goal
+from evse.guard.view import View, lock_goal, phase_settled
 from evse.model import (
     BoardStatus,
     CommandStatus,
@@ -77,9 +78,9 @@ def _force_unlock(rules: Rules, v: View) -> tuple[GuardState, CommandStatus]:
 def _rerun_self_test(v: View) -> tuple[GuardState, CommandStatus]:
     if not v.hardware.rcd_self_test:
         return v.state, CommandStatus.UNKNOWN
-    if v.state.self_test.status is SelfTest.RUNNING:
+    if v.state.self_test.status is SelfTest.RUNNING and not v.state.self_test.owed:
         return v.state, CommandStatus.DONE
-    if v.coil or v.seen.mirror_closed or v.seen.rcd_tripped:
+    if v.state.self_test.owed or v.coil or v.seen.mirror_closed or v.seen.rcd_tripped:
         return v.state, CommandStatus.REFUSED
     test = start(v.now_ms)
     return msgspec.structs.replace(v.state, self_test=test), CommandStatus.DONE
@@ -104,4 +105,16 @@ def status(
         lease_live=state.live,
         forced_unlock=state.forced_unlock,
         vetoed_unlock=hardware.lock and unlock_wanted and vetoed(rules, view),
+        phases=_phases(view),
+        faults=seen.faults,
+        plugs=state.plugs,
     )
+
+
+def _phases(v: View) -> int:
+    """Where the phase contact is, as far as that can be known; 0: on its way, or never sent."""
+    if not v.hardware.phase_switch:
+        return ALL_PHASES
+    if not phase_settled(v):
+        return 0
+    return v.seen.phases if v.hardware.phase_feedback else v.state.phases.driven

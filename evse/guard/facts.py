@@ -12,8 +12,9 @@ import enum
 import msgspec
 
 from evse.guard.lock_drive import LockDrive, feedback
+from evse.guard.phase_contact import ALL_PHASES, L1_ALONE
 from evse.guard.proximity import cable_rating_a
-from evse.model import Capability, LockState, PilotState
+from evse.model import BoardFault, Capability, LockState, PilotState
 from evse.pilot import PilotSample, classify, low_level_ok
 
 LOW_CURRENT_MA = 1_000
@@ -36,6 +37,10 @@ class Inputs(msgspec.Struct, frozen=True, gc=False):
     temperature_dc: int | None = None
     current_ma: int | None = None
     """Largest phase current."""
+    phase_feedback: bool | None = None
+    """Auxiliary contact of the phase contact: L2 and L3 are connected; None: no reading."""
+    faults: BoardFault = BoardFault(0)
+    """What the board's own protections say."""
 
 
 class Outputs(msgspec.Struct, frozen=True, gc=False):
@@ -45,6 +50,8 @@ class Outputs(msgspec.Struct, frozen=True, gc=False):
     duty_bp: int = 10_000
     lock_drive: LockDrive = LockDrive.OFF
     rcd_test: bool = False
+    phases: int = 0
+    """Where the phase contact is driven: 1 = L1 alone, 3 = all; 0: it is left where it is."""
 
 
 class Hardware(msgspec.Struct, frozen=True, gc=False):
@@ -61,8 +68,14 @@ class Hardware(msgspec.Struct, frozen=True, gc=False):
     emergency_stop: bool = False
     temperature_trip_dc: int | None = None
     """Open above this, tenths of a degree Celsius; None: no sensor."""
+    phase_switch: bool = False
+    """A contact of its own in L2 and L3."""
+    phase_feedback: bool = False
+    """That contact's position can be read; without, it is trusted after `Timing.phase_ms`."""
 
     def __post_init__(self) -> None:
+        if self.phase_feedback and not self.phase_switch:
+            raise ValueError("hardware: phase_feedback needs phase_switch, which it watches")
         if self.rcd_self_test and not self.rcd:
             raise ValueError("hardware: rcd_self_test needs rcd, whose output it watches")
 
@@ -77,6 +90,7 @@ class Hardware(msgspec.Struct, frozen=True, gc=False):
             (self.temperature_trip_dc is not None, Capability.TEMPERATURE),
             (self.emergency_stop, Capability.EMERGENCY_STOP),
             (self.ventilation, Capability.VENTILATION),
+            (self.phase_switch, Capability.PHASE_SWITCH),
         ):
             if present:
                 fitted |= capability
@@ -113,6 +127,8 @@ class Timing(msgspec.Struct, frozen=True, gc=False):
     unlock_after_a_ms: int = 4_000
     """Without a core, at A: so that the pulse ends within the 5 s of sequence 2.1."""
     f_unlock_ms: int = 5_000
+    phase_ms: int = 500
+    """How long the phase contact may take to its other position."""
 
     @classmethod
     def small(cls) -> Timing:
@@ -140,6 +156,7 @@ class Timing(msgspec.Struct, frozen=True, gc=False):
             temperature_lost_ms=20,
             unlock_after_a_ms=20,
             f_unlock_ms=30,
+            phase_ms=20,
         )
 
 
@@ -168,6 +185,9 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     heat: Heat = Heat.OK
     low_current: bool = False
     """Known to be under 1 A."""
+    phases: int = 0
+    """What the phase contact's feedback shows: 1 or 3; 0 where it shows nothing."""
+    faults: BoardFault = BoardFault(0)
 
 
 def observe(hardware: Hardware, inputs: Inputs, pilot: PilotState) -> Seen:
@@ -185,7 +205,15 @@ def observe(hardware: Hardware, inputs: Inputs, pilot: PilotState) -> Seen:
         hardware.emergency_stop and inputs.emergency_stop,
         _heat(hardware.temperature_trip_dc, inputs.temperature_dc),
         hardware.fast_current and current_ma is not None and current_ma < LOW_CURRENT_MA,
+        _phases(inputs.phase_feedback) if hardware.phase_feedback else 0,
+        inputs.faults,
     )
+
+
+def _phases(feedback: bool | None) -> int:
+    if feedback is None:
+        return 0
+    return ALL_PHASES if feedback else L1_ALONE
 
 
 def _heat(trip_dc: int | None, temperature_dc: int | None) -> Heat:

@@ -2,10 +2,11 @@
 
 Responsibility: decides whether current may flow. It guarantees that the contactor closes only when
 every closing rule holds in that very step, that it opens in the step in which any opening rule
-applies, that the plug is not driven open while a veto holds, and that nothing is offered beside a
-trip or without a live permit. It assumes one call a period with fresh facts, or none at all while
-the facts stay and no deadline has come. Who checks it: the exhaustive exploration, in which each
-rule of `evse/guard/rules.py` is shown to be needed.
+applies, that the plug is not driven open while a veto holds, that the phase contact is sent nowhere
+unless every moving rule holds, and that nothing is offered beside a trip or without a live permit.
+It assumes one call a period with fresh facts, or none at all while the facts stay and no deadline
+has come. Who checks it: the exhaustive exploration, in which each rule of `evse/guard/rules.py` is
+shown to be needed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import msgspec
 
 from evse.guard.facts import Hardware, Outputs, Seen, Timing
 from evse.guard.lock_drive import LockMotor, drive_lock
+from evse.guard.phase_contact import PhaseContact, send
 from evse.guard.rcd_test import UNANSWERED, RcdTest
 from evse.guard.rules import Rules
 from evse.guard.sense import sense
@@ -47,11 +49,17 @@ def step(
 
 def outputs(state: GuardState) -> Outputs:
     """What `state` drives."""
-    return Outputs(state.coil, state.duty_bp, state.lock.drive, state.self_test.driving)
+    return Outputs(
+        state.coil,
+        state.duty_bp,
+        state.lock.drive,
+        state.self_test.driving,
+        state.phases.driven,
+    )
 
 
 def _decide(rules: Rules, v: View) -> GuardState:
-    """Trips, then the contactor, the offer, the lock: each sees what was decided before it."""
+    """Trips, the contactor, the phase contact, the offer, the lock: each sees what came before."""
     s = v.state
     v.lock_goal = lock_goal(v)
     reason = _latch_trips(rules, v)
@@ -66,6 +74,7 @@ def _decide(rules: Rules, v: View) -> GuardState:
         coil_since_ms=v.coil_since_ms,
         followed=s.followed and not changed,
         mirror_since_ms=None if changed else s.mirror_since_ms,
+        phases=_phases(rules, v),
         duty_bp=_duty_bp(v),
         lock=_lock(rules, v),
     )
@@ -93,6 +102,12 @@ def _contactor(rules: Rules, v: View, reason: Reason) -> tuple[bool, Reason]:
         if not rule.holds(v):
             return False, reason
     return True, Reason.NONE
+
+
+def _phases(rules: Rules, v: View) -> PhaseContact:
+    if v.hardware.phase_switch and all(rule.holds(v) for rule in rules.moves):
+        return send(v.state.permit.phases, v.now_ms)
+    return v.state.phases
 
 
 def _duty_bp(v: View) -> int:

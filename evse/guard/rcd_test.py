@@ -21,11 +21,14 @@ class RcdTest(msgspec.Struct, frozen=True, gc=False):
     """A new session began meanwhile: this run's pass is worth nothing."""
     since_ms: int | None = None
     """When the present half (drive or release) began; None while running: at the next look."""
+    owed: bool = False
+    """Nothing of ours was driven: it waits for the answer to what a predecessor may have left."""
 
 
-UNANSWERED = RcdTest(SelfTest.RUNNING, void=True)
-"""Ring 1 starts so: a predecessor that died may have left its test unanswered, so that an output
-which reads tripped has the time of the release half before it counts as a trip."""
+UNANSWERED = RcdTest(SelfTest.RUNNING, void=True, owed=True)
+"""Ring 1 starts so: a predecessor that died may have left its test current on, or its test
+unanswered. The output may therefore trip for the time of a test's first half, and has the time of
+the second half to clear, before it counts as a trip. Nothing closes while this waits."""
 
 
 def start(now_ms: int) -> RcdTest:
@@ -36,7 +39,7 @@ def start(now_ms: int) -> RcdTest:
 def new_session(test: RcdTest) -> RcdTest:
     """A car was plugged in: forget the result; a run under way ends, but proves nothing."""
     if test.status is SelfTest.RUNNING:
-        return RcdTest(SelfTest.RUNNING, test.driving, True, test.since_ms)
+        return RcdTest(SelfTest.RUNNING, test.driving, True, test.since_ms, test.owed)
     return test if test.status is SelfTest.NOT_FITTED else RcdTest()
 
 
@@ -46,12 +49,14 @@ def advance(test: RcdTest, tripped: bool, now_ms: int, *, trip_ms: int, clear_ms
     if test.status is not SelfTest.RUNNING:
         return test
     since_ms = now_ms if test.since_ms is None else test.since_ms
-    test = RcdTest(SelfTest.RUNNING, test.driving, test.void, since_ms)
+    test = RcdTest(SelfTest.RUNNING, test.driving, test.void, since_ms, test.owed)
     age_ms = now_ms - since_ms
-    if test.driving:
+    if test.driving or test.owed:
         if tripped:
             return RcdTest(SelfTest.RUNNING, False, test.void, now_ms)
-        return RcdTest(SelfTest.FAILED) if age_ms >= trip_ms else test
+        if age_ms < trip_ms:
+            return test
+        return RcdTest(SelfTest.NOT_RUN if test.owed else SelfTest.FAILED)
     if not tripped:
         return RcdTest(SelfTest.NOT_RUN if test.void else SelfTest.PASSED)
     if age_ms < clear_ms:

@@ -1,8 +1,9 @@
-"""The guard's rules as data: why it opens, when it may close, when it must not unlock.
+"""The guard's rules as data: why it opens, when it may close or switch phases, when not unlock.
 
 Responsibility: each row is one sentence of `docs/safety.md` and one pure predicate. A reviewer
 reads the tables top to bottom; the exploration takes each row out and shows which invariant
-breaks. The rows only judge; `evse/guard/kernel.py` acts. Opening needs one row, closing all.
+breaks. The rows only judge; `evse/guard/kernel.py` acts. Opening needs one row; closing and moving
+the phase contact need all.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from evse.guard import view
+from evse.guard import causes, view
 from evse.model import Reason
 
 Rule = Callable[[view.View], bool]
@@ -48,6 +49,8 @@ class Rules(msgspec.Struct, frozen=True):
     """Any one opens the contactor without a latch."""
     closes: tuple[NamedRule, ...]
     """All must hold to close."""
+    moves: tuple[NamedRule, ...]
+    """All must hold to send the phase contact to its other position, where there is one."""
     vetoes: tuple[NamedRule, ...]
     """Any one forbids driving the lock open."""
 
@@ -64,7 +67,8 @@ class Rules(msgspec.Struct, frozen=True):
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(r.name for t in (self.trips, self.opens, self.closes, self.vetoes) for r in t)
+        tables = (self.trips, self.opens, self.closes, self.moves, self.vetoes)
+        return tuple(rule.name for table in tables for rule in table)
 
 
 R = Reason
@@ -73,90 +77,102 @@ RULES = Rules(
         TripRule(
             R.EMERGENCY_STOP,
             "The emergency stop is pressed.",
-            view.emergency_stop,
-            view.emergency_stop,
+            causes.emergency_stop,
+            causes.emergency_stop,
         ),
         TripRule(
             R.RCD,
             "The residual-current device tripped outside its self-test; not retried while the car "
             "stays plugged in.",
-            view.rcd,
-            view.rcd,
+            causes.rcd,
+            causes.rcd,
             until_unplugged=True,
         ),
         TripRule(
             R.WELD,
             "With the coil off, the mirror reads closed after the release time, or closes again.",
-            view.weld,
-            view.mirror_closed,
+            causes.weld,
+            causes.mirror_closed,
         ),
         TripRule(
             R.MIRROR,
             "With the coil on, the mirror has not closed in time, or opened by itself.",
-            view.mirror,
-            view.mirror_closed,
+            causes.mirror,
+            causes.mirror_closed,
         ),
         TripRule(
             R.DIODE,
             "With PWM on and a car plugged in, the low half-wave is not near -12 V.",
-            view.diode,
-            view.diode,
+            causes.diode,
+            causes.diode,
             until_unplugged=True,
         ),
         TripRule(
             R.PILOT_FAULT,
             "With a car plugged in, the pilot reads E, an F that is not ours, or no state at all.",
-            view.pilot_fault,
-            view.faulty_level,
+            causes.pilot_fault,
+            causes.faulty_level,
         ),
         TripRule(
             R.SAMPLES_STALLED,
             "No proof of the pilot's state for the stall time.",
-            view.stalled,
-            view.in_doubt,
+            causes.stalled,
+            causes.in_doubt,
         ),
         TripRule(
             R.LOCK,
             "With the contactor closed, the plug no longer reads locked.",
-            view.lock_lost,
-            view.lock_unknown,
+            causes.lock_lost,
+            causes.lock_unknown,
         ),
         TripRule(
             R.PROXIMITY,
             "With a car plugged into the socket, the cable's coding is missing, shorted or lost.",
-            view.proximity,
-            view.proximity,
+            causes.proximity,
+            causes.proximity,
         ),
         TripRule(
             R.OVER_TEMPERATURE,
             "The temperature is over its threshold, or its sensor has been silent too long.",
-            view.over_temperature,
-            view.not_cool,
+            causes.over_temperature,
+            causes.not_cool,
         ),
         TripRule(
             R.VENTILATION,
             "While charging, the car asks for ventilation that is not there.",
-            view.ventilation,
-            view.asks_ventilation,
+            causes.ventilation,
+            causes.asks_ventilation,
         ),
         TripRule(
             R.RCD_SELF_TEST,
             "The residual-current device failed its self-test.",
-            view.self_test_failed,
-            view.self_test_failed,
+            causes.self_test_failed,
+            causes.self_test_failed,
+        ),
+        TripRule(
+            R.PHASE_CONTACT,
+            "The phase contact's feedback does not follow in time, or leaves its place by itself.",
+            causes.phase_contact,
+            view.phase_unsettled,
+        ),
+        TripRule(
+            R.BOARD_FAULT,
+            "The board reports a fault of its own that is more than a warning.",
+            causes.board_fault,
+            causes.board_fault,
         ),
     ),
     opens=(
-        NamedRule("left_cd", "The car left C (or D, where ventilated).", view.left_cd),
+        NamedRule("left_cd", "The car left C (or D, where ventilated).", causes.left_cd),
         NamedRule(
             "soft_time_over",
             "Leave was withdrawn, and the car has not let go for c1_open_ms.",
-            view.soft_time_over,
+            causes.soft_time_over,
         ),
         NamedRule(
             "soft_low_current",
             "Leave was withdrawn, and the current is under 1 A for low_current_ms.",
-            view.soft_low_current,
+            causes.soft_low_current,
         ),
     ),
     closes=(
@@ -184,10 +200,32 @@ RULES = Rules(
             "The temperature is known and not too high.",
             view.temperature_known,
         ),
+        NamedRule(
+            "phases_placed",
+            "The phase contact, where there is one, has come to rest where the permit wants it.",
+            view.phases_placed,
+        ),
+    ),
+    moves=(
+        NamedRule(
+            "phase_wished",
+            "A live permit wants the phase contact where it was not sent.",
+            view.phase_wished,
+        ),
+        NamedRule(
+            "confirmed_open",
+            "The coil has been off and the mirror open for mirror_release_ms.",
+            view.confirmed_open,
+        ),
+        NamedRule(
+            "mirror_trusted",
+            "No weld and no mirror trip waits for acknowledgement.",
+            view.mirror_trusted,
+        ),
     ),
     vetoes=(
         NamedRule("coil_on", "The coil is on.", view.coil_on),
-        NamedRule("mirror_closed", "The mirror reads closed.", view.mirror_closed),
+        NamedRule("mirror_closed", "The mirror reads closed.", causes.mirror_closed),
         NamedRule(
             "releasing", "The coil went off less than mirror_release_ms ago.", view.releasing
         ),

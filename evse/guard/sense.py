@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from evse.guard.facts import Hardware, Heat, Seen, Timing
 from evse.guard.lock_drive import LockDrive, LockMotor
+from evse.guard.phase_contact import look
 from evse.guard.proximity import Cable, read_cable
 from evse.guard.rcd_test import RcdTest, advance, new_session, start
 from evse.guard.state import GuardState
-from evse.model import DENY, F_BP, LockState, PilotState, Reason, SelfTest
+from evse.model import DENY, F_BP, PLUGS_MODULUS, LockState, PilotState, Reason, SelfTest
 from evse.pilot import (
     PLUGGED,
     POWERED,
@@ -44,11 +45,16 @@ def sense(hardware: Hardware, timing: Timing, s: GuardState, now_ms: int, seen: 
     pilot = debounce(
         s.pilot, seen.band, now_ms, in_ms=timing.debounce_in_ms, out_ms=timing.debounce_out_ms
     )
-    session = pilot.state in PLUGGED or (s.session and pilot.state is not PilotState.A)
     proof = seen.band in POWERED if pilot.state in POWERED else seen.band is not None
     own_f = s.duty_bp == F_BP or (
         s.own_f and (pilot.state is PilotState.F or pilot.candidate is PilotState.F)
     )
+    session = pilot.state in PLUGGED or (s.session and pilot.state is not PilotState.A)
+    cable = _NO_CABLE
+    if session and hardware.socket:
+        cable = read_cable(s.cable, seen.cable_a, now_ms, confirm_ms=timing.pp_ms)
+        if own_f and pilot.state is PilotState.F and cable.rating_a == seen.cable_a == 0:
+            session, cable = False, _NO_CABLE
     contactor_open = not s.coil and not seen.mirror_closed
     disagrees = seen.mirror_closed is not s.coil
     live = permit_since_ms is not None
@@ -62,11 +68,11 @@ def sense(hardware: Hardware, timing: Timing, s: GuardState, now_ms: int, seen: 
         doubt_since_ms=_held(not proof, s.doubt_since_ms, now_ms),
         own_f=own_f,
         session=session,
+        vacant=not session and (s.vacant or s.session or pilot.state is PilotState.A),
+        plugs=(s.plugs + 1) % PLUGS_MODULUS if session and s.vacant else s.plugs,
         diode=_sense_diode(timing, s.diode, session, pilot, pwm_since_ms, now_ms, seen),
         pwm_since_ms=pwm_since_ms,
-        cable=read_cable(s.cable, seen.cable_a, now_ms, confirm_ms=timing.pp_ms)
-        if session and hardware.socket
-        else _NO_CABLE,
+        cable=cable,
         self_test=_sense_self_test(timing, s, session, contactor_open, now_ms, seen),
         coil=s.coil,
         coil_since_ms=now_ms if s.coil_since_ms is None else s.coil_since_ms,
@@ -84,6 +90,8 @@ def sense(hardware: Hardware, timing: Timing, s: GuardState, now_ms: int, seen: 
         idle_since_ms=_held(idle, s.idle_since_ms, now_ms),
         trips=s.trips,
         reason=s.reason,
+        open_since_ms=_held(hardware.phase_switch and contactor_open, s.open_since_ms, now_ms),
+        phases=look(s.phases, seen.phases, now_ms) if hardware.phase_feedback else s.phases,
         duty_bp=s.duty_bp,
         lock=s.lock,
         forced_unlock=s.forced_unlock and not _unlock_finished(pilot, s.lock, seen),
@@ -115,6 +123,8 @@ def _sense_self_test(
 ) -> RcdTest:
     """Runs by itself once a session, with the contactor open."""
     test = new_session(s.self_test) if session and not s.session else s.self_test
+    if test.owed and seen.mirror_closed:
+        test = RcdTest()  # A predecessor that was charging had no test under way.
     test = advance(
         test,
         seen.rcd_tripped,

@@ -10,12 +10,13 @@ such moments with the limits that they are compared to; the next deadline and th
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from evse.guard.facts import Timing
 from evse.guard.lock_drive import LockMotor
+from evse.guard.phase_contact import PhaseContact
 from evse.guard.proximity import Cable
 from evse.guard.rcd_test import RcdTest
 from evse.model import DENY, X1_BP, Permit, PilotState, Reason
@@ -35,7 +36,11 @@ class GuardState(msgspec.Struct, frozen=True, gc=False):
     own_f: bool = False
     """F is on the pilot because we put it there."""
     session: bool = False
-    """A car is plugged in: from the first B, C or D until A."""
+    """A car is plugged in: from the first B, C or D until A, or until our own F finds the socket
+    without a cable."""
+    vacant: bool = False
+    """No car is plugged in, and that was seen: the next one counts as a plug-in."""
+    plugs: int = 0
     diode: DiodeCheck = DiodeCheck()
     pwm_since_ms: int | None = None
     cable: Cable = Cable()
@@ -63,6 +68,9 @@ class GuardState(msgspec.Struct, frozen=True, gc=False):
     trips: int = 0
     """Every trip not yet acknowledged, as bits (1 << Reason)."""
     reason: Reason = Reason.NONE
+    open_since_ms: int | None = None
+    """Where there is a phase contact: coil off and mirror open since then."""
+    phases: PhaseContact = PhaseContact()
     duty_bp: int = X1_BP
     lock: LockMotor = LockMotor()
     forced_unlock: bool = False
@@ -102,6 +110,9 @@ TIMERS = (
     Timer(None, "lock_lost_since_ms", ("lock_lost_ms",)),
     Timer(None, "blind_since_ms", ("temperature_lost_ms",)),
     Timer(None, "idle_since_ms", ("unlock_after_a_ms", "f_unlock_ms")),
+    Timer(None, "open_since_ms", ("mirror_release_ms",)),
+    Timer("phases", "since_ms", ("phase_ms",)),
+    Timer("phases", "wrong_since_ms", ("mirror_glitch_ms",)),
     Timer("lock", "since_ms", ("lock_pulse_ms", "lock_pause_ms")),
 )
 
@@ -126,13 +137,14 @@ def _longest_ms(timing: Timing) -> tuple[int, ...]:
 
 
 def canonical(timing: Timing, state: GuardState, now_ms: int) -> GuardState:
-    """The same state as if now were 0, with every age that is past its last limit made equal.
+    """The same state as if now were 0, with every age that is past its last limit made equal, and
+    with no plug-in counted yet.
 
     Two states with the same canonical form behave alike for ever.
     """
-    changed: dict[str, object] = {}
+    changed: dict[str, Any] = {"plugs": 0}
     for (part, field, _), cap_ms in zip(TIMERS, _longest_ms(timing), strict=True):
-        owner = state if part is None else getattr(state, part)
+        owner = state if part is None else changed.get(part) or getattr(state, part)
         since_ms = getattr(owner, field)
         if since_ms is None:
             continue
@@ -141,4 +153,4 @@ def canonical(timing: Timing, state: GuardState, now_ms: int) -> GuardState:
             changed[field] = -age_ms
         else:
             changed[part] = msgspec.structs.replace(owner, **{field: -age_ms})
-    return msgspec.structs.replace(state, **changed) if changed else state
+    return msgspec.structs.replace(state, **changed)

@@ -1,7 +1,7 @@
-"""What a guard rule may look at, and the predicates that the rules are made of. Pure.
+"""What a guard rule may look at, and the predicates of the rules that give leave or veto. Pure.
 
 Responsibility: each predicate is one physical question about one half-done step, answered from
-facts, ages and the permit only.
+facts, ages and the permit only. Those that open the contactor are in `evse/guard/causes.py`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,12 @@ import msgspec
 
 from evse.guard.facts import Hardware, Heat, Seen, Timing
 from evse.guard.lock_drive import LockDrive
+from evse.guard.phase_contact import POSITIONS
 from evse.guard.state import GuardState
-from evse.model import LockState, LockTarget, PilotState, SelfTest
+from evse.model import LockState, LockTarget, PilotState, Reason, SelfTest
 from evse.pilot import is_pwm, sound_duty_bp
+
+_MIRROR_TRIPS = (1 << Reason.WELD) | (1 << Reason.MIRROR)
 
 
 class View(msgspec.Struct, gc=False):
@@ -49,108 +52,6 @@ def lock_goal(v: View) -> LockTarget:
         return s.permit.lock
     patience_ms = v.timing.unlock_after_a_ms if s.unplugged else v.timing.f_unlock_ms
     return LockTarget.UNLOCK if v.lasted(s.idle_since_ms, patience_ms) else LockTarget.KEEP
-
-
-# --- trips ---------------------------------------------------------------------------------------
-
-
-def emergency_stop(v: View) -> bool:
-    return v.seen.emergency_stop
-
-
-def rcd(v: View) -> bool:
-    return v.seen.rcd_tripped and v.state.self_test.status is not SelfTest.RUNNING
-
-
-def mirror_closed(v: View) -> bool:
-    return v.seen.mirror_closed
-
-
-def mirror_disagrees(v: View) -> bool:
-    s = v.state
-    if s.followed:
-        return v.lasted(s.mirror_since_ms, v.timing.mirror_glitch_ms)
-    travel_ms = v.timing.mirror_close_ms if s.coil else v.timing.mirror_release_ms
-    return s.mirror_since_ms is not None and v.lasted(s.coil_since_ms, travel_ms)
-
-
-def weld(v: View) -> bool:
-    return not v.state.coil and mirror_disagrees(v)
-
-
-def mirror(v: View) -> bool:
-    return v.state.coil and mirror_disagrees(v)
-
-
-def diode(v: View) -> bool:
-    return v.state.diode.bad
-
-
-def faulty_level(v: View) -> bool:
-    pilot = v.state.pilot.state
-    if pilot is PilotState.F:
-        return not v.state.own_f
-    return pilot is PilotState.E or pilot is PilotState.INVALID
-
-
-def pilot_fault(v: View) -> bool:
-    return v.state.session and faulty_level(v)
-
-
-def in_doubt(v: View) -> bool:
-    return v.state.doubt_since_ms is not None
-
-
-def stalled(v: View) -> bool:
-    return v.lasted(v.state.doubt_since_ms, v.timing.stall_ms)
-
-
-def lock_lost(v: View) -> bool:
-    return v.lasted(v.state.lock_lost_since_ms, v.timing.lock_lost_ms)
-
-
-def lock_unknown(v: View) -> bool:
-    return v.seen.lock is LockState.MOVING
-
-
-def proximity(v: View) -> bool:
-    return v.state.session and v.state.cable.rating_a == 0
-
-
-def over_temperature(v: View) -> bool:
-    blind = v.lasted(v.state.blind_since_ms, v.timing.temperature_lost_ms)
-    return blind or v.seen.heat is Heat.HOT
-
-
-def not_cool(v: View) -> bool:
-    return v.seen.heat is not Heat.OK
-
-
-def asks_ventilation(v: View) -> bool:
-    return v.state.pilot.state is PilotState.D and not v.hardware.ventilation
-
-
-def ventilation(v: View) -> bool:
-    return v.state.coil and asks_ventilation(v)
-
-
-def self_test_failed(v: View) -> bool:
-    return v.state.self_test.status is SelfTest.FAILED
-
-
-# --- opening without a latch ---------------------------------------------------------------------
-
-
-def left_cd(v: View) -> bool:
-    return not v.energy_wanted
-
-
-def soft_time_over(v: View) -> bool:
-    return v.lasted(v.state.soft_since_ms, v.timing.c1_open_ms)
-
-
-def soft_low_current(v: View) -> bool:
-    return v.lasted(v.state.low_since_ms, v.timing.low_current_ms)
 
 
 # --- closing -------------------------------------------------------------------------------------
@@ -212,6 +113,35 @@ def not_forced(v: View) -> bool:
 
 def temperature_known(v: View) -> bool:
     return v.seen.heat is Heat.OK or v.seen.heat is Heat.WARM
+
+
+def phase_unsettled(v: View) -> bool:
+    return v.state.phases.wrong_since_ms is not None or not phase_settled(v)
+
+
+def phases_placed(v: View) -> bool:
+    wanted = v.state.permit.phases == v.state.phases.driven
+    return not v.hardware.phase_switch or (wanted and not phase_unsettled(v))
+
+
+# --- moving the phase contact --------------------------------------------------------------------
+
+
+def phase_settled(v: View) -> bool:
+    return v.lasted(v.state.phases.since_ms, v.timing.phase_ms)
+
+
+def phase_wished(v: View) -> bool:
+    phases = v.state.permit.phases
+    return v.state.live and phases in POSITIONS and phases != v.state.phases.driven
+
+
+def confirmed_open(v: View) -> bool:
+    return not v.coil and v.lasted(v.state.open_since_ms, v.timing.mirror_release_ms)
+
+
+def mirror_trusted(v: View) -> bool:
+    return not v.trips & _MIRROR_TRIPS
 
 
 # --- unlocking -----------------------------------------------------------------------------------

@@ -114,6 +114,10 @@ def _rules() -> list[str]:
         lines.append(f"| `{trip.name}` | {trip.says} | {latch} |")
     lines += ["", *_named("Opens without a latch when any of these holds:", RULES.opens)]
     lines += ["", *_named("Closes only when all of these hold:", RULES.closes)]
+    lines += [
+        "",
+        *_named("Moves the phase contact only when all of these hold:", RULES.moves),
+    ]
     lines += ["", *_named("Never drives the lock open while any of these holds:", RULES.vetoes)]
     return [*lines, ""]
 

@@ -1,103 +1,13 @@
-"""What an onlooker of the guard remembers: permits, samples, coil, mirror, and how long ago.
-
-Responsibility: judge the guard from outside. A tracker sees what the guard was given, what it
-drives and what it reports (pilot state, reason, self-test); never the guard's own memory of times.
-"""
+"""What an onlooker of the guard remembers: permits, samples, coil, mirror, and how long ago."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from typing import Any, NamedTuple
+from collections.abc import Hashable
 
-from evse.guard.facts import Heat, Seen
-from evse.guard.guard import GuardState, Hardware, Timing
+from evse.guard.facts import Heat
 from evse.guard.lock_drive import LockDrive
-from evse.model import (
-    F_BP,
-    CommandStatus,
-    CommandVerb,
-    LockState,
-    Permit,
-    PilotState,
-)
-
-PERIOD_MS = 10
-PLUGGED_STATES = (PilotState.B, PilotState.C, PilotState.D)
-
-
-def pwm(duty_bp: int) -> bool:
-    return duty_bp == 500 or 1_000 <= duty_bp <= 9_600
-
-
-class Moment:
-    """One step as seen from outside, and what the trackers make of it."""
-
-    leave: Permit | None
-    unwanted_ms: int | None
-    low_ms: int | None
-    verdict: tuple[PilotState, int] | None
-    proofless_ms: int | None
-    coil_ms: int
-    followed: bool
-    wrong_ms: int | None
-    pwm_ms: int | None
-    low_bad: bool
-    low_seen: bool
-    tested: bool
-    forced: bool
-    opening: bool
-    unlocked_ms: int | None
-    pulse_ms: int
-    pause_broken: bool
-    idle_ms: int | None
-    uncoded_ms: int | None
-    coded: bool
-    blind_ms: int | None
-    own_f: bool
-
-    def __init__(
-        self,
-        hardware: Hardware,
-        timing: Timing,
-        seen: Seen,
-        permit: Permit | None,
-        before: GuardState,
-        after: GuardState,
-        answer: tuple[CommandVerb, CommandStatus] | None,
-    ) -> None:
-        self.hardware = hardware
-        self.timing = timing
-        self.seen = seen
-        self.permit = permit
-        self.before = before
-        self.after = after
-        self.done = answer[0] if answer and answer[1] is CommandStatus.DONE else None
-        self.rising = after.coil and not before.coil
-        self.was_plugged = False
-        self.plugged = False
-
-    @property
-    def powered_band(self) -> bool:
-        band = self.seen.band
-        return band is PilotState.C or (band is PilotState.D and self.hardware.ventilation)
-
-
-Advance = Callable[[Any, Moment], Hashable]
-Judgement = Callable[[Moment], bool]
-
-
-class Tracker(NamedTuple):
-    name: str
-    start: Hashable
-    advance: Advance
-    """Memory before -> memory after; may set attributes of the moment for the invariants."""
-
-
-def _since(now_so: bool, age_ms: int | None, cap_ms: int) -> int | None:
-    """Age of a condition: None while it is not so, 0 when first seen."""
-    if not now_so:
-        return None
-    return 0 if age_ms is None else min(age_ms + PERIOD_MS, cap_ms)
+from evse.model import F_BP, CommandVerb, LockState, Permit, PilotState
+from hil.explore.moment import PERIOD_MS, PLUGGED_STATES, Moment, Tracker, pwm, since, wanted
 
 
 def _lease(memory: tuple[int, Permit] | None, m: Moment) -> Hashable:
@@ -110,19 +20,14 @@ def _lease(memory: tuple[int, Permit] | None, m: Moment) -> Hashable:
     return memory
 
 
-def wanted(m: Moment) -> bool:
-    leave = m.leave
-    return leave is not None and leave.close and pwm(leave.duty_bp)
-
-
 def _unwanted(memory: int | None, m: Moment) -> Hashable:
-    m.unwanted_ms = _since(m.before.coil and not wanted(m), memory, m.timing.c1_open_ms)
+    m.unwanted_ms = since(m.before.coil and not wanted(m), memory, m.timing.c1_open_ms)
     return m.unwanted_ms if m.after.coil else None
 
 
 def _low_current(memory: int | None, m: Moment) -> Hashable:
     low = m.before.coil and not wanted(m) and m.seen.low_current
-    m.low_ms = _since(low, memory, m.timing.low_current_ms)
+    m.low_ms = since(low, memory, m.timing.low_current_ms)
     return m.low_ms if m.after.coil else None
 
 
@@ -140,7 +45,7 @@ def _verdict(memory: tuple[PilotState, int] | None, m: Moment) -> Hashable:
 def _proofless(memory: int | None, m: Moment) -> Hashable:
     """How long the samples have not shown C or D."""
     proof = m.seen.band in (PilotState.C, PilotState.D)
-    m.proofless_ms = _since(not proof, memory, m.timing.stall_ms)
+    m.proofless_ms = since(not proof, memory, m.timing.stall_ms)
     return m.proofless_ms
 
 
@@ -157,7 +62,7 @@ def _mirror(memory: tuple[bool, int | None], m: Moment) -> Hashable:
     cap_ms = max(m.timing.mirror_close_ms, m.timing.mirror_glitch_ms)
     followed, wrong_ms = memory
     followed = followed or not disagrees
-    wrong_ms = _since(disagrees, wrong_ms, cap_ms)
+    wrong_ms = since(disagrees, wrong_ms, cap_ms)
     m.followed, m.wrong_ms = followed, wrong_ms
     changed = m.before.coil is not m.after.coil
     return (False, None) if changed else (followed, wrong_ms)
@@ -172,7 +77,7 @@ def _session(memory: bool, m: Moment) -> Hashable:
 
 
 def _pwm_age(memory: int | None, m: Moment) -> Hashable:
-    m.pwm_ms = _since(pwm(m.before.duty_bp), memory, m.timing.pwm_settle_ms)
+    m.pwm_ms = since(pwm(m.before.duty_bp), memory, m.timing.pwm_settle_ms)
     return m.pwm_ms
 
 
@@ -183,7 +88,7 @@ def _low_bad(memory: int | None, m: Moment) -> Hashable:
     if not testable or m.seen.low_ok:
         memory = None
     elif m.seen.low_ok is False or memory is not None:
-        memory = _since(True, memory, m.timing.diode_ms)
+        memory = since(True, memory, m.timing.diode_ms)
     m.low_bad = m.seen.low_ok is False and memory is not None and memory >= m.timing.diode_ms
     return memory
 
@@ -227,7 +132,7 @@ def _opening(memory: bool, m: Moment) -> Hashable:
 
 def _unlocked(memory: int | None, m: Moment) -> Hashable:
     lost = m.before.coil and m.seen.lock is not LockState.LOCKED
-    m.unlocked_ms = _since(lost, memory, m.timing.lock_lost_ms)
+    m.unlocked_ms = since(lost, memory, m.timing.lock_lost_ms)
     return m.unlocked_ms if m.after.coil else None
 
 
@@ -255,13 +160,13 @@ def _idle(memory: int | None, m: Moment) -> Hashable:
         and m.after.pilot.state in (PilotState.A, PilotState.F)
     )
     cap_ms = max(m.timing.unlock_after_a_ms, m.timing.f_unlock_ms)
-    m.idle_ms = _since(idle, memory, cap_ms)
+    m.idle_ms = since(idle, memory, cap_ms)
     return m.idle_ms
 
 
 def _uncoded(memory: int | None, m: Moment) -> Hashable:
     """How long the cable's coding has been missing, with a car plugged in."""
-    m.uncoded_ms = _since(m.plugged and not m.seen.cable_a, memory, m.timing.pp_ms)
+    m.uncoded_ms = since(m.plugged and not m.seen.cable_a, memory, m.timing.pp_ms)
     return m.uncoded_ms
 
 
@@ -280,7 +185,7 @@ def _coded(memory: tuple[int, int], m: Moment) -> Hashable:
 
 
 def _blind(memory: int | None, m: Moment) -> Hashable:
-    m.blind_ms = _since(m.seen.heat is Heat.UNKNOWN, memory, m.timing.temperature_lost_ms)
+    m.blind_ms = since(m.seen.heat is Heat.UNKNOWN, memory, m.timing.temperature_lost_ms)
     return m.blind_ms
 
 
@@ -289,6 +194,41 @@ def _own_f(memory: bool, m: Moment) -> Hashable:
     still_f = PilotState.F in (m.seen.band, m.after.pilot.state) or m.seen.band is None
     m.own_f = m.before.duty_bp == F_BP or (memory and still_f)
     return m.own_f
+
+
+def _confirmed_open(memory: int | None, m: Moment) -> Hashable:
+    """How long the coil has been off and the mirror open."""
+    is_open = not m.before.coil and not m.seen.mirror_closed
+    m.open_ms = since(is_open, memory, m.timing.mirror_release_ms)
+    return m.open_ms
+
+
+def _sent(memory: int | None, m: Moment) -> Hashable:
+    """How long the phase contact has been driven where it is, as of before this step's decision."""
+    m.sent_ms = None if memory is None else since(True, memory, m.timing.phase_ms)
+    return 0 if m.moved else m.sent_ms
+
+
+def _astray(memory: int | None, m: Moment) -> Hashable:
+    """How long the phase contact's feedback has shown another position than it is driven to."""
+    driven = m.before.phases.driven
+    wrong = m.hardware.phase_feedback and driven != 0 and m.seen.phases != driven
+    m.astray_ms = since(wrong, memory, m.timing.mirror_glitch_ms)
+    return None if m.moved else m.astray_ms
+
+
+def _closed_at(memory: int, m: Moment) -> Hashable:
+    """Where the phase contact was driven when the contactor closed."""
+    m.closed_at = m.after.phases.driven if m.rising else memory
+    return m.closed_at if m.after.coil else 0
+
+
+def _empty(memory: bool, m: Moment) -> Hashable:
+    """Since the last car: state A was reported, or F of our own over a socket without coding."""
+    m.empty = memory
+    pilot = m.after.pilot.state
+    bare = m.hardware.socket and not m.seen.cable_a and pilot is PilotState.F and m.own_f
+    return pilot not in PLUGGED_STATES and (memory or pilot is PilotState.A or bare)
 
 
 TRACKERS = {
@@ -315,6 +255,11 @@ TRACKERS = {
         ("coded", (0, 0), _coded),
         ("blind", None, _blind),
         ("own_f", False, _own_f),
+        ("confirmed_open", None, _confirmed_open),
+        ("sent", None, _sent),
+        ("astray", None, _astray),
+        ("closed_at", 0, _closed_at),
+        ("empty", False, _empty),
     )
 }
 """In the order in which they run: later ones may look at what earlier ones set."""

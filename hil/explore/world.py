@@ -17,13 +17,43 @@ import msgspec
 from evse.guard import guard
 from evse.guard.facts import Heat, Seen
 from evse.guard.guard import RULES, GuardState, Hardware, Rules, Timing
-from evse.model import CommandVerb, LockState, Permit, PilotState, Reason
+from evse.model import BoardFault, CommandVerb, LockState, Permit, PilotState, Reason
 from hil.explore.explore import Edge, Result, explore
-from hil.explore.invariants import ALL_TRACKERS, INVARIANTS, Invariant
-from hil.explore.trackers import PERIOD_MS, Advance, Judgement, Moment, Tracker
+from hil.explore.invariants import ALL_TRACKERS, INVARIANTS
+from hil.explore.moment import PERIOD_MS, Advance, Invariant, Judgement, Moment, Tracker
 
 A, B, C = PilotState.A, PilotState.B, PilotState.C
 GO = Permit(seq=0, close=True, duty_bp=2_666)
+
+_NO_LOCK = (
+    "closes_only_locked",
+    "lost_lock_opens",
+    "no_unlock_while_the_contactor_travels",
+    "unlocks_only_when_asked",
+    "lock_pulses_are_bounded",
+    "lock_pulses_are_spaced",
+    "forced_unlock_forbids_closing",
+)
+_NO_CODING = ("closes_only_on_a_rated_cable", "lost_coding_opens")
+_NO_TEST = ("self_test_before_closing",)
+_NO_PHASES = (
+    "phase_contact_moves_only_with_the_contactor_open",
+    "phase_contact_stays_while_the_mirror_is_doubted",
+    "phase_contact_moves_only_where_a_live_permit_wants_it",
+    "closes_only_with_the_phase_contact_at_rest",
+    "phase_contact_stays_where_it_was_closed",
+    "a_stray_phase_contact_opens",
+    "phase_contact_is_latched",
+)
+_NO_FEEDBACK = ("a_stray_phase_contact_opens", "phase_contact_is_latched")
+_LACKING = {
+    "lock": _NO_LOCK,
+    "socket": _NO_CODING,
+    "rcd_self_test": _NO_TEST,
+    "phase_switch": _NO_PHASES,
+    "phase_feedback": _NO_FEEDBACK,
+}
+"""Field of Hardware -> what there is nothing to judge about where it is not fitted."""
 
 Place = tuple[GuardState, tuple[object, ...]]
 """The guard's canonical state, and what each tracker remembers."""
@@ -46,7 +76,8 @@ class Action(NamedTuple):
                 parts.append(f"{field}={value!r}")
         if self.permit is not None:
             permit = self.permit
-            parts.append(f"permit(close={permit.close}, {permit.duty_bp} bp, {permit.lock.name})")
+            closing = f"close={permit.close}, {permit.duty_bp} bp"
+            parts.append(f"permit({closing}, {permit.lock.name}, {permit.phases} ph)")
         if self.command is not None:
             parts.append(self.command.name.lower())
         return " ".join(parts)
@@ -74,16 +105,18 @@ class World(msgspec.Struct, frozen=True, dict=True):
     emergency_stop: tuple[bool, ...] = (False,)
     heat: tuple[Heat, ...] = (Heat.OK,)
     low_current: tuple[bool, ...] = (False,)
+    phases: tuple[int, ...] = (0,)
+    faults: tuple[BoardFault, ...] = (BoardFault(0),)
     permits: tuple[Permit | None, ...] = (None, GO)
     commands: tuple[CommandVerb, ...] = (CommandVerb.ACKNOWLEDGE,)
     leaves_out: tuple[str, ...] = ()
-    """Invariants about things that this world does not have."""
+    """Invariants about inputs that stay still in this world."""
 
     @cached_property
     def actions(self) -> tuple[Action, ...]:
         readings = [
-            (Seen(band, low, bool(mirror), rcd, lock, cable, stop, heat, current), mirror is None)
-            for band, low, mirror, rcd, lock, cable, stop, heat, current in itertools.product(
+            (Seen(band, low, bool(mirror), rcd, lock, cable, stop, heat, *rest), mirror is None)
+            for band, low, mirror, rcd, lock, cable, stop, heat, rest in itertools.product(
                 self.bands,
                 self.low_ok,
                 self.mirror,
@@ -92,7 +125,7 @@ class World(msgspec.Struct, frozen=True, dict=True):
                 self.cable_a,
                 self.emergency_stop,
                 self.heat,
-                self.low_current,
+                itertools.product(self.low_current, self.phases, self.faults),
             )
         ]
         doings = [(permit, None) for permit in self.permits] + [(None, c) for c in self.commands]
@@ -104,7 +137,11 @@ class World(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def invariants(self) -> tuple[Invariant, ...]:
-        return tuple(i for i in INVARIANTS if i.name not in self.leaves_out)
+        left_out = set(self.leaves_out)
+        for fitted, names in _LACKING.items():
+            if not getattr(self.hardware, fitted):
+                left_out.update(names)
+        return tuple(i for i in INVARIANTS if i.name not in left_out)
 
     @cached_property
     def trackers(self) -> tuple[Tracker, ...]:
@@ -162,6 +199,8 @@ class World(msgspec.Struct, frozen=True, dict=True):
                 reached.add(state.reason.name)
             if state.coil:
                 reached.add("closed")
+                if self.hardware.phase_switch:
+                    reached.add(f"closed on {state.phases.driven}")
             if state.lock.jammed:
                 reached.add("jammed")
             if state.forced_unlock:

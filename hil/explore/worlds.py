@@ -6,13 +6,23 @@ import msgspec
 
 from evse.guard.facts import Heat
 from evse.guard.guard import Hardware, Timing
-from evse.model import F_BP, X1_BP, CommandVerb, LockState, LockTarget, Permit, PilotState
+from evse.model import (
+    F_BP,
+    X1_BP,
+    BoardFault,
+    CommandVerb,
+    LockState,
+    LockTarget,
+    Permit,
+    PilotState,
+)
 from hil.explore.world import GO, A, B, C, World
 
 D, E, F = PilotState.D, PilotState.E, PilotState.F
 INVALID = PilotState.INVALID
 STOP = Permit(seq=0, close=False, duty_bp=X1_BP)
 GO_X1 = Permit(seq=0, close=True, duty_bp=X1_BP)
+ON_L1 = Permit(seq=0, close=True, duty_bp=2_666, phases=1)
 OFFER = Permit(seq=0, close=False, duty_bp=2_666)
 OUT_OF_ORDER = Permit(seq=0, close=False, duty_bp=F_BP)
 ACK, FORCE, RETEST = (
@@ -21,19 +31,8 @@ ACK, FORCE, RETEST = (
     CommandVerb.RCD_SELF_TEST,
 )
 
-_NO_LOCK = (
-    "closes_only_locked",
-    "lost_lock_opens",
-    "no_unlock_while_the_contactor_travels",
-    "unlocks_only_when_asked",
-    "lock_pulses_are_bounded",
-    "lock_pulses_are_spaced",
-    "forced_unlock_forbids_closing",
-)
-_NO_CODING = ("closes_only_on_a_rated_cable", "lost_coding_opens")
-_NO_TEST = ("self_test_before_closing",)
 _STEADY_DIODE = ("bad_diode_opens", "diode_is_latched")
-_STEADY_MIRROR = ("weld_is_latched", "mirror_disagreement_opens")
+_STEADY_MIRROR = ("weld_is_latched", "mirror_is_latched", "mirror_disagreement_opens")
 _STEADY_LEVELS = ("pilot_fault_is_latched",)
 _BRISK = msgspec.structs.replace(Timing.small(), lease_ms=10, c1_open_ms=20, f_unlock_ms=20)
 _LOCKED = Permit(seq=0, close=True, duty_bp=2_666, lock=LockTarget.LOCK)
@@ -50,7 +49,7 @@ WORLDS = {
             mirror=(False, True),
             permits=(None, STOP, GO),
             commands=(),
-            leaves_out=_NO_LOCK + _NO_CODING + _NO_TEST + _STEADY_DIODE + _STEADY_LEVELS,
+            leaves_out=_STEADY_DIODE + _STEADY_LEVELS,
         ),
         World(
             "lease",
@@ -58,7 +57,7 @@ WORLDS = {
             low_current=(False, True),
             permits=(None, STOP, GO, GO_X1, OFFER),
             commands=(),
-            leaves_out=_NO_LOCK + _NO_CODING + _NO_TEST + _STEADY_DIODE + _STEADY_MIRROR,
+            leaves_out=_STEADY_DIODE + _STEADY_MIRROR,
         ),
         World(
             "levels",
@@ -66,32 +65,32 @@ WORLDS = {
             bands=(B, C, E),
             mirror=(None,),
             permits=(None, GO),
-            leaves_out=_NO_LOCK + _NO_CODING + _NO_TEST + _STEADY_DIODE + _STEADY_MIRROR,
+            leaves_out=_STEADY_DIODE + _STEADY_MIRROR,
         ),
         World(
             "unavailable",
             Hardware(),
             bands=(A, C, F),
             permits=(None, GO, OUT_OF_ORDER),
-            leaves_out=_NO_LOCK + _NO_CODING + _NO_TEST + _STEADY_DIODE + _STEADY_MIRROR,
+            leaves_out=_STEADY_DIODE + _STEADY_MIRROR,
         ),
         World(
             "unventilated",
             Hardware(),
             bands=(B, C, D, INVALID),
-            leaves_out=_NO_LOCK + _NO_CODING + _NO_TEST + _STEADY_DIODE + _STEADY_MIRROR,
+            leaves_out=_STEADY_DIODE + _STEADY_MIRROR,
         ),
         World(
             "ventilated",
             Hardware(ventilation=True),
             bands=(None, B, C, D),
-            leaves_out=_NO_LOCK + _NO_CODING + _NO_TEST + _STEADY_DIODE + _STEADY_MIRROR,
+            leaves_out=_STEADY_DIODE + _STEADY_MIRROR,
         ),
         World(
             "diode",
             Hardware(),
             low_ok=(None, False, True),
-            leaves_out=_NO_LOCK + _NO_CODING + _NO_TEST + _STEADY_MIRROR + _STEADY_LEVELS,
+            leaves_out=_STEADY_MIRROR + _STEADY_LEVELS,
         ),
         World(
             "residual",
@@ -99,7 +98,7 @@ WORLDS = {
             bands=(A, C),
             rcd=(False, True),
             commands=(ACK, RETEST),
-            leaves_out=_NO_LOCK + _NO_CODING + _STEADY_DIODE + _STEADY_MIRROR + _STEADY_LEVELS,
+            leaves_out=_STEADY_DIODE + _STEADY_MIRROR + _STEADY_LEVELS,
         ),
         World(
             "stops",
@@ -107,19 +106,15 @@ WORLDS = {
             bands=(C,),
             emergency_stop=(False, True),
             heat=tuple(Heat),
-            leaves_out=_NO_LOCK
-            + _NO_CODING
-            + _NO_TEST
-            + _STEADY_DIODE
-            + _STEADY_MIRROR
-            + _STEADY_LEVELS,
+            faults=(BoardFault(0), BoardFault.VENDOR_WARNING, BoardFault.TILT),
+            leaves_out=_STEADY_DIODE + _STEADY_MIRROR + _STEADY_LEVELS,
         ),
         World(
             "socket",
             Hardware(socket=True),
             bands=(A, C),
             cable_a=(0, 20, 32),
-            leaves_out=_NO_LOCK + _NO_TEST + _STEADY_DIODE + _STEADY_MIRROR + _STEADY_LEVELS,
+            leaves_out=_STEADY_DIODE + _STEADY_MIRROR + _STEADY_LEVELS,
         ),
         World(
             "lock",
@@ -129,7 +124,7 @@ WORLDS = {
             lock=(LockState.UNLOCKED, LockState.LOCKED),
             permits=(None, _LOCKED, _CONTRARY),
             commands=(FORCE,),
-            leaves_out=_NO_CODING + _NO_TEST + _STEADY_DIODE + _STEADY_LEVELS + _STEADY_MIRROR,
+            leaves_out=_STEADY_DIODE + _STEADY_LEVELS + _STEADY_MIRROR,
         ),
         World(
             "veto",
@@ -139,7 +134,35 @@ WORLDS = {
             lock=(LockState.MOVING, LockState.LOCKED),
             permits=(None, _LOCKED, _OPENED),
             commands=(FORCE, ACK),
-            leaves_out=_NO_CODING + _NO_TEST + _STEADY_DIODE + _STEADY_LEVELS,
+            leaves_out=_STEADY_DIODE + _STEADY_LEVELS,
+        ),
+        World(
+            "phases",
+            Hardware(phase_switch=True),
+            timing=_BRISK,
+            bands=(B, C),
+            mirror=(False, True),
+            permits=(None, GO, ON_L1),
+            leaves_out=_STEADY_DIODE + _STEADY_LEVELS,
+        ),
+        World(
+            "phases read back",
+            Hardware(phase_switch=True, phase_feedback=True),
+            timing=_BRISK,
+            bands=(C,),
+            phases=(0, 1, 3),
+            permits=(None, GO, ON_L1),
+            leaves_out=_STEADY_DIODE + _STEADY_LEVELS + _STEADY_MIRROR,
+        ),
+        World(
+            "swap",
+            Hardware(socket=True),
+            timing=_BRISK,
+            bands=(A, C, F),
+            cable_a=(0, 32),
+            permits=(None, OUT_OF_ORDER),
+            commands=(),
+            leaves_out=_STEADY_DIODE + _STEADY_MIRROR,
         ),
     )
 }
@@ -156,7 +179,7 @@ WIDE_WORLDS = {
             lock=(LockState.UNLOCKED, LockState.LOCKED, LockState.MOVING),
             permits=(None, _LOCKED, _OPENED, _CONTRARY),
             commands=(ACK, FORCE),
-            leaves_out=_NO_CODING + _NO_TEST + _STEADY_DIODE + _STEADY_LEVELS,
+            leaves_out=_STEADY_DIODE + _STEADY_LEVELS,
         ),
         World(
             "residual, all free",
@@ -164,14 +187,14 @@ WIDE_WORLDS = {
             mirror=(False, True),
             rcd=(False, True),
             commands=(ACK, RETEST),
-            leaves_out=_NO_LOCK + _NO_CODING + _STEADY_DIODE + _STEADY_LEVELS,
+            leaves_out=_STEADY_DIODE + _STEADY_LEVELS,
         ),
         World(
             "all levels",
             Hardware(),
             bands=(None, A, B, C, D, E, F, INVALID),
             permits=(None, GO, OUT_OF_ORDER),
-            leaves_out=_NO_LOCK + _NO_CODING + _NO_TEST + _STEADY_DIODE + _STEADY_MIRROR,
+            leaves_out=_STEADY_DIODE + _STEADY_MIRROR,
         ),
         World(
             "contactor and current",
@@ -180,7 +203,7 @@ WIDE_WORLDS = {
             mirror=(False, True),
             low_current=(False, True),
             permits=(None, STOP, GO, GO_X1),
-            leaves_out=_NO_LOCK + _NO_CODING + _NO_TEST + _STEADY_DIODE + _STEADY_LEVELS,
+            leaves_out=_STEADY_DIODE + _STEADY_LEVELS,
         ),
     )
 }

@@ -41,6 +41,7 @@ class GuardRig:
         self.close = False
         self.duty_bp = 10_000
         self.lock = LockTarget.KEEP
+        self.phases = 3
         self.outputs = Outputs()
         self._seq = 0
 
@@ -50,13 +51,15 @@ class GuardRig:
 
     def renew(self) -> None:
         self._seq += 1
-        self.guard.permit(Permit(self._seq, self.close, self.duty_bp, self.lock), self.now_ms)
+        permit = Permit(self._seq, self.close, self.duty_bp, self.lock, self.phases)
+        self.guard.permit(permit, self.now_ms)
 
     def inputs(self) -> Inputs:
         plain = Inputs(
             sample=self._sample(),
             mirror_closed=self.outputs.coil if self.mirror is None else self.mirror,
             rcd_tripped=self.outputs.rcd_test if self.rcd is None else self.rcd,
+            phase_feedback=self.outputs.phases == 3 if self.outputs.phases else None,
         )
         return msgspec.structs.replace(plain, **self.readings)
 

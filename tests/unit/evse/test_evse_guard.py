@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from guard_rig import GuardRig
 
-from evse.guard.guard import Guard, Hardware, Inputs, Timing
+from evse.guard.guard import RULES, Guard, Hardware, Inputs, Timing, observe, step
 from evse.guard.lock_drive import LockDrive
 from evse.model import (
     F_BP,
+    WARNINGS,
     X1_BP,
+    BoardFault,
     Capability,
     CommandStatus,
     CommandVerb,
@@ -161,6 +164,7 @@ TRIPS = [
     ("C", {"lock_locked": False}, Reason.LOCK),
     ("C", {"pp_ohm": None}, Reason.PROXIMITY),
     ("C", {"pp_ohm": 40}, Reason.PROXIMITY),
+    ("C", {"faults": BoardFault.TILT}, Reason.BOARD_FAULT),
 ]
 
 
@@ -176,7 +180,7 @@ def test_a_trip_opens_takes_the_offer_away_and_stays(
     assert full.status.duty_bp == X1_BP
     full.level = "C"
     full.readings |= FULL_READINGS
-    for name in ("emergency_stop", "rcd_tripped", "mirror_closed"):
+    for name in ("emergency_stop", "rcd_tripped", "mirror_closed", "faults"):
         full.readings.pop(name, None)
     full.run(10_000)
     assert not full.status.coil
@@ -187,7 +191,13 @@ def test_a_trip_opens_takes_the_offer_away_and_stays(
 
 
 @pytest.mark.parametrize(
-    "readings", [{"emergency_stop": True}, {"rcd_tripped": True}, {"temperature_dc": 900}]
+    "readings",
+    [
+        {"emergency_stop": True},
+        {"rcd_tripped": True},
+        {"temperature_dc": 900},
+        {"faults": BoardFault.WATER_INGRESS},
+    ],
 )
 def test_level_reasons_open_in_the_same_step(full: GuardRig, readings: dict[str, object]) -> None:
     full.charge()
@@ -617,11 +627,37 @@ def test_what_never_clears_after_a_start_is_a_trip_until_unplugged(full: GuardRi
     assert not full.status.coil
 
 
-def test_after_a_clear_look_a_started_guard_believes_every_trip(full: GuardRig) -> None:
-    full.run(10)
+def test_a_pulse_left_by_a_dead_predecessor_may_rise_after_the_first_look(full: GuardRig) -> None:
+    full.rcd, full.level = False, "B"
+    full.run(Timing().self_test_trip_ms - 50)
+    full.rcd = True
+    full.run(1_500)
+    assert full.status.reason is Reason.NONE
+    assert full.status.self_test is SelfTest.RUNNING
+    full.rcd = None
+    full.charge()
+    assert full.status.coil
+
+
+def test_once_nothing_more_is_owed_a_started_guard_believes_every_trip(full: GuardRig) -> None:
+    full.run(Timing().self_test_trip_ms + 10)
     full.rcd = True
     full.step()
     assert full.status.reason is Reason.RCD
+
+
+def test_a_predecessor_that_was_charging_owes_no_answer(full: GuardRig) -> None:
+    full.rcd, full.mirror, full.level = True, True, "C"
+    full.step()
+    assert full.status.reason is Reason.RCD
+    full.rcd, full.mirror = None, None
+    full.run(3_000)
+    assert full.command(ACK) is CommandStatus.REFUSED
+
+
+def test_no_self_test_is_begun_for_a_command_while_an_answer_is_owed(full: GuardRig) -> None:
+    full.run(100)
+    assert full.command(CommandVerb.RCD_SELF_TEST) is CommandStatus.REFUSED
 
 
 def test_no_self_test_while_the_mirror_reads_closed(full: GuardRig) -> None:
@@ -655,7 +691,7 @@ def test_the_self_test_is_refused_while_closed(full: GuardRig) -> None:
 
 
 def test_asking_twice_for_the_self_test_runs_one(full: GuardRig) -> None:
-    full.run(100)
+    full.run(1_000)
     assert full.command(CommandVerb.RCD_SELF_TEST) is CommandStatus.DONE
     full.step()
     assert full.command(CommandVerb.RCD_SELF_TEST) is CommandStatus.DONE
@@ -702,10 +738,136 @@ def test_capabilities_are_what_is_fitted() -> None:
         fast_current=True,
         emergency_stop=True,
         temperature_trip_dc=900,
+        phase_switch=True,
     )
-    assert everything.capabilities() == Capability(511)
+    assert everything.capabilities() == Capability(1_023)
 
 
 def test_a_self_test_needs_an_output_to_watch() -> None:
     with pytest.raises(ValueError, match="rcd_self_test needs rcd"):
         Hardware(rcd_self_test=True)
+
+
+def test_a_phase_feedback_needs_a_contact_to_watch() -> None:
+    with pytest.raises(ValueError, match="phase_feedback needs phase_switch"):
+        Hardware(phase_feedback=True)
+
+
+# --- faults of the board itself -------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", [fault for fault in BoardFault if fault not in WARNINGS])
+def test_every_board_fault_but_a_warning_opens_and_stays_while_it_shows(fault: BoardFault) -> None:
+    rig = GuardRig()
+    rig.charge()
+    rig.readings["faults"] = fault
+    assert not rig.step().coil
+    assert (rig.status.reason, rig.status.faults) == (Reason.BOARD_FAULT, fault)
+    assert rig.command(ACK) is CommandStatus.REFUSED
+    rig.readings["faults"] = BoardFault(0)
+    rig.run(100)
+    assert rig.command(ACK) is CommandStatus.DONE
+    rig.until("coil", 3_000)
+
+
+def test_warnings_of_the_board_only_travel(rig: GuardRig) -> None:
+    rig.charge()
+    rig.readings["faults"] = WARNINGS
+    rig.run(5_000)
+    assert (rig.status.coil, rig.status.faults) == (True, WARNINGS)
+
+
+def test_a_warning_beside_a_fault_does_not_hide_it(rig: GuardRig) -> None:
+    rig.charge()
+    rig.readings["faults"] = WARNINGS | BoardFault.CUT_CABLE
+    assert not rig.step().coil
+
+
+def test_the_kind_of_a_residual_current_is_no_fault_during_the_self_test(full: GuardRig) -> None:
+    full.run(1_000)
+    full.level = "B"
+    full.rcd = False
+    full.run(200)
+    assert full.status.self_test is SelfTest.RUNNING
+    full.readings["faults"] = BoardFault.RCD_DC
+    full.run(100)
+    assert full.status.reason is Reason.NONE
+    full.readings["faults"] = BoardFault.RCD_DC | BoardFault.RCD_VENDOR_ERROR
+    full.step()
+    assert full.status.reason is Reason.BOARD_FAULT
+
+
+# --- counting plug-ins ----------------------------------------------------------------
+
+
+def test_each_plug_in_counts_once_and_none_before_the_first(rig: GuardRig) -> None:
+    seen = []
+    for level in ("A", "B", "C", "B", "A", "C", "A"):
+        rig.level = level
+        rig.run(1_000)
+        seen.append(rig.status.plugs)
+    assert seen == [0, 1, 1, 1, 1, 2, 2]
+
+
+@pytest.mark.parametrize("first", ["E", "F", "INVALID", "B"])
+def test_a_car_that_was_there_at_the_start_does_not_count(rig: GuardRig, first: str) -> None:
+    for level in (first, "B", "C"):
+        rig.level = level
+        rig.run(1_000)
+    assert rig.status.plugs == 0
+
+
+def test_a_car_that_shows_again_after_our_own_f_is_the_same_car(rig: GuardRig) -> None:
+    rig.plug_in()
+    for duty_bp, level in ((F_BP, "F"), (X1_BP, "B"), (F_BP, "F"), (X1_BP, "C")):
+        rig.duty_bp, rig.level = duty_bp, level
+        rig.run(2_000)
+    assert (rig.status.plugs, rig.status.reason) == (1, Reason.NONE)
+
+
+def test_a_socket_found_empty_in_f_makes_the_next_car_another_one() -> None:
+    rig = GuardRig(SOCKET)
+    rig.readings = dict(LOCKED)
+    rig.plug_in()
+    rig.duty_bp, rig.level = F_BP, "F"
+    rig.run(1_000)
+    rig.readings = {"lock_unlocked": True}
+    rig.run(1_000)
+    assert (rig.status.cable_a, rig.status.reason) == (0, Reason.NONE)
+    rig.readings = {"lock_unlocked": True, "pp_ohm": 680}
+    rig.run(1_000)
+    rig.duty_bp, rig.level = X1_BP, "B"
+    rig.run(1_000)
+    assert (rig.status.plugs, rig.status.cable_a, rig.status.reason) == (2, 20, Reason.NONE)
+
+
+def test_a_car_plugged_in_during_f_counts_when_it_shows(rig: GuardRig) -> None:
+    rig.run(1_000)
+    rig.duty_bp, rig.level = F_BP, "F"
+    rig.run(1_000)
+    rig.duty_bp, rig.level = X1_BP, "B"
+    rig.run(1_000)
+    assert rig.status.plugs == 1
+
+
+def test_a_coding_lost_outside_f_is_still_a_trip_and_no_new_car() -> None:
+    rig = GuardRig(SOCKET)
+    rig.readings = dict(LOCKED)
+    rig.plug_in()
+    rig.readings = {"lock_locked": True}
+    rig.run(1_000)
+    assert rig.status.reason is Reason.PROXIMITY
+    rig.readings = dict(LOCKED)
+    rig.run(1_000)
+    assert rig.status.plugs == 1
+
+
+def test_the_count_of_plug_ins_turns_over() -> None:
+    rig = GuardRig()
+    rig.run(1_000)
+    seen = observe(Hardware(), rig.inputs(), PilotState.A)
+    state = msgspec.structs.replace(rig.guard.state, plugs=2**16 - 1)
+    for now_ms in (2_000, 2_100):
+        plugged = msgspec.structs.replace(seen, band=PilotState.B)
+        state = step(Hardware(), Timing(), RULES, state, now_ms, plugged)
+    assert (state.session, state.plugs) == (True, 0)

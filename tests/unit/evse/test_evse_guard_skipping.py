@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from evse.guard.guard import Guard, Hardware, Inputs, Outputs, Timing
 from evse.guard.state import canonical
-from evse.model import BoardStatus, CommandVerb, LockTarget
+from evse.model import BoardFault, BoardStatus, CommandVerb, LockTarget
 
 HARDWARE = Hardware(
     lock=True,
@@ -22,6 +22,8 @@ HARDWARE = Hardware(
     fast_current=True,
     emergency_stop=True,
     temperature_trip_dc=900,
+    phase_switch=True,
+    phase_feedback=True,
 )
 
 
@@ -36,6 +38,7 @@ class Stretch(NamedTuple):
     level: str | None = "C"
     alive: bool = True
     permit: tuple[bool, int, LockTarget] = GO
+    phases: int = 3
     diode: bool = True
     mirror: bool | None = None
     rcd: bool | None = None
@@ -54,6 +57,10 @@ READINGS = st.sampled_from(
         {"temperature_dc": None},
         {"temperature_dc": 950},
         {"current_ma": 500},
+        {"phase_feedback": False},
+        {"phase_feedback": None},
+        {"faults": BoardFault.TILT},
+        {"faults": BoardFault.CABLE_HOT},
     )
 )
 PERMITS = st.tuples(st.booleans(), st.sampled_from((2_666, 10_000, 0)), st.sampled_from(LockTarget))
@@ -70,6 +77,7 @@ STRETCHES = st.lists(
         stretch(level=st.sampled_from(("A", "B", "C", "D", "E", "F", None))),
         stretch(alive=st.booleans(), permit=PERMITS),
         stretch(alive=st.booleans(), readings=READINGS),
+        stretch(phases=st.sampled_from((1, 3)), permit=PERMITS),
         stretch(diode=st.just(False)),
         stretch(mirror=st.booleans()),
         stretch(level=st.sampled_from("AB"), rcd=st.booleans()),
@@ -103,6 +111,7 @@ def apply(rig: GuardRig, stretch: Stretch) -> None:
     rig.rcd, rig.readings = stretch.rcd, PLUGGED_IN | stretch.readings
     rig.alive = stretch.alive
     rig.close, rig.duty_bp, rig.lock = stretch.permit
+    rig.phases = stretch.phases
     if stretch.command is not None:
         rig.command(stretch.command)
 

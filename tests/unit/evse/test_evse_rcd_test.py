@@ -50,8 +50,18 @@ def test_a_start_gives_an_unanswered_test_the_time_to_clear_and_no_more() -> Non
     assert look(waiting, False, 80) == RcdTest(SelfTest.NOT_RUN)
 
 
-def test_a_start_with_nothing_to_wait_for_waits_for_nothing() -> None:
-    assert look(UNANSWERED, False, 70) == RcdTest(SelfTest.NOT_RUN)
+def test_a_start_waits_for_a_pulse_that_may_still_rise_as_long_as_a_test_may_take() -> None:
+    waiting = look(UNANSWERED, False, 70)
+    assert look(waiting, False, 70 + TRIP_MS - 1).status is SelfTest.RUNNING
+    assert look(waiting, False, 70 + TRIP_MS) == RcdTest(SelfTest.NOT_RUN)
+    risen = look(waiting, True, 70 + TRIP_MS - 1)
+    assert look(risen, True, 70 + TRIP_MS + CLEAR_MS - 2).status is SelfTest.RUNNING
+    assert look(risen, True, 70 + TRIP_MS + CLEAR_MS - 1) == RcdTest(SelfTest.NOT_RUN)
+
+
+def test_a_car_that_comes_meanwhile_changes_nothing_of_what_is_owed() -> None:
+    assert new_session(UNANSWERED) == UNANSWERED
+    assert not UNANSWERED.driving
 
 
 def test_a_failure_counts_whenever_it_began() -> None:

@@ -1,0 +1,119 @@
+"""One step of the guard as an onlooker sees it, and what the onlooker's memory and judgement are.
+
+Responsibility: judge the guard from outside. A tracker sees what the guard was given, what it
+drives and what it reports (pilot state, reason, self-test); never the guard's own memory of times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, NamedTuple
+
+from evse.guard.facts import Seen
+from evse.guard.guard import GuardState, Hardware, Timing
+from evse.model import CommandStatus, CommandVerb, Permit, PilotState
+
+PERIOD_MS = 10
+PLUGGED_STATES = (PilotState.B, PilotState.C, PilotState.D)
+
+
+def pwm(duty_bp: int) -> bool:
+    return duty_bp == 500 or 1_000 <= duty_bp <= 9_600
+
+
+class Moment:
+    """One step as seen from outside, and what the trackers make of it."""
+
+    leave: Permit | None
+    unwanted_ms: int | None
+    low_ms: int | None
+    verdict: tuple[PilotState, int] | None
+    proofless_ms: int | None
+    coil_ms: int
+    followed: bool
+    wrong_ms: int | None
+    pwm_ms: int | None
+    low_bad: bool
+    low_seen: bool
+    tested: bool
+    forced: bool
+    opening: bool
+    unlocked_ms: int | None
+    pulse_ms: int
+    pause_broken: bool
+    idle_ms: int | None
+    uncoded_ms: int | None
+    coded: bool
+    blind_ms: int | None
+    own_f: bool
+    open_ms: int | None
+    sent_ms: int | None
+    astray_ms: int | None
+    closed_at: int
+    empty: bool
+    weld_latch: bool
+    mirror_latch: bool
+
+    def __init__(
+        self,
+        hardware: Hardware,
+        timing: Timing,
+        seen: Seen,
+        permit: Permit | None,
+        before: GuardState,
+        after: GuardState,
+        answer: tuple[CommandVerb, CommandStatus] | None,
+    ) -> None:
+        self.hardware = hardware
+        self.timing = timing
+        self.seen = seen
+        self.permit = permit
+        self.before = before
+        self.after = after
+        self.done = answer[0] if answer and answer[1] is CommandStatus.DONE else None
+        self.rising = after.coil and not before.coil
+        self.moved = after.phases.driven != before.phases.driven
+        self.was_plugged = False
+        self.plugged = False
+
+    @property
+    def powered_band(self) -> bool:
+        band = self.seen.band
+        return band is PilotState.C or (band is PilotState.D and self.hardware.ventilation)
+
+
+Advance = Callable[[Any, Moment], Hashable]
+Judgement = Callable[[Moment], bool]
+
+
+class Tracker(NamedTuple):
+    name: str
+    start: Hashable
+    advance: Advance
+    """Memory before -> memory after; may set attributes of the moment for the invariants."""
+
+
+class Invariant(NamedTuple):
+    name: str
+    says: str
+    needs: tuple[str, ...]
+    """Trackers it looks at."""
+    holds: Judgement
+
+
+def since(now_so: bool, age_ms: int | None, cap_ms: int) -> int | None:
+    """Age of a condition: None while it is not so, 0 when first seen."""
+    if not now_so:
+        return None
+    return 0 if age_ms is None else min(age_ms + PERIOD_MS, cap_ms)
+
+
+def under(age_ms: int | None, limit_ms: int) -> bool:
+    """Has it not been so, or not for so long?"""
+    return age_ms is None or age_ms < limit_ms
+
+
+def wanted(m: Moment) -> bool:
+    """Does a live permit, as the onlooker counts the lease, say close and offer a current?"""
+    leave = m.leave
+    return leave is not None and leave.close and pwm(leave.duty_bp)

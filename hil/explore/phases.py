@@ -1,0 +1,67 @@
+"""The contact in L2 and L3: when it may move, and that current flows only over one at rest.
+
+A possibly closed contactor is one whose coil was on, or whose mirror read closed, less than the
+release time ago, or whose mirror has been caught lying and not been acknowledged.
+"""
+
+from __future__ import annotations
+
+from hil.explore.moment import Invariant, Moment, under
+
+
+def _contactor_is_open(m: Moment) -> bool:
+    confirmed = m.open_ms is not None and m.open_ms >= m.timing.mirror_release_ms
+    return confirmed and not m.after.coil
+
+
+def _where_a_permit_wants_it(m: Moment) -> bool:
+    leave = m.leave
+    return leave is not None and m.after.phases.driven == leave.phases in (1, 3)
+
+
+def _at_rest(m: Moment) -> bool:
+    if not m.hardware.phase_switch:
+        return True
+    rested = m.sent_ms is not None and m.sent_ms >= m.timing.phase_ms
+    placed = m.leave is not None and m.before.phases.driven == m.leave.phases
+    return rested and placed and m.astray_ms is None
+
+
+PHASES = (
+    Invariant(
+        "phase_contact_moves_only_with_the_contactor_open",
+        "Phase contacts never move with the main contactor closed, or possibly closed.",
+        ("confirmed_open",),
+        lambda m: not m.moved or _contactor_is_open(m),
+    ),
+    Invariant(
+        "phase_contact_stays_while_the_mirror_is_doubted",
+        "Phase contacts never move while a weld, or a mirror that did not follow, waits.",
+        ("coil", "mirror", "weld_latch", "mirror_latch"),
+        lambda m: not (m.moved and (m.weld_latch or m.mirror_latch)),
+    ),
+    Invariant(
+        "phase_contact_moves_only_where_a_live_permit_wants_it",
+        "No valid permit: the phase contact stays where it is.",
+        ("lease",),
+        lambda m: not m.moved or _where_a_permit_wants_it(m),
+    ),
+    Invariant(
+        "closes_only_with_the_phase_contact_at_rest",
+        "The guard closes only when the phase contact has come to rest where the permit wants it.",
+        ("lease", "sent", "astray"),
+        lambda m: not m.rising or _at_rest(m),
+    ),
+    Invariant(
+        "phase_contact_stays_where_it_was_closed",
+        "While closed nothing moves, whatever the permit wishes meanwhile.",
+        ("closed_at",),
+        lambda m: not m.after.coil or m.after.phases.driven == m.closed_at,
+    ),
+    Invariant(
+        "a_stray_phase_contact_opens",
+        "Electrical reasons open at once: the phase contact left its place.",
+        ("astray",),
+        lambda m: not m.after.coil or under(m.astray_ms, m.timing.mirror_glitch_ms),
+    ),
+)

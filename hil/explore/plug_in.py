@@ -1,0 +1,36 @@
+"""The count of plug-ins: one for each car that came after the socket was seen empty."""
+
+from __future__ import annotations
+
+from evse.model import PilotState
+from hil.explore.moment import PLUGGED_STATES, Invariant, Moment
+
+
+def _came(m: Moment) -> bool:
+    """A car shows, and none did in the step before."""
+    shows, showed = m.after.pilot.state, m.before.pilot.state
+    return shows in PLUGGED_STATES and showed not in PLUGGED_STATES
+
+
+def _after_a(m: Moment) -> bool:
+    return _came(m) and m.before.pilot.state is PilotState.A
+
+
+def _counted(m: Moment) -> int:
+    return m.after.plugs - m.before.plugs
+
+
+PLUG_IN = (
+    Invariant(
+        "every_car_after_a_counts_once",
+        "A car swapped behind a dead link is seen.",
+        (),
+        lambda m: not _after_a(m) or _counted(m) == 1,
+    ),
+    Invariant(
+        "only_a_car_after_an_empty_socket_counts",
+        "A car that shows again after E or F is the same car, unless the socket was seen empty.",
+        ("own_f", "empty"),
+        lambda m: not _counted(m) or (_came(m) and m.empty),
+    ),
+)
