@@ -31,15 +31,18 @@ class Spool(Generic[E]):
         *,
         write: Callable[[sqlite3.Connection, tuple[E, ...]], Any],
         on_written: Callable[[tuple[E, ...], Any], None],
+        on_refused: Callable[[str], None] = lambda _why: None,
         thin: Callable[[list[E]], None] = lambda _entries: None,
         max_batch: int | None = None,
     ) -> None:
-        """`thin` takes out of a list what need not be written any more. Where it does so for the
-        sake of a later entry, `max_batch` must be None: both must meet in one write."""
+        """`on_refused` hears why the disk begins to refuse. `thin` takes out of a list what need
+        not be written any more; where it does so for the sake of a later entry, `max_batch` must
+        be None: both must meet in one write."""
         self._storage = storage
         self._clock = clock
         self._write = write
         self._on_written = on_written
+        self._on_refused = on_refused
         self._thin = thin
         self._max_batch = max_batch
         self._under_way: tuple[E, ...] = ()
@@ -91,9 +94,11 @@ class Spool(Generic[E]):
         batch, self._under_way = self._under_way, ()
         if isinstance(outcome, sqlite3.Error):
             self.failures += 1
-            self.last_failure = str(outcome)
             self.pending[:0] = batch
             self._retry_at_ms = self._clock.now_ms() + RETRY_MS
+            if self.last_failure is None:
+                self._on_refused(str(outcome))
+            self.last_failure = str(outcome)
             return
         self.commits += 1
         self.last_failure = None

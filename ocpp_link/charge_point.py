@@ -86,6 +86,7 @@ class ChargePoint:
         self.transactions = Transactions(station, known, kept)
         self.charging = SmartCharging(station, kept)
         self.remote = Remote(station, self.authorization, self.transactions, self.charging)
+        self._journal_id = kept.decoded("core", str).get("journal")
         last_seq = kept.decoded("journal", int).get("seq", 0)
         self._events = SessionEvents(
             station,
@@ -156,9 +157,28 @@ class ChargePoint:
         self.availability.core_came()
         self.charging.push_all(anew=True)
 
-    def on_journal_restarted(self) -> None:
-        """The core lost its journal and counts from 1 again; call before its events."""
-        self._events.acknowledgements.restart()
+    @property
+    def journal_id(self) -> str | None:
+        """Of the core's journal in which `next_seq` counts; None while none has been heard of."""
+        return self._journal_id
+
+    def on_journal(self, journal_id: str, first_seq: int) -> None:
+        """Which journal the core has, and the oldest event in it; call before its events. A
+        journal that began anew is told from its beginning; what is forgotten is missed."""
+        if self._journal_id not in (None, journal_id):
+            _log.warning("the core has begun a new journal: its events are taken from the first on")
+            self._events.acknowledgements.restart()
+        if first_seq > self.next_seq:
+            _log.error(
+                "events %d to %d of the core are forgotten there and were never seen here: what "
+                "they would have told the back office is lost",
+                self.next_seq,
+                first_seq - 1,
+            )
+        if self._journal_id != journal_id:
+            self._journal_id = journal_id
+            seq = self._events.acknowledgements.last_seq
+            self.station.store.submit(lambda database: database.follow(journal_id, seq))
 
     def on_core_lost(self) -> None:
         """The core's door closed. Reported to the back office when it stays so."""

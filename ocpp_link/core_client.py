@@ -131,6 +131,8 @@ async def _follow(client: DoorClient, core: DoorCore, runner: Runner, serve: Ser
 
 async def _subscribe(client: DoorClient, runner: Runner) -> None:
     engine = runner.engine
+    early: list[dict[str, Any]] = []
+    """Events that came right behind the answer that says of which journal they are."""
 
     def on_event(params: dict[str, Any]) -> None:
         engine.on_session_event(params["evse"], params["value"], params["seq"])
@@ -150,11 +152,13 @@ async def _subscribe(client: DoorClient, runner: Runner) -> None:
         engine.on_faults(params["evse"], params["value"])
         runner.touch()
 
-    from_seq = engine.next_seq
-    told = await client.subscribe(SESSION_EVENT, on_event, from_seq=from_seq)
-    if told["last_seq"] + 1 < from_seq:  # the core began a new journal
-        engine.on_journal_restarted()
-        await client.subscribe(SESSION_EVENT, on_event, from_seq=1)
+    told = await client.subscribe(
+        SESSION_EVENT, early.append, from_seq=engine.next_seq, journal=engine.journal_id
+    )
+    engine.on_journal(told["journal"], told["first_seq"])
+    client.follow(SESSION_EVENT, on_event)
+    for params in early:
+        on_event(params)
     await client.subscribe("evse_manager.powermeter", on_powermeter)
     await client.subscribe("evse_manager.limits", on_limits)
     await client.subscribe(FAULTS, on_faults)

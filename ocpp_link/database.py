@@ -1,8 +1,6 @@
-"""The link's memory on disk: SQLite in WAL mode, every commit fsynced, one schema version.
+"""The link's memory on disk, in a file that evse/storage.py versions, checks and sets aside.
 
 `Database` is synchronous and belongs to one thread at a time; `store.py` decides which.
-A database of a newer release is refused and left alone; a damaged one is set aside under
-another name and the link starts with an empty one, saying so.
 """
 
 from __future__ import annotations
@@ -14,16 +12,16 @@ from typing import TypeVar
 
 import msgspec
 
-from evse.storage import connection_class
-from ocpp_link.errors import StoreTooNew
+from evse.clock import MonotonicClock
+from evse.storage import open_database
 from ocpp_link.records import EvseState, StoredRecord, TxRecord
 
-SCHEMA_VERSION = 1
 TOMBSTONES = 1_000
 """Delivered records whose keys are remembered, so that a replayed event adds nothing. The core
 replays what was not acknowledged: a handful, and never more than this."""
 
-_SCHEMA = """
+MIGRATIONS = (
+    """
 CREATE TABLE item (
   kind TEXT NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (kind, name)
 ) WITHOUT ROWID;
@@ -34,7 +32,9 @@ CREATE TABLE record (
   UNIQUE (session, kind, seq)
 );
 CREATE INDEX record_open ON record (id) WHERE done = 0;
-"""
+""",
+)
+"""Schema n is what the first n steps make. A step that was released is never changed."""
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     items: dict[str, dict[str, bytes]]
     waiting: int
     set_aside: str = ""
-    """Where a damaged database was put; empty = it was sound."""
+    """What was said of a damaged database; empty = it was sound."""
 
     def decoded(self, kind: str, type_: type[T]) -> dict[str, T]:
         """The items of a kind by name, without those that cannot be read: they are logged, and
@@ -64,56 +64,29 @@ class Snapshot(msgspec.Struct, frozen=True):
 class Database:
     """Items (small named values) and the queue of transaction records.
 
-    `path` may be `:memory:`. Raises StoreTooNew, or sqlite3.OperationalError when the place
-    cannot be written.
+    `path` may be `:memory:`. Raises SchemaTooNew for the file of a newer release, which is left
+    alone, and StorageUnavailable when the place cannot be used.
     """
 
     def __init__(self, path: Path | str) -> None:
-        self._set_aside = ""
-        try:
-            self._db = self._opened(path)
-        except sqlite3.OperationalError:
-            raise
-        except sqlite3.DatabaseError as error:
-            self._set_aside = str(_moved_aside(Path(path)))
-            _log.error("%s is damaged (%s): kept as %s", path, error, self._set_aside)
-            self._db = self._opened(path)
+        self._said = ""
+        self._db = open_database(path, MIGRATIONS, utc=MonotonicClock().utc(), say=self._say)
 
-    def _opened(self, path: Path | str) -> sqlite3.Connection:
-        db = sqlite3.connect(
-            path,
-            isolation_level=None,
-            check_same_thread=False,
-            factory=connection_class(path),
-        )
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")
-            self._migrate(db, path)
-            if str(path) != ":memory:":  # a thousand simulated stations have nothing to check
-                _check_pages(db)
-        except (sqlite3.Error, StoreTooNew):
-            db.close()
-            raise
-        return db
+    def _say(self, words: str) -> None:
+        self._said = words
+        _log.error("%s", words)
 
-    @staticmethod
-    def _migrate(db: sqlite3.Connection, path: Path | str) -> None:
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version > SCHEMA_VERSION:
-            raise StoreTooNew(
-                f"{path} has schema {version}; this release knows up to {SCHEMA_VERSION}: "
-                "install the newer release again, or move the file away"
-            )
-        if version == 0:
-            db.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """For whoever runs transactions on it."""
+        return self._db
 
     def load(self) -> Snapshot:
         items: dict[str, dict[str, bytes]] = {}
         for kind, name, body in self._db.execute("SELECT kind, name, body FROM item"):
             items.setdefault(kind, {})[name] = body
         (waiting,) = self._db.execute("SELECT count(*) FROM record WHERE done = 0").fetchone()
-        return Snapshot(items=items, waiting=waiting, set_aside=self._set_aside)
+        return Snapshot(items=items, waiting=waiting, set_aside=self._said)
 
     def begin(self) -> None:
         self._db.execute("BEGIN IMMEDIATE")
@@ -140,6 +113,11 @@ class Database:
         self.put("evse", str(state.evse), msgspec.json.encode(state))
         self.put("journal", "seq", str(seq).encode())
         return self.append(record) if record else None
+
+    def follow(self, journal_id: str, seq: int) -> None:
+        """Remember which journal of the core the numbers are of, together with the number."""
+        self.put("core", "journal", msgspec.json.encode(journal_id))
+        self.put("journal", "seq", str(seq).encode())
 
     def append(self, record: TxRecord) -> StoredRecord | None:
         """Queue a record. None when its key is known already: adding twice changes nothing."""
@@ -172,23 +150,3 @@ class Database:
         """A record is delivered, or given up: only its key stays, for a while."""
         self._db.execute("UPDATE record SET done = 1, body = x'' WHERE id = ?", (row,))
         self._db.execute("DELETE FROM record WHERE done = 1 AND id <= ?", (row - TOMBSTONES,))
-
-
-def _check_pages(db: sqlite3.Connection) -> None:
-    """Raises sqlite3.DatabaseError for a damaged file."""
-    (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
-    if verdict != "ok":
-        raise sqlite3.DatabaseError(verdict)
-
-
-def _moved_aside(path: Path) -> Path:
-    """Rename a damaged database, with its log, to the first free `….damaged-N`."""
-    number = 1
-    while (target := path.with_name(f"{path.name}.damaged-{number}")).exists():
-        number += 1
-    path.rename(target)
-    for suffix in ("-wal", "-shm"):
-        log = path.with_name(path.name + suffix)
-        if log.exists():
-            log.rename(target.with_name(target.name + suffix))
-    return target

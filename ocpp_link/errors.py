@@ -23,9 +23,5 @@ class ProfileRefused(LinkError, ValueError):
     """A charging profile that may not be installed, and why."""
 
 
-class StoreTooNew(LinkError, RuntimeError):
-    """The database was written by a newer release; it is left untouched."""
-
-
 class HandshakeRefused(LinkError, ConnectionError):
     """The CSMS accepted the WebSocket but not what OCPP needs of it."""

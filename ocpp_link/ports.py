@@ -79,10 +79,10 @@ class Store(Protocol):
 
     @property
     def next_deadline_ms(self) -> int | None:
-        """When `poll` has something to do (simulated disks only)."""
+        """When `poll` has something to do."""
 
     def poll(self, now_ms: int) -> None:
-        """Finish what a simulated disk has finished by `now_ms`."""
+        """Try again what the disk refused; finish what a simulated one has finished by `now_ms`."""
 
 
 class Dialect(Protocol):

@@ -47,18 +47,20 @@ class LinkProcess:
     def __init__(self, config: LinkConfig) -> None:
         loop = asyncio.get_running_loop()
         self._config = config
+        self._storage_fault: asyncio.Future[None] = loop.create_future()
         self._core = DoorCore()
+        clock = MonotonicClock()
         self._store = ThreadStore(
             Database(config.database),
+            clock,
             lambda act: loop.call_soon_threadsafe(self._runner.run, act),
             lambda error: loop.call_soon_threadsafe(self._storage_fault.set_exception, error),
         )
-        self._storage_fault: asyncio.Future[None] = loop.create_future()
         self.engine = ChargePoint(
             config.station,
             core=self._core,
             store=self._store,
-            clock=MonotonicClock(),
+            clock=clock,
             dialect=Dialect16(),
             new_id=lambda: str(uuid.uuid4()),
             defaults=config.settings,
@@ -83,8 +85,8 @@ class LinkProcess:
     async def _until_storage_fault(self) -> None:
         await self._storage_fault
 
-    def close(self) -> bool:
-        """After `run` was cancelled. False when the disk did not take the last writes in time."""
+    def close(self) -> str:
+        """After `run` was cancelled. Empty, or why the last writes may be missing on the disk."""
         self.engine.close()
         self._runner.close()
         return self._store.close()

@@ -15,10 +15,13 @@ class Runner:
         self.engine = engine
         self._loop = loop
         self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
         self._on_frames: Callable[[list[str]], None] | None = None
 
     def run(self, act: Callable[[], None]) -> None:
         """Give the engine an input. What it wanted before an error in `act` is still done."""
+        if self._closed:
+            return
         try:
             act()
         finally:
@@ -42,6 +45,8 @@ class Runner:
         self._arm()
 
     def close(self) -> None:
+        """The engine gets no input any more."""
+        self._closed = True
         if self._timer:
             self._timer.cancel()
 

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import logging
-import queue
 import sqlite3
-import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from evse.clock import Clock
+from evse.spool import Spool
+from evse.storage_thread import ThreadStorage
 from ocpp_link.database import Database, Snapshot
 
 T = TypeVar("T")
 Work = Callable[[Database], Any]
 OnDone = Callable[[Any], None]
+Entry = tuple[Work, OnDone | None]
 
-RETRY_S = 1.0
-"""Pause before work that the disk refused is tried again."""
 MAX_BATCH = 64
 """Works that share one commit, and so one fsync."""
+CLOSE_WAIT_S = 1.5
 
 _log = logging.getLogger(__name__)
 
@@ -66,96 +67,75 @@ class InlineStore:
 
 
 class ThreadStore:
-    """Runs work on one thread of its own, many works to a commit.
+    """Runs work on the storage thread, many works to a commit, in order: work that the disk
+    refuses is tried again, and everything behind it waits. Work may run twice: it is idempotent.
 
-    `post` hands a callable to the engine's thread (`loop.call_soon_threadsafe`). After `close`
-    nothing more is posted; what was submitted before is made durable first. `on_fault` hears, on
-    the storage thread, of an error that is not the disk's: nothing is durable any more.
+    `post` hands a callable to the engine's thread (`loop.call_soon_threadsafe`). `on_fault` hears,
+    on the storage thread, of an error that is not the disk's: nothing is durable any more.
     """
-
-    next_deadline_ms: int | None = None
 
     def __init__(
         self,
         database: Database,
+        clock: Clock,
         post: Callable[[Callable[[], None]], object],
         on_fault: Callable[[Exception], object],
     ) -> None:
         self._database = database
-        self._post = post
-        self._on_fault = on_fault
-        self._work: queue.SimpleQueue[tuple[Work, OnDone | None] | None] = queue.SimpleQueue()
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._supervise, name="ocpp-storage", daemon=True)
-        self.failures = 0
-        self.stats_commits = 0
+        self._snapshot = database.load()
+        self._storage = ThreadStorage(database.connection, post, on_fault=on_fault)
+        self._spool = Spool[Entry](
+            self._storage,
+            clock,
+            write=self._write,
+            on_written=_tell,
+            on_refused=_refused,
+            max_batch=MAX_BATCH,
+        )
+
+    @property
+    def failures(self) -> int:
+        return self._spool.failures
+
+    @property
+    def commits(self) -> int:
+        return self._spool.commits
 
     def load(self) -> Snapshot:
-        """Read what was kept, in the caller's thread, then start the storage thread."""
-        snapshot = self._database.load()
-        self._thread.start()
-        return snapshot
+        return self._snapshot
 
     def submit(
         self, work: Callable[[Database], T], on_done: Callable[[T], None] | None = None
     ) -> None:
-        self._work.put((work, on_done))
+        """Raises StorageEnded once the thread died."""
+        self._spool.put((work, on_done))
+
+    @property
+    def next_deadline_ms(self) -> int | None:
+        return self._spool.next_deadline_ms
 
     def poll(self, now_ms: int) -> None:
-        """Nothing to do: the thread reports by itself."""
+        """Try again what the disk refused."""
+        self._spool.poll(now_ms)
 
-    def close(self, timeout_s: float = 1.5) -> bool:
-        """Finish what was submitted. False when the disk did not finish it in time."""
-        self._closing.set()
-        self._work.put(None)
-        if self._thread.is_alive():
-            self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+    def close(self, *, wait_s: float = CLOSE_WAIT_S) -> str:
+        """Finish what was submitted; what that causes is not told any more. Empty, or why it is
+        not known to be on disk."""
+        rest = self._spool.waiting
+        why = self._storage.close(lambda db: self._write(db, rest), wait_s=wait_s)
+        if why:
+            _log.error("%s; %d changes may be missing in the OCPP database", why, len(rest))
+        return why
 
-    def _supervise(self) -> None:
-        try:
-            self._serve()
-        except Exception as error:  # noqa: BLE001 - a storage thread must not die unheard
-            self._on_fault(error)
-
-    def _serve(self) -> None:
-        running = True
-        while running:
-            batch = [self._work.get()]
-            while len(batch) < MAX_BATCH and not self._work.empty():
-                batch.append(self._work.get())
-            running = None not in batch
-            works = [entry for entry in batch if entry is not None]
-            while works and not self._committed(works):
-                if self._closing.wait(RETRY_S):
-                    self._committed(works)  # the last chance before the process ends
-                    break
-        self._database.close()
-
-    def _committed(self, works: list[tuple[Work, OnDone | None]]) -> bool:
-        """One commit for all; False, with nothing changed, when the disk refused."""
-        try:
-            self._database.begin()
-            results = [work(self._database) for work, _ in works]
-            self._database.commit()
-        except sqlite3.Error as error:
-            self.failures += 1
-            _log.error("the OCPP database cannot be written (%s): trying again", error)
-            self._undo()
-            return False
-        self.stats_commits += 1
-        if not self._closing.is_set():
-            for (_, on_done), result in zip(works, results, strict=True):
-                if on_done:
-                    self._post(_bound(on_done, result))
-        return True
-
-    def _undo(self) -> None:
-        try:
-            self._database.rollback()
-        except sqlite3.Error as error:
-            _log.error("rollback failed: %s", error)
+    def _write(self, _db: sqlite3.Connection, batch: tuple[Entry, ...]) -> list[Any]:
+        return [work(self._database) for work, _ in batch]
 
 
-def _bound(on_done: OnDone, result: Any) -> Callable[[], None]:
-    return lambda: on_done(result)
+def _refused(why: str) -> None:
+    _log.error("the OCPP database takes nothing (%s): trying again", why)
+
+
+def _tell(batch: tuple[Entry, ...], results: list[Any]) -> None:
+    for (_, on_done), result in zip(batch, results, strict=True):
+        if on_done:
+            on_done(result)

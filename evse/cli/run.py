@@ -174,5 +174,9 @@ def _run_ocpp(config: StationConfig, state_dir: Path, socket: Path) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
-    asyncio.run(run_link(link))
+    try:
+        asyncio.run(run_link(link))
+    except StorageError as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0

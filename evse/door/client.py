@@ -65,15 +65,23 @@ class DoorClient:
         *,
         evse: int | None = None,
         from_seq: int | None = None,
+        journal: str | None = None,
     ) -> Any:
-        """Follow `variable`; `handler` is called for each value from now on (or `from_seq`)."""
+        """Follow `variable`; `handler` is called for each value from now on (or `from_seq`, which
+        counts in `journal`)."""
         self._followers[variable] = handler
         params: dict[str, Any] = {"variable": variable}
         if evse is not None:
             params["evse"] = evse
         if from_seq is not None:
             params["from_seq"] = from_seq
+        if journal is not None:
+            params["journal"] = journal
         return await self.call("subscribe", params)
+
+    def follow(self, variable: str, handler: Notified) -> None:
+        """From now on `handler` takes the values of a variable that is followed already."""
+        self._followers[variable] = handler
 
     async def provide(self, namespace: str, handler: Provided) -> None:
         """Serve `namespace.*` for everybody at this door."""

@@ -42,6 +42,8 @@ class Subscribe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     variable: str
     evse: int | UnsetType = UNSET
     from_seq: Annotated[int, Meta(ge=0, le=MAX_SEQ)] | UnsetType = UNSET
+    journal: str | UnsetType = UNSET
+    """Whose number `from_seq` is; of another journal than this one, all events are told."""
 
 
 class Get(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,7 +75,8 @@ class Variables:
         if wanted.variable == SESSION_EVENT:
             refuse_while_busy(self._journal)
             reply(self._standing())
-            self._follow_events(connection, evse, wanted.from_seq)
+            other = wanted.journal not in (UNSET, self._journal.journal_id)
+            self._follow_events(connection, evse, 1 if other else wanted.from_seq)
         elif isinstance(wanted.from_seq, int):
             field = {"field": "from_seq"}
             raise RpcError(jsonrpc.INVALID_PARAMS, f"{wanted.variable} has no numbers", field)

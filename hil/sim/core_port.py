@@ -75,11 +75,11 @@ class LocalCore:
             lambda: _tell(engine, variable, params)
         )
         peer.on_request = lambda method, params, reply: reply(_served(self._serve, method, params))
-        from_seq = engine.next_seq
-        told = peer.ask("subscribe", {"variable": SESSION_EVENT, "from_seq": from_seq})
-        if told["last_seq"] + 1 < from_seq:  # the core began a new journal
-            engine.on_journal_restarted()
-            peer.ask("subscribe", {"variable": SESSION_EVENT, "from_seq": 1})
+        wanted: dict[str, Any] = {"from_seq": engine.next_seq}
+        if engine.journal_id is not None:
+            wanted["journal"] = engine.journal_id
+        told = peer.ask("subscribe", {"variable": SESSION_EVENT, **wanted})
+        engine.on_journal(told["journal"], told["first_seq"])
         for variable in ("evse_manager.powermeter", "evse_manager.limits", FAULTS, TOKEN):
             peer.ask("subscribe", {"variable": variable})
         for evse in station.core.sessions:

@@ -72,7 +72,13 @@ class Consumer:
     """A peer at the door that writes down the events it gets."""
 
     def __init__(
-        self, hub: Hub, from_seq: int, evse: int | None = None, *, expects_error: bool = False
+        self,
+        hub: Hub,
+        from_seq: int,
+        evse: int | None = None,
+        *,
+        journal: str | None = None,
+        expects_error: bool = False,
     ) -> None:
         self.expects_error = expects_error
         self.error = ""
@@ -85,6 +91,8 @@ class Consumer:
         params: dict[str, Any] = {"variable": SESSION_EVENT, "from_seq": from_seq}
         if evse is not None:
             params["evse"] = evse
+        if journal is not None:
+            params["journal"] = journal
         body = {"jsonrpc": "2.0", "id": 1, "method": "subscribe", "params": params}
         hub.receive(self.connection, msgspec.json.encode(body))
 
@@ -136,8 +144,10 @@ class JournalRig:
         body = msgspec.json.encode({"n": text})
         return self.journal.append(evse, body, f"after {text}".encode())
 
-    def follow(self, from_seq: int, evse: int | None = None) -> Consumer:
-        consumer = Consumer(self.hub, from_seq, evse)
+    def follow(
+        self, from_seq: int, evse: int | None = None, *, journal: str | None = None
+    ) -> Consumer:
+        consumer = Consumer(self.hub, from_seq, evse, journal=journal)
         self.consumers.append(consumer)
         return consumer
 

@@ -141,18 +141,21 @@ def test_a_follower_that_asks_again_is_followed_from_there_once() -> None:
     assert [seq for seq, _, _ in consumer.got] == [4, 5]
 
 
-def test_a_consumer_ahead_of_a_new_journal_learns_it_and_doubles_nothing() -> None:
-    """The old database was set aside: numbers begin anew, and `last_seq` tells."""
+@pytest.mark.parametrize("from_seq", [2, 1_001])
+def test_a_consumer_of_an_older_journal_is_told_the_new_one_from_its_beginning(
+    from_seq: int,
+) -> None:
+    """The old database was set aside and numbers began anew; its number may be one of the new."""
     rig = JournalRig()
-    rig.append("one")
+    for text in ("one", "two", "three"):
+        rig.append(text)
     rig.storage.drain()
-    consumer = rig.follow(1_001)
-    rig.append("two")
+    other = rig.follow(from_seq, journal="another")
+    same = rig.follow(from_seq, journal=rig.journal.journal_id)
     rig.storage.drain()
-    assert consumer.got == []
-    anew = rig.follow(1)
-    rig.storage.drain()
-    assert [seq for seq, _, _ in anew.got] == [1, 2]
+    assert other.told["journal"] == rig.journal.journal_id
+    assert [seq for seq, _, _ in other.got] == [1, 2, 3]
+    assert [seq for seq, _, _ in same.got] == [n for n in (1, 2, 3) if n >= from_seq]
 
 
 def test_a_peer_that_left_while_its_events_were_fetched_gets_nothing() -> None:

@@ -73,6 +73,7 @@ class Core:
         self.acknowledged = 0
         self.register_wh = 0.0
         self.events: list[dict[str, Any]] = []
+        self.journal = "one"
         self.follower: DoorPeer | None = None
         self.serve()
 
@@ -115,8 +116,9 @@ class Core:
             reply({"value": None})
             return
         self.follower = peer
-        reply({"last_seq": len(self.events)})
-        for seq in range(wanted["from_seq"], len(self.events) + 1):
+        reply({"last_seq": len(self.events), "first_seq": 1, "journal": self.journal})
+        same = wanted.get("journal", self.journal) == self.journal
+        for seq in range(wanted["from_seq"] if same else 1, len(self.events) + 1):
             self._tell(seq)
 
     def _acknowledge(self, peer: DoorPeer, params: Any, reply: Callable[[Any], None]) -> None:
@@ -175,7 +177,7 @@ class Bench:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-            assert self.process.close()
+            assert self.process.close() == ""
             self._task = None
 
     async def aclose(self) -> None:
@@ -284,6 +286,7 @@ def test_a_core_that_restarts_is_followed_from_where_it_stood(tmp_path: Path) ->
             await until(lambda: b.core.acknowledged == 10)
             await until(lambda: len(b.brain.bill) == 2 and not b.brain.open_transactions())
             b.core.events.clear()
+            b.core.journal = "two"
             await b.core.die()
             b.core.session("s-3")
             await b.core.come_back()

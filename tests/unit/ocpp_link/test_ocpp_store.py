@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ocpp_rig import Rig
 
+from evse.clock import VirtualClock
+from evse.storage import SchemaTooNew, StorageUnavailable
 from evse.types.powermeter import Energy, Powermeter
-from ocpp_link import store
-from ocpp_link.database import SCHEMA_VERSION, TOMBSTONES, Database
-from ocpp_link.errors import StoreTooNew
+from ocpp_link.database import MIGRATIONS, TOMBSTONES, Database
 from ocpp_link.queue import WINDOW, TransactionQueue
-from ocpp_link.records import EvseState, RecordKind, TxRecord
+from ocpp_link.records import EvseState, RecordKind, StoredRecord, TxRecord
 from ocpp_link.store import InlineStore, ThreadStore
 
 AT = "2026-01-01T00:00:00.000Z"
@@ -72,24 +72,23 @@ def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     Database(path).close()
     with sqlite3.connect(path) as db:
-        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+        db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     db.close()
-    with pytest.raises(StoreTooNew, match="newer release"):
+    with pytest.raises(SchemaTooNew, match="newer version"):
         Database(path)
     assert [entry.name for entry in tmp_path.iterdir() if "damaged" in entry.name] == []
 
 
-@pytest.mark.parametrize("damage", [b"not a database at all, but long enough to be read " * 40])
-def test_a_damaged_file_is_set_aside_and_an_empty_one_begun(tmp_path: Path, damage: bytes) -> None:
-    path = tmp_path / "a.db"
-    for number in (1, 2):
-        path.write_bytes(damage)
-        database = Database(path)
-        snapshot = database.load()
-        assert snapshot.set_aside == str(tmp_path / f"a.db.damaged-{number}")
-        assert Path(snapshot.set_aside).read_bytes() == damage
-        assert snapshot.waiting == 0
-        database.close()
+def test_a_damaged_file_is_set_aside_and_an_empty_one_begun(tmp_path: Path) -> None:
+    path, damage = tmp_path / "a.db", b"not a database at all, but long enough to be read " * 40
+    path.write_bytes(damage)
+    database = Database(path)
+    snapshot = database.load()
+    (aside,) = tmp_path.glob("a.db.damaged-*")
+    assert aside.name in snapshot.set_aside
+    assert aside.read_bytes() == damage
+    assert snapshot.waiting == 0
+    database.close()
 
 
 def test_a_torn_page_is_found_at_the_start(tmp_path: Path) -> None:
@@ -105,84 +104,108 @@ def test_a_torn_page_is_found_at_the_start(tmp_path: Path) -> None:
 
 
 def test_a_place_that_cannot_be_written_is_an_error_and_nothing_is_moved(tmp_path: Path) -> None:
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises(StorageUnavailable):
         Database(tmp_path / "nowhere" / "a.db")
 
 
 class Engine:
     """A thread's inbox, as an event loop would be."""
 
-    def __init__(self) -> None:
+    def __init__(self, database: Database) -> None:
         self.inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self.done: list[Any] = []
         self.faults: list[Exception] = []
+        self.clock = VirtualClock()
+        self.store = ThreadStore(database, self.clock, self.inbox.put, self.faults.append)
 
     def run_one(self) -> None:
         self.inbox.get(timeout=10)()
 
+    def run_until_done(self, count: int) -> None:
+        while len(self.done) < count:
+            self.run_one()
+
 
 def test_the_storage_thread_reports_in_order_and_shares_commits(tmp_path: Path) -> None:
-    engine = Engine()
-    threaded = ThreadStore(Database(tmp_path / "a.db"), engine.inbox.put, engine.faults.append)
+    engine = Engine(Database(tmp_path / "a.db"))
     hold = threading.Event()
-    threaded.load()
-    threaded.submit(lambda _: hold.wait(10))
+    engine.store.submit(lambda _: hold.wait(10))
     for seq in range(100):
-        threaded.submit(lambda db, seq=seq: db.append(record(seq)), engine.done.append)
+        engine.store.submit(lambda db, seq=seq: db.append(record(seq)), engine.done.append)
     assert engine.done == []
     hold.set()
-    for _ in range(100):
-        engine.run_one()
+    engine.run_until_done(100)
     assert [stored.record.seq for stored in engine.done] == list(range(100))
-    assert threaded.stats_commits <= 5
-    assert threaded.close()
+    assert engine.store.commits <= 5
+    assert engine.store.close() == ""
     assert Database(tmp_path / "a.db").load().waiting == 100
 
 
 def test_a_stalled_disk_blocks_nobody_who_submits(tmp_path: Path) -> None:
-    engine = Engine()
-    threaded = ThreadStore(Database(tmp_path / "a.db"), engine.inbox.put, engine.faults.append)
-    threaded.load()
+    engine = Engine(Database(tmp_path / "a.db"))
     hold = threading.Event()
-    threaded.submit(lambda _: hold.wait(10))
+    engine.store.submit(lambda _: hold.wait(10))
     begun_s = time.monotonic()
     for seq in range(1_000):
-        threaded.submit(lambda db, seq=seq: db.append(record(seq)), engine.done.append)
+        engine.store.submit(lambda db, seq=seq: db.append(record(seq)), engine.done.append)
     assert time.monotonic() - begun_s < 2.0
     hold.set()
-    assert threaded.close(timeout_s=10)
+    assert engine.store.close(wait_s=10) == ""
+    assert Database(tmp_path / "a.db").load().waiting == 1_000
 
 
-def test_a_full_disk_is_a_slow_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "RETRY_S", 0.01)
+class Full(Database):
+    """A disk that refuses the first `left` appends."""
+
     left = 3
 
-    class Full(Database):
-        def commit(self) -> None:
-            nonlocal left
-            left -= 1
-            if left >= 0:
-                raise sqlite3.OperationalError("database or disk is full")
-            super().commit()
+    def append(self, record: TxRecord) -> StoredRecord | None:
+        self.left -= 1
+        if self.left >= 0:
+            raise sqlite3.OperationalError("database or disk is full")
+        return super().append(record)
 
-    engine = Engine()
-    threaded = ThreadStore(Full(tmp_path / "a.db"), engine.inbox.put, engine.faults.append)
-    threaded.load()
-    threaded.submit(lambda db: db.append(record(1)), engine.done.append)
-    engine.run_one()
-    assert threaded.failures == 3
-    assert len(engine.done) == 1
-    assert threaded.close()
-    assert Database(tmp_path / "a.db").load().waiting == 1
+
+def test_a_full_disk_is_a_slow_disk(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    engine = Engine(Full(tmp_path / "a.db"))
+    for seq in (1, 2):
+        engine.store.submit(lambda db, seq=seq: db.append(record(seq)), engine.done.append)
+    for _ in range(3):
+        engine.run_one()
+        due_ms = engine.store.next_deadline_ms
+        assert due_ms is not None
+        engine.clock.advance_to(due_ms)
+        engine.store.poll(due_ms)
+    engine.run_until_done(2)
+    assert engine.store.failures == 3
+    assert engine.store.next_deadline_ms is None
+    assert [stored.record.seq for stored in engine.done] == [1, 2]
+    assert [r.getMessage() for r in caplog.records] == [
+        "the OCPP database takes nothing (database or disk is full): trying again"
+    ]
+    assert engine.store.close() == ""
+    assert Database(tmp_path / "a.db").load().waiting == 2
+
+
+def test_a_disk_that_is_full_to_the_end_is_said_at_the_close(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = Full(tmp_path / "a.db")
+    database.left = 99
+    engine = Engine(database)
+    engine.store.submit(lambda db: db.append(record(1)))
+    assert engine.store.close() == "database or disk is full"
+    assert caplog.records[-1].getMessage() == (
+        "database or disk is full; 1 changes may be missing in the OCPP database"
+    )
 
 
 def test_an_error_that_is_not_the_disks_is_heard(tmp_path: Path) -> None:
-    engine = Engine()
-    threaded = ThreadStore(Database(tmp_path / "a.db"), engine.inbox.put, engine.faults.append)
-    threaded.load()
-    threaded.submit(lambda _: [][1])
-    assert threaded.close()
+    engine = Engine(Database(tmp_path / "a.db"))
+    engine.store.submit(lambda _: [][1])
+    engine.store._storage._thread.join()
     assert [type(fault) for fault in engine.faults] == [IndexError]
+    assert engine.store.close() == "the storage thread had ended"
 
 
 def test_what_cannot_be_read_is_ignored_and_blocks_nothing(tmp_path: Path) -> None:
@@ -211,11 +234,10 @@ def test_text_that_is_no_utf_8_is_ignored_like_any_other_damage() -> None:
 
 
 def test_what_was_submitted_before_the_close_is_durable(tmp_path: Path) -> None:
-    threaded = ThreadStore(Database(tmp_path / "a.db"), Engine().inbox.put, print)
-    threaded.load()
+    engine = Engine(Database(tmp_path / "a.db"))
     for seq in range(50):
-        threaded.submit(lambda db, seq=seq: db.append(record(seq)))
-    assert threaded.close()
+        engine.store.submit(lambda db, seq=seq: db.append(record(seq)))
+    assert engine.store.close() == ""
     assert Database(tmp_path / "a.db").load().waiting == 50
 
 
