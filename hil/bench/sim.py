@@ -208,11 +208,11 @@ class SimFaults:
 
     def cut_link(self) -> None:
         with self._rig.by_hand() as sim:
-            sim.link.cut(True, sim.now_ms)
+            sim.cut_link(True)
 
     def mend_link(self) -> None:
         with self._rig.by_hand() as sim:
-            sim.link.cut(False, sim.now_ms)
+            sim.cut_link(False)
 
     def stall_disk(self, stalled: bool) -> None:
         with self._rig.by_hand() as sim:

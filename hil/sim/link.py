@@ -44,14 +44,18 @@ class SimLink(Protocol):
         """What the live core wants now; called after everything that it did."""
 
     def command(self, evse: int, verb: CommandVerb, now_ms: int) -> None: ...
+    def lived_through(self, period_ms: int) -> None:
+        """All periods up to this one have been: something is about to change between the two.
+        Called before each of `attach`, `board` and `cut`."""
+
     def attach(self, listener: Listener | None, now_ms: int) -> None:
-        """A core came up (or went: None)."""
+        """A core came up (or went: None). What it had sent is on the wire still."""
 
-    def board(self, host: GuardHost | None, identity: BoardIdentity, now_ms: int) -> None:
-        """A board came up (or went: None)."""
+    def board(self, host: GuardHost | None, identity: BoardIdentity) -> None:
+        """A board came up (or went: None), and nothing is on the wire."""
 
-    def cut(self, cut: bool, now_ms: int) -> None:
-        """The cable between them."""
+    def cut(self, cut: bool) -> None:
+        """The cable between them, with what was on the wire."""
 
     def tick(self, now_ms: int) -> None:
         """One period of ring 1."""
@@ -77,42 +81,40 @@ class FrameLink:
         self.frames_bytes = 0
 
     def wish(self, wishes: dict[int, Wish], now_ms: int) -> None:
-        changed, self._wishes = wishes != self._wishes, wishes
-        if changed or now_ms % RENEW_MS == 0:
+        if wishes != self._wishes:
+            self._wishes = wishes
             self._renew(now_ms)
 
     def command(self, evse: int, verb: CommandVerb, now_ms: int) -> None:
         self._session.command(evse, verb, now_ms=now_ms)
+        self._flush()
+
+    def lived_through(self, period_ms: int) -> None:
+        """Every period has been ticked."""
 
     def attach(self, listener: Listener | None, now_ms: int) -> None:
         self._listener = listener
         self._wishes = {}
         self._session = self._new_session()
         if listener is not None:
-            self._tell(self._session.connected(now_ms))
+            self._settle(self._session.connected(now_ms))
 
-    def board(  # time is DirectLink's need
-        self,
-        host: GuardHost | None,
-        identity: BoardIdentity,
-        now_ms: int,  # noqa: ARG002
-    ) -> None:
+    def board(self, host: GuardHost | None, identity: BoardIdentity) -> None:
         self._host = host
         self._board = None if host is None else BoardSession(identity)
         self._to_board = b""
 
-    def cut(self, cut: bool, now_ms: int) -> None:  # noqa: ARG002 DirectLink's
+    def cut(self, cut: bool) -> None:
         self._cut = cut
         self._to_board = b""
 
     def tick(self, now_ms: int) -> None:
         if self._listener is not None:
-            self._tell(self._session.poll(now_ms))
-            self._to_board += self._carried(self._session.data_to_send())
+            self._settle(self._session.poll(now_ms))
+            if now_ms % RENEW_MS == 0:
+                self._renew(now_ms)
         if self._host is not None and self._board is not None:
             self._tick_board(self._host, self._board, now_ms)
-        if self._listener is not None:
-            self._to_board += self._carried(self._session.data_to_send())
 
     def due_ms(self, now_ms: int) -> int | None:
         return now_ms
@@ -131,7 +133,7 @@ class FrameLink:
         board.poll(now_ms)
         back = self._carried(board.data_to_send())
         if self._listener is not None:
-            self._tell(self._session.receive(back, now_ms))
+            self._settle(self._session.receive(back, now_ms))
 
     def _renew(self, now_ms: int) -> None:
         for evse, wish in self._wishes.items():
@@ -143,11 +145,19 @@ class FrameLink:
                 phases=wish.phases,
                 now_ms=now_ms,
             )
+        self._flush()
+
+    def _settle(self, events: list[HostEvent]) -> None:
+        """Bytes first, as firmware_bridge.link does it."""
+        self._flush()
+        self._tell(events)
+
+    def _flush(self) -> None:
         self._to_board += self._carried(self._session.data_to_send())
 
     def _carried(self, data: bytes) -> bytes:
         self.frames_bytes += len(data)
-        return b"" if self._cut else data
+        return data if self._board is not None and not self._cut else b""
 
     def _tell(self, events: list[HostEvent]) -> None:
         listener = self._listener

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given, seed, settings
 from scenario_steps import limit
 
 from hil.bench.bench import Bench, Process
@@ -64,13 +65,21 @@ ACTS: dict[str, Act] = {
     "weld": lambda bench: bench.faults.set("contactor_weld"),
     "heal": lambda bench: bench.faults.clear_all(),
 }
-scripts = st.lists(
-    st.tuples(
-        st.sampled_from(sorted(ACTS)),
-        st.integers(1, 2),
-        st.one_of(st.sampled_from((0, 10, 90, 100, 250, 500, 600)), st.integers(0, 8_000)),
-    ),
-    max_size=12,
+LINK = ("kill core", "start core", "kill guard", "start guard", "cut link", "mend link", "7 A")
+"""What changes the link itself; several of them in one millisecond, or around one period."""
+everything = st.tuples(
+    st.sampled_from(sorted(ACTS)),
+    st.integers(1, 2),
+    st.one_of(st.sampled_from((0, 10, 90, 100, 250, 500, 600)), st.integers(0, 8_000)),
+)
+link_at_once = st.tuples(
+    st.sampled_from(LINK),
+    st.integers(1, 2),
+    st.sampled_from((0, 0, 0, 1, 5, 9, 10, 11, 20, 90, 95, 100, 590)),
+)
+scripts = st.one_of(
+    st.lists(everything, max_size=12),
+    st.lists(st.one_of(link_at_once, link_at_once, everything), max_size=16),
 )
 Script = list[tuple[str, int, int]]
 
@@ -90,17 +99,40 @@ def story(script: Script, *, evses: int, frames: bool, seed: int = 7) -> str:
 
 
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(QUICK, max_examples=40)
 
 
 @pytest.mark.parametrize("evses", [1, 2])
-@settings(QUICK)
+@settings(MANY)
 @given(script=scripts)
 @example(script=[("14 A", 1, 5), ("kill guard", 1, 5), ("kill guard", 1, 0)])
+@example(script=[("kill core", 1, 0), ("cut link", 1, 0)])
+@example(script=[("kill guard", 1, 105), ("start guard", 1, 9), ("kill guard", 1, 1_000)])
+@example(script=[("cut link", 1, 595), ("mend link", 1, 4), ("14 A", 1, 100)])
+@example(script=[("kill core", 1, 0), ("start core", 1, 0), ("kill core", 1, 3)])
 def test_skipping_equals_living_through_every_period_and_every_frame(
     evses: int, script: Script
 ) -> None:
     skipped = story(script, evses=evses, frames=False)
     assert skipped == story(script, evses=evses, frames=True)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(14_400)
+@pytest.mark.parametrize("evses", [1, 2])
+def test_skipping_equals_living_through_thousands_of_fresh_scripts(evses: int) -> None:
+    """Fresh seeds each time; the printed one repeats what failed."""
+    fresh = secrets.randbits(64)
+    print(f"seed {fresh}")
+
+    @seed(fresh)
+    @settings(QUICK, max_examples=5_000)
+    @given(script=scripts)
+    def equal(script: Script) -> None:
+        skipped = story(script, evses=evses, frames=False)
+        assert skipped == story(script, evses=evses, frames=True)
+
+    equal()
 
 
 @settings(QUICK)

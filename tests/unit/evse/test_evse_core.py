@@ -90,10 +90,10 @@ def test_another_boot_id_alone_says_that_every_contactor_opened() -> None:
 
 def test_a_hung_core_lets_its_lease_run_out_and_nothing_more() -> None:
     sim = charging()
-    sim.link.cut(True, sim.now_ms)
+    sim.cut_link(True)
     sim.run_for(10_000)
     assert not sim.plants[1].energised
-    sim.link.cut(False, sim.now_ms)
+    sim.cut_link(False)
     sim.run_for(10_000)
     assert sim.plants[1].energised
 
