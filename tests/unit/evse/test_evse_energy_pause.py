@@ -55,8 +55,13 @@ def test_a_measured_pause_ends_after_6_5_a_for_60_s_without_a_break() -> None:
 
 def test_a_measured_limit_that_stays_at_6_a_resumes_after_300_s() -> None:
     low, just = wanted(5, measured=True), wanted(6, measured=True)
-    assert run((0, low), (1, just), (RESUME_STEADY_MS, just))[-1] == 0
-    assert run((0, low), (1, just), (RESUME_STEADY_MS + 1, just))[-1] == 6
+    assert run((0, low), (1, just), (300_000, just))[-1] == 0
+    assert run((0, low), (1, just), (300_001, just))[-1] == 6
+
+
+def test_a_limit_that_has_sunk_under_6_5_a_does_not_end_the_60_s() -> None:
+    low, high, just = (wanted(a, measured=True) for a in (5, 6.5, 6.4))
+    assert run((0, low), (1, high), (60_001, just), (60_002, high))[-3:] == [0, 0, 0]
 
 
 def test_a_measured_pause_that_a_command_prolongs_still_resumes_with_hysteresis() -> None:

@@ -109,7 +109,7 @@ def test_a_car_on_a_poorer_line_leaves_the_rest_to_the_others() -> None:
         ("STR", 1, (1,)),
         ("TRS", 1, (2,)),
         ("TSR", 2, (2, 1)),
-        ("Unknown", 1, ALL_LINES),
+        ("Unknown", 1, (0, 1, 2)),
         ("NotApplicable", 1, ALL_LINES),
         ("", 1, ALL_LINES),
         ("RRR", 1, ALL_LINES),
@@ -124,6 +124,8 @@ def test_phase_rotation_names_the_lines_and_an_unknown_one_counts_on_all(
 def test_an_evse_has_1_to_3_phases() -> None:
     with pytest.raises(ValueError, match="phase rotation RST: 0 phases"):
         lines_of("RST", 0)
+    with pytest.raises(ValueError, match="phase rotation RST: 4 phases"):
+        lines_of("RST", 4)
 
 
 @pytest.mark.parametrize(
@@ -543,6 +545,32 @@ def test_a_car_that_takes_less_for_60_s_lends_the_rest_and_gets_it_back_when_it_
     assert by_ms[LEND_DWELL_MS + 1_000 + RELEASE_MS] == [11.5, 20.5]
     assert by_ms[2 * LEND_DWELL_MS][1] == 16
     assert by_ms[2 * LEND_DWELL_MS + RELEASE_MS] == [16, 16]
+
+
+def test_a_car_lends_only_what_it_leaves_beyond_2_a_of_headroom_and_half_an_ampere() -> None:
+    assert follow(Demand(), 13_500, 16_000, 5).spare_since_ms is None
+    assert follow(Demand(), 13_499, 16_000, 5).spare_since_ms == 5
+
+
+def test_a_car_that_takes_all_but_1_a_of_its_grant_gets_its_full_claim_back() -> None:
+    lent = Demand(cap_ma=8_000)
+    assert follow(lent, 14_999, 16_000, 5).cap_ma == 8_000
+    assert follow(lent, 15_000, 16_000, 5).cap_ma is None
+
+
+def test_a_car_lends_down_to_the_most_that_it_took_in_the_60_s() -> None:
+    demand = Demand()
+    for now_ms, draw_ma in [(0, 9_000), (30_000, 4_000), (59_999, 4_000)]:
+        demand = follow(demand, draw_ma, 16_000, now_ms)
+        assert demand.cap_ma is None
+    assert follow(demand, 4_000, 16_000, 60_000).cap_ma == 11_000
+
+
+def test_under_1_a_a_car_counts_as_idle() -> None:
+    idle = follow(Demand(), 999, 16_000, 5)
+    assert idle.idle_since_ms == 5
+    assert follow(idle, 999, 16_000, 10).idle_since_ms == 5
+    assert follow(idle, 1_000, 16_000, 10).idle_since_ms is None
 
 
 def test_what_is_unknown_is_not_lent() -> None:

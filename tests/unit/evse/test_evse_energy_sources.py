@@ -33,6 +33,8 @@ limits = st.builds(
 def test_no_source_means_no_current() -> None:
     assert Sources().effective(0) == NOBODY
     assert not NOBODY.enough
+    assert (NOBODY.limit_a, NOBODY.source, NOBODY.phases) == (0, "nobody", 3)
+    assert NOBODY.safety_a == 0, "a charging car is not kept waiting for its end"
     just = lowest([Limit(source="ocpp", limit_a=6)])
     assert just.enough
     assert (just.phases, just.phases_source) == (3, "")
@@ -76,6 +78,29 @@ def test_without_a_fallback_an_expired_limit_ceases_and_a_fallback_may_be_higher
     assert sources.next_deadline_ms(0) == 5
     assert sources.effective(5).source == "ems"
     assert sources.effective(6).limit_a == 20
+
+
+def test_what_an_expired_limit_leaves_behind_lasts_for_ever_and_expires_no_more() -> None:
+    left = Limit(source="ocpp", limit_a=16, expires_ms=5, fallback_a=10, safety=True).at(5)
+    assert left == Limit(source="ocpp", limit_a=10, safety=True)
+
+
+def test_the_outcome_is_a_measured_one_where_the_deciding_limit_is() -> None:
+    solar, cable = Limit(source="solar", limit_a=8, measured=True), Limit(source="cable", limit_a=9)
+    assert lowest([solar, cable]).measured
+    assert not lowest([msgspec.structs.replace(solar, limit_a=10), cable]).measured
+    assert not NOBODY.measured
+
+
+def test_an_unchanged_limit_is_no_change_and_a_missing_one_is_cleared() -> None:
+    sources = Sources()
+    limit = Limit(source="ocpp", limit_a=16)
+    assert not sources.put_or_clear("ocpp", None)
+    assert sources.put_or_clear("ocpp", limit)
+    assert sources.effective(0).limit_a == 16
+    assert not sources.put_or_clear("ocpp", Limit(source="ocpp", limit_a=16))
+    assert sources.put_or_clear("ocpp", None)
+    assert sources.effective(0) == NOBODY
 
 
 def test_a_new_limit_replaces_the_one_of_its_key_whole_and_clearing_twice_is_once() -> None:
@@ -238,6 +263,14 @@ def test_the_root_side_limits_as_well_as_the_leaves() -> None:
     both["limits_to_root"] = {"ac_max_current_A": {"value": 7, "source": "grid"}}
     found = schedule(both).limit(T0, nominal_v=230, phases=3)
     assert found == Limit(source="grid", limit_a=7)
+
+
+@pytest.mark.parametrize(("leaves", "root", "source"), [(3, 1, "grid"), (2, 3, "ocpp")])
+def test_of_two_phase_counts_the_fewer_hold(leaves: int, root: int, source: str) -> None:
+    both = entry(T0, ac_max_phase_count=leaves)
+    both["limits_to_root"] = {"ac_max_phase_count": {"value": root, "source": "grid"}}
+    found = schedule(both).limit(T0, nominal_v=230, phases=3)
+    assert found == Limit(source=source, limit_a=UNLIMITED_A, phases=min(leaves, root))
 
 
 @pytest.mark.parametrize("timestamp", ["2026-02-30T00:00:00Z", "2026-02-03T00:00:00"])
