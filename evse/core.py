@@ -19,7 +19,9 @@ from evse.enforced import Enforced
 from evse.facts import Facts
 from evse.fault_model import ActiveFault, FaultChange
 from evse.fault_report import report_active, report_change
+from evse.instruments import Instruments
 from evse.journal import Journal
+from evse.metering.plausibility import Finding
 from evse.model import BoardAnalog, BoardIdentity, BoardStatus, CommandVerb, Wish
 from evse.model import MeterReading as Reading
 from evse.ports import BoardPort, MeterPort, NewUuid, Publisher
@@ -77,6 +79,11 @@ class Core:
             )
             for table in config.evses
         }
+        self.instruments = {
+            table.id: Instruments(table, self.sessions[table.id].show) for table in config.evses
+        }
+        """What is concluded from the measurements of board and meter."""
+        self._meters = meters
         self.authorization = Authorization(config.authorization, self.sessions, clock, publish)
         for table in config.evses:
             publish("evse_manager.evse_id", table.id, table.evse_id)
@@ -98,7 +105,8 @@ class Core:
     def on_board_lost(self, why: str) -> None:
         self.board_why = why
         self.analog.clear()
-        for session in self.sessions.values():
+        for evse, session in self.sessions.items():
+            self.instruments[evse].on_board_lost()
             session.on_board_lost()
         self._settled()
 
@@ -111,18 +119,36 @@ class Core:
         if evse in self.sessions:
             self.analog[evse] = analog
             self._publish("evse_manager.telemetry", evse, _telemetry(self.sessions[evse], analog))
-            self.sessions[evse].on_analog(analog)
-            self._settled()
+            changed = self.sessions[evse].on_analog(analog)
+            if self.instruments[evse].on_analog(analog, self.clock.now_ms()) or changed:
+                self._settled()
 
     def on_reading(self, evse: int, reading: Reading) -> None:
         session = self.sessions[evse]
         session.on_reading(reading)
+        self.instruments[evse].on_reading(
+            reading, energised=session.status.energised, now_ms=self.clock.now_ms()
+        )
         self._publish("evse_manager.powermeter", evse, session.record.meter)
         self._settled()
 
     def on_meter_lost(self, evse: int) -> None:
+        self.instruments[evse].on_meter_lost()
         self.sessions[evse].on_meter_lost()
         self._settled()
+
+    def on_findings(self, evse: int, findings: frozenset[Finding]) -> None:
+        """All that is odd about a meter now (evse/metering/desk.py)."""
+        self.instruments[evse].on_findings(findings)
+        self._settled()
+
+    def accept_meter(self, evse: int) -> bool:
+        """Believe a counter that was doubted: the meter was replaced or reset. False where nothing
+        is doubted, and while a transaction is billed from it. Raises KeyError."""
+        if self.sessions[evse].record.transaction or not self._meters.accept(evse):
+            return False
+        self._meters.read_now(evse)
+        return True
 
     def on_mains(self, reading: Reading) -> None:
         """A reading of the meter at the mains. Its loss is seen by the age of the last one."""

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 from evse.model import WARNINGS, BoardFault, BoardStatus, LockState, LockTarget, Reason
 
@@ -166,6 +167,22 @@ def _with_companions(fault: Fault) -> tuple[Fault, ...]:
 def settings() -> frozenset[str]:
     """The settings of an EVSE on which it depends whether a fault blocks."""
     return frozenset(fault.blocks_if for fault in catalogue() if fault.blocks_if)
+
+
+@functools.cache
+def events() -> frozenset[CoreCondition]:
+    """Conditions that need only show once: their faults stand until the car is unplugged."""
+    return frozenset(c for c in CoreCondition if of_condition(c).clears == "unplug")
+
+
+def stopped_by(before: BoardStatus, now: BoardStatus) -> BoardStatus:
+    """`now`, with the flags that stopped the board for as long as it has not been acknowledged:
+    a cause that went by is still the cause."""
+    kept = before.faults & ~WARNINGS
+    both = before.reason is now.reason is Reason.BOARD_FAULT
+    if not both or not kept or now.faults & ~WARNINGS:
+        return now
+    return replace(now, faults=now.faults | kept)
 
 
 def conditions(

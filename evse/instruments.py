@@ -34,11 +34,11 @@ class Instruments:
         """All that is odd about the meter now."""
         return self._odd | self._cross_check.findings
 
-    def on_analog(self, analog: BoardAnalog, now_ms: int) -> None:
-        """The board's measurements."""
+    def on_analog(self, analog: BoardAnalog, now_ms: int) -> bool:
+        """The board's measurements. True when something follows from them."""
         self._board_ma = analog.current_ma
         self._supply.take(analog, now_ms)
-        self._tell()
+        return self._tell()
 
     def on_board_lost(self) -> None:
         self._board_ma = None
@@ -62,12 +62,13 @@ class Instruments:
         self._cross_check.forget()
         self._tell()
 
-    def _tell(self) -> None:
+    def _tell(self) -> bool:
         shown = self._supply.shown | self._mains.shown | _of_meter(self.findings)
-        if shown != self._shown:
-            before, self._shown = self._shown, shown
-            for condition in sorted(before ^ shown):
-                self._show(condition, condition in shown)
+        changed = self._shown ^ shown
+        self._shown = shown
+        for condition in sorted(changed):
+            self._show(condition, condition in shown)
+        return bool(changed)
 
 
 def _of_meter(findings: frozenset[Finding]) -> frozenset[CoreCondition]:

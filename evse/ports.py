@@ -23,6 +23,9 @@ class MeterPort(Protocol):
     def read_now(self, evse: int) -> None:
         """Read ahead of the next poll; the reading arrives as any other."""
 
+    def accept(self, evse: int) -> bool:
+        """Believe the counter from now on (MeterDesk.accept). False where nothing is doubted."""
+
 
 class Publisher(Protocol):
     """Where variables of the interface go."""

@@ -62,23 +62,26 @@ class MainsWatch:
         return frozenset(c for c, state in self._states.items() if state.present)
 
     def take(self, voltage_v: Volts, now_ms: int) -> None:
-        """A reading. Phases that the EVSE does not have, or nobody measures, are not judged."""
+        """A reading. Phases that the EVSE does not have, or nobody measures, are not judged, and a
+        dead one is not connected as long as another lives."""
         known = [volts for volts in voltage_v[: self._phases] if volts is not None]
-        if known:
-            low_v, high_v = min(known), max(known)
-            self._look(CoreCondition.POWER_LOSS, high_v < DEAD_V, high_v >= DEAD_V, now_ms)
-            self._look(
-                CoreCondition.UNDER_VOLTAGE,
-                low_v < self._low_v and high_v >= DEAD_V,
-                low_v >= self._low_v + self._margin_v or high_v < DEAD_V,
-                now_ms,
-            )
-            self._look(
-                CoreCondition.OVER_VOLTAGE,
-                high_v > self._high_v,
-                high_v <= self._high_v - self._margin_v,
-                now_ms,
-            )
+        if not known:
+            return
+        live = [volts for volts in known if volts >= DEAD_V]
+        low_v, high_v = min(live, default=self._high_v), max(live, default=0.0)
+        self._look(CoreCondition.POWER_LOSS, not live, bool(live), now_ms)
+        self._look(
+            CoreCondition.UNDER_VOLTAGE,
+            low_v < self._low_v,
+            low_v >= self._low_v + self._margin_v,
+            now_ms,
+        )
+        self._look(
+            CoreCondition.OVER_VOLTAGE,
+            high_v > self._high_v,
+            high_v <= self._high_v - self._margin_v,
+            now_ms,
+        )
 
     def forget(self) -> None:
         """Nobody measures any more."""

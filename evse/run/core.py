@@ -102,6 +102,7 @@ class CoreProcess:
             new_uuid=lambda: str(uuid.uuid4()),
             say=_log.error,
         )
+        self._expect_meters()
         self._link = BoardLink(
             HostSession(
                 evses=len(config.evses),
@@ -255,7 +256,16 @@ class CoreProcess:
             ports=ports,
             on_reading=self._guarded(lambda evse, reading: self.core.on_reading(evse, reading)),
             on_lost=self._guarded(lambda evse: self.core.on_meter_lost(evse)),
+            on_findings=self._guarded(lambda evse, found: self.core.on_findings(evse, found)),
         )
+
+    def _expect_meters(self) -> None:
+        """Hold the first readings against what is known; a simulated meter begins at 0 anew with
+        each start of its process."""
+        for evse, session in self.core.sessions.items():
+            known = session.record.meter
+            if known is not None and not self._simulated:
+                self._meters.expect(evse, known.energy_Wh_import.total)
 
     # --- the door ---------------------------------------------------------------------------------
 

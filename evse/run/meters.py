@@ -13,7 +13,9 @@ from drivers.meter_map import Line, MeterMap, load_map
 from drivers.modbus_bus import ModbusBus
 from evse.clock import Clock
 from evse.config.model import EvseTable, MeterTable, StationConfig
-from evse.metering.supervisor import HealthChanged, MeterChange, MeterHealth, MeterSupervisor
+from evse.metering.desk import MeterDesk
+from evse.metering.plausibility import Finding
+from evse.metering.supervisor import FindingRaised, MeterChange
 from evse.model import MeterReading
 
 _log = logging.getLogger(__name__)
@@ -30,17 +32,23 @@ class Meters:
         ports: Callable[[EvseTable], str],
         on_reading: Callable[[int, MeterReading], None],
         on_lost: Callable[[int], None],
+        on_findings: Callable[[int, frozenset[Finding]], None],
     ) -> None:
         """`ports` names the device of an EVSE's meter."""
         self._clock = clock
-        self._on_reading = on_reading
-        self._on_lost = on_lost
         self._buses: dict[str, ModbusBus] = {}
         self._pollers: dict[int, MeterPoller] = {}
-        self._supervisors: dict[int, MeterSupervisor] = {}
-        for table in config.evses:
-            if table.meter.kind == "modbus":
-                self._add(table.id, table.meter, ports(table))
+        fitted = [table for table in config.evses if table.meter.kind == "modbus"]
+        self._desk = MeterDesk(
+            fitted,
+            start_ms=clock.now_ms(),
+            on_reading=on_reading,
+            on_lost=on_lost,
+            on_findings=on_findings,
+            say=_say,
+        )
+        for table in fitted:
+            self._add(table.id, table.meter, ports(table))
 
     def _add(self, evse: int, table: MeterTable, port: str) -> None:
         meter_map = load_map(table.model)
@@ -48,14 +56,11 @@ class Meters:
         if bus is None:
             line = line_settings(table, meter_map)
             bus = self._buses[port] = ModbusBus(port, line, timeout_ms=table.timeout_ms)
-        self._supervisors[evse] = MeterSupervisor(
-            start_ms=self._clock.now_ms(), stale_ms=table.stale_ms, lost_ms=table.lost_ms
-        )
         self._pollers[evse] = MeterPoller(
             ModbusMeter(bus, meter_map, table.unit, self._clock),
             self._clock,
             poll_ms=table.poll_ms,
-            on_reading=lambda reading: self._read(evse, reading),
+            on_reading=lambda reading: self._desk.took(evse, reading, self._clock.now_ms()),
             on_failure=lambda error: self._failed(evse, error),
         )
 
@@ -63,6 +68,14 @@ class Meters:
         """The core's MeterPort: what comes of it arrives as any reading."""
         if evse in self._pollers:
             self._pollers[evse].read_now().add_done_callback(_forget)
+
+    def expect(self, evse: int, known_wh: float) -> None:
+        """What the counter was last known to say, before the first poll (MeterDesk.expect)."""
+        self._desk.expect(evse, known_wh)
+
+    def accept(self, evse: int) -> bool:
+        """The core's MeterPort."""
+        return self._desk.accept(evse)
 
     async def run(self) -> None:
         """Poll until cancelled, also where there is nothing to poll."""
@@ -77,24 +90,19 @@ class Meters:
 
     def tick(self) -> None:
         """Let age act: a meter whose bus hangs is called stale and lost all the same."""
-        now_ms = self._clock.now_ms()
-        for evse, supervisor in self._supervisors.items():
-            self._note(evse, supervisor.tick(now_ms))
-
-    def _read(self, evse: int, reading: MeterReading) -> None:
-        supervisor = self._supervisors[evse]
-        self._note(evse, supervisor.took(reading, self._clock.now_ms()))
-        if supervisor.reading is not None:
-            self._on_reading(evse, supervisor.reading)
+        self._desk.tick(self._clock.now_ms())
 
     def _failed(self, evse: int, error: MeterError) -> None:
-        self._note(evse, self._supervisors[evse].failed(str(error), self._clock.now_ms()))
+        self._desk.failed(evse, str(error), self._clock.now_ms())
 
-    def _note(self, evse: int, changes: list[MeterChange]) -> None:
-        for change in changes:
-            _log.info("evse=%d meter %s", evse, change)
-            if isinstance(change, HealthChanged) and change.health is MeterHealth.LOST:
-                self._on_lost(evse)
+
+def _say(evse: int, change: MeterChange) -> None:
+    _log.log(
+        logging.WARNING if isinstance(change, FindingRaised) else logging.INFO,
+        "evse=%d meter %s",
+        evse,
+        change,
+    )
 
 
 def line_settings(table: MeterTable, meter_map: MeterMap) -> Line:

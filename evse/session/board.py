@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from evse.config.model import EvseTable
-from evse.faults import may_acknowledge
+from evse.faults import may_acknowledge, stopped_by
 from evse.model import BoardStatus, LockState, LockTarget, MeterReading, PilotState, Reason
 
 DEAD_BOARD_OPEN_MS = 7_000
@@ -41,7 +41,7 @@ class BoardView:
         E, F and what can not be read say nothing about the plug: what was known stands, but a
         disabled station (steady F) forgets it, and learns it anew when it is enabled.
         """
-        status = self._with_standing_trip(status)
+        status = stopped_by(self.status, self._with_standing_trip(status))
         opened = self.status.energised and not status.energised
         if self._plugged and self._known_plugs and status.plugs != self.status.plugs:
             self._swapped = True
@@ -125,6 +125,7 @@ class MeterView:
 
     def __init__(self, config: EvseTable) -> None:
         self._config = config.meter
+        self._needed = config.fail_on_meter_errors
         self.reading: MeterReading | None = None
         self.lost = False
 
@@ -137,8 +138,8 @@ class MeterView:
         self.lost = False
 
     def fresh(self, now_ms: int) -> bool:
-        """Good enough to begin a transaction with."""
-        if not self.fitted:
+        """Good enough to begin a transaction with; a lost one, where charging does without."""
+        if not self.fitted or (self.lost and not self._needed):
             return True
         return self.reading is not None and now_ms - self.reading.taken_ms < self._config.stale_ms
 

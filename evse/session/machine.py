@@ -14,7 +14,7 @@ from msgspec import UNSET
 
 from evse.clock import Clock
 from evse.config.model import EvseTable, LimitsTable
-from evse.faults import CoreCondition, Severity, conditions, may_acknowledge
+from evse.faults import CoreCondition, Severity, conditions, events, may_acknowledge
 from evse.model import CommandVerb
 from evse.ports import SessionPorts
 from evse.session.chart import Act
@@ -218,9 +218,11 @@ class SessionMachine(SessionState):
 
     def _note_faults(self) -> None:
         shown = conditions(self.status, self._conditions(), jammed_for=self.board.jammed_for)
-        plugged, now_ms = self.board.plugged, self._clock.now_ms()
-        for change in self.fault_model.update(shown, now_ms, plugged=plugged):
+        # What the board has not said yet counts as plugged: nothing is over by that.
+        plugged = self.board.plugged or self.state == "booting"
+        for change in self.fault_model.update(shown, self._clock.now_ms(), plugged=plugged):
             self._ports.tell_fault(change)
+        self._shown -= events()
         if self.fault_model.blocked:
             self.end_reservation()
 
@@ -230,6 +232,7 @@ class SessionMachine(SessionState):
         own = (
             (CoreCondition.BOARD_LOST, self.board.is_lost and self.state != "booting"),
             (CoreCondition.METER_LOST, self.meter.lost),
+            (CoreCondition.METER_START_FAILED, self._has_no_start_reading()),
             (CoreCondition.HOT, self.offer.derated),
         )
         return frozenset((*self._shown, *(condition for condition, holds in own if holds)))

@@ -11,9 +11,10 @@ from evse.clock import Clock
 from evse.config.model import EvseTable, LimitsTable
 from evse.energy import current_guard
 from evse.fault_model import FaultModel
-from evse.faults import CoreCondition, Fault
+from evse.faults import CoreCondition, Fault, settings
 from evse.limits import Effective, Limit
 from evse.lock import target
+from evse.metering.start import StartReading
 from evse.model import BoardStatus, LockTarget
 from evse.session import availability
 from evse.session.board import BoardView, MeterView
@@ -55,7 +56,8 @@ class SessionState:
         self.meter = MeterView(config)
         self.offer = Offer(config, limits, clock, shared=shared, seed=config.evse_id)
         self.phases = PhaseSwitch(config)
-        self.fault_model = FaultModel(new_uuid)
+        off = frozenset(name for name in settings() if not getattr(config, name))
+        self.fault_model = FaultModel(new_uuid, off=off)
         self.authorized = False
         self.stop: StopTransactionRequest | None = None
         self.user_pause = False
@@ -68,6 +70,7 @@ class SessionState:
         )
         self._over_current = current_guard.State()
         self._shown: set[CoreCondition] = set()
+        self._start_reading = StartReading()
         self._began_ms = now_ms
         self._entered_ms = now_ms
 
@@ -115,7 +118,7 @@ class SessionState:
         now_ms = self._clock.now_ms()
         blocked = self.fault_model.blocked
         self.offer.phases = self.phases_connected
-        self.offer.claims = self.state in _CLAIMING and not (self.user_pause or blocked)
+        self.offer.claims = self._wants_energy and not (self.user_pause or blocked)
         self.offer.step()
         return Facts(
             ready=self._ready(now_ms),
@@ -128,7 +131,7 @@ class SessionState:
             blocked=blocked,
             user_pause=self.user_pause,
             energy=self.offer.enough,
-            cable_known=self.config.connector == "cable" or self.status.cable_a > 0,
+            cable_known=self.cable_known,
             metered=self.meter.fresh(now_ms),
             settled=self._settled(now_ms),
             gave_up_opening=now_ms - self._entered_ms >= STOP_TIMEOUT_MS,
@@ -139,6 +142,12 @@ class SessionState:
             switch_over=self._switch_over(now_ms),
             announced=self.announced,
         )
+
+    @property
+    def _wants_energy(self) -> bool:
+        """A pause on its way keeps its place in the queue; an end does not."""
+        ends = not self.board.plugged or self.stop is not None or self.disable_wanted
+        return self.state in _CLAIMING or (self.state == "stopping" and not ends)
 
     @property
     def _late_ms(self) -> int | None:
@@ -167,6 +176,18 @@ class SessionState:
             return True
         since_ms = max(self.board.opened_ms, self._entered_ms)
         return self.meter.gave_up(since_ms, now_ms)
+
+    def _has_no_start_reading(self) -> bool:
+        """Has an authorized car waited too long for the reading that its transaction needs?"""
+        now_ms = self._clock.now_ms()
+        ready = self.state == "waiting_auth" and self.authorized and self.board.plugged
+        waits = ready and self.cable_known and not self.meter.fresh(now_ms)
+        return self._start_reading.note(waits=waits, now_ms=now_ms)
+
+    @property
+    def cable_known(self) -> bool:
+        """Tethered, or the plug's rating has been read."""
+        return self.config.connector == "cable" or self.status.cable_a > 0
 
     def _offers(self) -> bool:
         """Is PWM on?"""

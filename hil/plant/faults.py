@@ -28,11 +28,17 @@ FAULTS: dict[str, str] = {
     "power_cut": "the station's control supply is gone: coil drops, bolt stays, sensors are dead",
     "meter_frozen": "the meter answers with old values",
     "meter_silent": "the meter does not answer",
+    "meter_replaced": "the meter is another one, whose counter begins at 0",
+    "meter_jumped": "the meter's counter is 1 MWh ahead",
+    "meter_phantom": "the meter measures another load of 10 A on L1 too",
+    "meter_odd": "the meter reads 20 V on L2",
+    "supply_sag": "the board's own +12 V is at 10 V",
 }
 
 FAULT_RESIDUAL_MA = 10.0
 FAULT_TEMPERATURE_DC = 950
 FAULT_RAIL_MV = 15_000
+FAULT_SUPPLY_MV = 10_000
 FAULT_PP_SHORT_OHM = 5
 FAULT_LOST_PHASE = 1
 """Index of the phase that `phase_lost` takes away."""

@@ -27,16 +27,6 @@ class LockDrive(enum.IntEnum):
     LOCK = 1
 
 
-class MeterFault(enum.Flag):
-    """How the energy meter misbehaves; for whoever plays the meter."""
-
-    NONE = 0
-    FROZEN = 1
-    """Answers, with the values of the moment at which it froze."""
-    SILENT = 2
-    """Does not answer."""
-
-
 class Driven(msgspec.Struct, frozen=True, gc=False):
     """What ring 1 outputs."""
 

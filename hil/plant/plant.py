@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from evse.model import X1_BP
 from hil.errors import TimeRunsBack, UnknownFault
-from hil.plant.faults import FAULTS
+from hil.plant.faults import FAULT_SUPPLY_MV, FAULTS
 from hil.plant.metal import Metal
 from hil.plant.model import (
     NEVER_MS,
     Driven,
-    MeterFault,
     MeterTruth,
     PlantConfig,
     Sensed,
@@ -26,6 +25,9 @@ from hil.plant.pilot import scatter
 from hil.plant.record import PlantRecord
 from hil.plant.safety import SafetyWatch
 from hil.trace import Trace
+
+SUPPLY_MV = 12_000
+"""What the pilot is made of, while all is well."""
 
 
 class Plant:
@@ -118,10 +120,9 @@ class Plant:
         return frozenset(self._faults)
 
     @property
-    def meter_faults(self) -> MeterFault:
-        frozen = MeterFault.FROZEN if "meter_frozen" in self._faults else MeterFault.NONE
-        silent = MeterFault.SILENT if "meter_silent" in self._faults else MeterFault.NONE
-        return frozen | silent
+    def supply_mv(self) -> int:
+        """The board's own +12 V."""
+        return FAULT_SUPPLY_MV if "supply_sag" in self._faults else SUPPLY_MV
 
     def drive(self, driven: Driven, now_ms: int) -> None:
         """Ring 1 outputs this from `now_ms` on; each call also refreshes the coil's watchdog."""
@@ -148,7 +149,7 @@ class Plant:
         return self._metal.sensors.read(now_ms)
 
     def meter(self, now_ms: int) -> MeterTruth:
-        """What an ideal meter shows at `now_ms`, whatever `meter_faults` says."""
+        """What an ideal meter shows at `now_ms`; see also hil.plant.faulty_meter."""
         self.advance(now_ms)
         return self._metal.supply.meter(now_ms)
 

@@ -21,9 +21,9 @@ from evse.door.server import DoorServer
 from evse.run.process import die_with_parent
 from hil.plant import adapter
 from hil.plant.door import PlantDoor
+from hil.plant.faulty_meter import FaultyMeter
 from hil.plant.meter_process import TruthLine
 from hil.plant.meter_sim import MeterMode
-from hil.plant.model import MeterFault
 from hil.plant.pin_wire import Readings, decode_turn, encode
 from hil.plant.plant import Plant
 from hil.plant.virtual_board import plant_config, seed_of
@@ -69,6 +69,7 @@ class PlantProcess:
             )
             for table in config.evses
         }
+        self._read_by = {evse: FaultyMeter(plant) for evse, plant in self._plants.items()}
         self._hub = Hub()
         self._door = PlantDoor(self._hub, self._plants, self._clock.now_ms)
         self._door.changed = self._changed
@@ -171,13 +172,10 @@ class PlantProcess:
                 writer.write(line)
 
     def _truth(self, evse: int, now_ms: int) -> TruthLine:
-        plant = self._plants[evse]
-        mode = MeterMode.NORMAL
-        if MeterFault.SILENT in plant.meter_faults:
-            mode = MeterMode.SILENT
-        elif MeterFault.FROZEN in plant.meter_faults:
-            mode = MeterMode.FROZEN
-        return TruthLine.of(plant.meter(now_ms), mode)
+        read = self._read_by[evse].read(now_ms)
+        if read is None:
+            return TruthLine.of(self._plants[evse].meter(now_ms), MeterMode.SILENT)
+        return TruthLine.of(read)
 
 
 async def _main(config: Path, run_dir: Path) -> None:

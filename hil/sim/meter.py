@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 
 from evse.clock import earliest
 from evse.config.load import StationConfig
-from evse.metering.supervisor import HealthChanged, MeterHealth, MeterSupervisor
+from evse.metering.desk import MeterDesk
+from evse.metering.plausibility import Finding
 from evse.model import MeterReading
-from hil.plant.model import MeterFault, MeterTruth
+from hil.plant.faulty_meter import FaultyMeter
+from hil.plant.model import MeterTruth
 from hil.plant.plant import Plant
 
 ANSWER_MS = 40
@@ -36,7 +38,7 @@ def _float32(value: float) -> float:
 
 
 class SimMeters:
-    """Polls at the configured pace; `on_reading` and `on_lost` are the core's."""
+    """Polls at the configured pace; what comes of it is the core's."""
 
     def __init__(
         self,
@@ -46,17 +48,20 @@ class SimMeters:
         now_ms: int,
         on_reading: Callable[[int, MeterReading], None],
         on_lost: Callable[[int], None],
+        on_findings: Callable[[int, frozenset[Finding]], None],
     ) -> None:
-        self._tables = {t.id: t.meter for t in config.evses if t.meter.kind != "none"}
-        self._plants = plants
-        self._on_reading = on_reading
-        self._on_lost = on_lost
+        fitted = [table for table in config.evses if table.meter.kind != "none"]
+        self._tables = {table.id: table.meter for table in fitted}
+        self._meters = {evse: FaultyMeter(plants[evse]) for evse in self._tables}
         self._due_ms = dict.fromkeys(self._tables, now_ms)
-        self._frozen: dict[int, MeterTruth] = {}
-        self._supervisors = {
-            evse: MeterSupervisor(start_ms=now_ms, stale_ms=t.stale_ms, lost_ms=t.lost_ms)
-            for evse, t in self._tables.items()
-        }
+        self.desk = MeterDesk(
+            fitted,
+            start_ms=now_ms,
+            on_reading=on_reading,
+            on_lost=on_lost,
+            on_findings=on_findings,
+            say=lambda _evse, _change: None,
+        )
 
     @property
     def next_deadline_ms(self) -> int | None:
@@ -74,19 +79,8 @@ class SimMeters:
                 self._read(evse, now_ms)
 
     def _read(self, evse: int, now_ms: int) -> None:
-        plant, supervisor = self._plants[evse], self._supervisors[evse]
-        faults = plant.meter_faults
-        if MeterFault.SILENT in faults:
-            changes = supervisor.failed("no answer within 500 ms", now_ms)
-            lost = any(isinstance(c, HealthChanged) for c in changes)
-            if lost and supervisor.health is MeterHealth.LOST:
-                self._on_lost(evse)
-            return
-        truth = plant.meter(now_ms)
-        if MeterFault.FROZEN in faults:
-            truth = self._frozen.setdefault(evse, truth)
+        truth = self._meters[evse].read(now_ms)
+        if truth is None:
+            self.desk.failed(evse, "no answer within 500 ms", now_ms)
         else:
-            self._frozen.pop(evse, None)
-        supervisor.took(reading(truth, now_ms), now_ms)
-        if supervisor.reading is not None:
-            self._on_reading(evse, supervisor.reading)
+            self.desk.took(evse, reading(truth, now_ms), now_ms)

@@ -80,6 +80,7 @@ def test_a_meter_that_never_answered_is_lost_in_time_and_an_evse_without_one_nev
         ports=lambda table: table.meter.port,
         on_reading=lambda evse, reading: None,
         on_lost=lost.append,
+        on_findings=lambda _evse, _found: None,
     )
     clock.advance_to(1_000 + 9_999)
     meters.tick()
@@ -102,6 +103,7 @@ def test_a_station_without_meters_has_nothing_to_poll_and_lives_on() -> None:
             ports=lambda table: table.meter.port,
             on_reading=lambda evse, reading: None,
             on_lost=lambda evse: None,
+            on_findings=lambda _evse, _found: None,
         )
         task = asyncio.create_task(meters.run())
         for _ in range(5):

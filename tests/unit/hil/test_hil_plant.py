@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from evse.model import X1_BP
 from hil.errors import OutOfRange, TimeRunsBack, UnknownFault
 from hil.plant.ev import VARIANTS
-from hil.plant.faults import FAULTS
-from hil.plant.model import Driven, LockDrive, MeterFault, PlantConfig, Sensed
+from hil.plant.faults import FAULT_SUPPLY_MV, FAULTS
+from hil.plant.model import Driven, LockDrive, PlantConfig, Sensed
 from hil.plant.plant import Plant
 from hil.trace import Lane, Trace
 
@@ -139,12 +139,11 @@ def test_a_power_cut_drops_the_coil_and_leaves_the_bolt() -> None:
     assert metal.locked
 
 
-def test_meter_faults_are_flags_for_whoever_plays_the_meter() -> None:
+def test_a_sagging_supply_is_told_by_the_boards_own_measurement() -> None:
     metal = charging()
-    assert metal.meter_faults == MeterFault.NONE
-    metal.set_fault("meter_frozen")
-    metal.set_fault("meter_silent")
-    assert metal.meter_faults == MeterFault.FROZEN | MeterFault.SILENT
+    assert metal.supply_mv == 12_000
+    metal.set_fault("supply_sag")
+    assert metal.supply_mv == FAULT_SUPPLY_MV
 
 
 def test_every_fault_is_shown_by_a_test() -> None:
@@ -155,8 +154,8 @@ def test_every_fault_is_shown_by_a_test() -> None:
         "lock_jam",
         "rcd_test_dead",
         "phase_lost",
-        "meter_frozen",
-        "meter_silent",
+        "supply_sag",
+        *(name for name in FAULTS if name.startswith("meter_")),
     }
     assert set(SHOWS) | elsewhere == set(FAULTS)
 
