@@ -23,7 +23,7 @@ from hil.plant.plant import Plant
 from hil.plant.virtual_board import PlantPins, guard_host, identity, plant_config
 from hil.sim.analog import SimAnalog
 from hil.sim.direct import DirectLink
-from hil.sim.link import RENEW_MS, FrameLink, SimLink, next_tick
+from hil.sim.link import FrameLink, SimLink, next_tick
 from hil.sim.meter import SimMeters
 from hil.sim.station import LocalPeer, SimStation, new_database
 from hil.trace import Lane, Trace
@@ -64,9 +64,7 @@ class Simulation:
             for t in config.evses
         }
         self.link: SimLink = (
-            FrameLink(
-                len(config.evses), guard_config_crc(config), lambda: self._rng.getrandbits(32)
-            )
+            FrameLink(len(config.evses), guard_config_crc(config), itertools.count(1).__next__)
             if frames
             else DirectLink()
         )
@@ -83,6 +81,8 @@ class Simulation:
         self._acting = False
         """Inside an action of `at`: ring 1's period at this instant is still to come."""
         self._watchdog_due_ms = START_MS
+        self._guard_from_ms = START_MS
+        """The last period before this run of ring 1."""
         self._core_due_ms: int | None = None
         self._settled = True
         """The core took an input since its wishes were last fetched."""
@@ -98,27 +98,36 @@ class Simulation:
     def now_ms(self) -> int:
         return self.clock.now_ms()
 
+    @property
+    def _lived_ms(self) -> int:
+        """The last period of ring 1 that has been."""
+        last_ms = self.now_ms - (1 if self._acting else 0)
+        return last_ms - last_ms % PERIOD_MS
+
     def start_guard(self) -> None:
         """Ring 1 begins anew, as after a restart of its process."""
         self.guard = guard_host(self.config, PlantPins(self.plants))
-        self.link.board(self.guard, identity(self.config, self._rng.getrandbits(32)), self.now_ms)
+        self.link.lived_through(self._lived_ms)
+        self.link.board(self.guard, identity(self.config, self._rng.getrandbits(32)))
+        self._guard_from_ms = self._lived_ms
         self._dirty = True
 
     def kill_guard(self) -> None:
         """Ring 1 is gone; ring 0's watchdog drops the coils after its time. Killing what is
-        dead already changes nothing: the watchdog was fed for the last time long ago."""
+        dead already, or what has not lived for a period, does not feed it."""
         if self.guard is None:
             return
         self.guard = None
-        self.link.board(None, identity(self.config, 0), self.now_ms)
-        if not self._frames:
-            last_ms = self.now_ms - (1 if self._acting else 0)
-            self._watchdog_due_ms = last_ms - last_ms % PERIOD_MS + COIL_WATCHDOG_MS
+        self.link.lived_through(self._lived_ms)
+        self.link.board(None, identity(self.config, 0))
+        if not self._frames and self._lived_ms > self._guard_from_ms:
+            self._watchdog_due_ms = self._lived_ms + COIL_WATCHDOG_MS
             self.at(self._watchdog_due_ms, self._coil_watchdog)
 
     def _coil_watchdog(self) -> None:
         """Ring 0's, where the plants have none of their own: of all outputs, the coil alone."""
-        if self.guard is not None or self.now_ms != self._watchdog_due_ms:
+        fed = self.guard is not None and self._lived_ms > self._guard_from_ms
+        if fed or self.now_ms != self._watchdog_due_ms:
             return
         for plant in self.plants.values():
             plant.drive(msgspec.structs.replace(plant.driven, coil=False), self.now_ms)
@@ -155,6 +164,7 @@ class Simulation:
         core.journal.on_durable = durable
         core.on_settled = self._on_settled
         self._on_settled()
+        self.link.lived_through(self._lived_ms)
         self.link.attach(core, self.now_ms)
         for hook in self.on_core:
             hook(self.station)
@@ -165,7 +175,13 @@ class Simulation:
             return
         self.station = None
         self.meters = None
+        self.link.lived_through(self._lived_ms)
         self.link.attach(None, self.now_ms)
+
+    def cut_link(self, cut: bool) -> None:
+        """The cable between core and ring 1 is cut, or mended."""
+        self.link.lived_through(self._lived_ms)
+        self.link.cut(cut)
 
     def read_now(self, evse: int) -> None:
         """The core's MeterPort."""
@@ -216,7 +232,6 @@ class Simulation:
             end_ms,
             self._actions[0][0] if self._actions else None,
             self._tick_ms(),
-            self.now_ms - self.now_ms % RENEW_MS + RENEW_MS if self._frames else None,
             self._core_due_ms,
             self.analog.next_deadline_ms,
             self.meters.next_deadline_ms if self.meters else None,
