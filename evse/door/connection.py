@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 from msgspec import Raw
@@ -12,6 +12,9 @@ from evse.door import jsonrpc
 from evse.door.jsonrpc import Id
 from evse.door.roles import Role
 from evse.door.spelling import Interface
+
+if TYPE_CHECKING:
+    from evse.door.older_events import OlderEvents
 
 MAX_FOLLOWED = 64
 """Variables that one peer follows."""
@@ -51,6 +54,8 @@ class Follower:
         self.evse = evse
         self.next_seq = next_seq
         self.interface = interface
+        self.older: OlderEvents | None = None
+        """Where session events are followed in the spelling of 2023."""
         self.live = next_seq is None
 
 

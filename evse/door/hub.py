@@ -48,6 +48,8 @@ class Hub:
         self.bad_lines = 0
         self.spelling = Spelling()
         """How values are told to those who asked for another generation of the interface."""
+        self.taps: dict[str, Callable[[int | None, Any], None]] = {}
+        """Variable -> what takes its values beside those who follow it."""
         self.on_left: Callable[[Connection], None] = lambda _connection: None
         """Called when a peer has gone."""
 
@@ -183,7 +185,7 @@ class Hub:
             self.bad_lines += 1
             return
         try:
-            reply(_outcome(message))
+            reply(jsonrpc.outcome(message))
         except RpcError as error:
             self.bad_lines += 1
             reply(RpcError(jsonrpc.INTERNAL_ERROR, f"the provider's answer is {error.message}"))
@@ -195,6 +197,8 @@ class Hub:
         what it lets a provider say (providers.py) comes here: their names are not many."""
         at = self.spelling.utc()
         self._last[variable, evse] = (value, at)
+        if tap := self.taps.get(variable):
+            tap(evse, value)
         lines: dict[Interface, bytes] = {}
         for connection, follower in self.followers(variable):
             if follower.evse in (None, evse):
@@ -240,10 +244,3 @@ def _not_for(role: Role, method: str, roles: tuple[Role, ...]) -> RpcError:
 
 def _nobody_provides(namespace: str) -> RpcError:
     return RpcError(jsonrpc.NOT_AVAILABLE, f"nobody provides {namespace}.* now")
-
-
-def _outcome(message: Message) -> Any:
-    """What a provider answered. Raises RpcError where that can not be read."""
-    if isinstance(message.error, Raw):
-        return jsonrpc.decode_error(message.error)
-    return jsonrpc.decode_value(message.result) if isinstance(message.result, Raw) else None

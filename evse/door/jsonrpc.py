@@ -135,5 +135,13 @@ def decode_error(raw: Raw) -> RpcError:
     return RpcError(body.code, body.message, body.data)
 
 
+def outcome(message: Message) -> Any:
+    """What an answer says: its result, or its error as an RpcError. Raises RpcError for one that
+    can not be read."""
+    if isinstance(message.error, Raw):
+        return decode_error(message.error)
+    return decode_value(message.result) if isinstance(message.result, Raw) else None
+
+
 def _line(message: Any) -> bytes:
     return _encoder.encode(message) + b"\n"

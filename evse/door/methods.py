@@ -20,6 +20,7 @@ from evse.door.hello import serve_hello
 from evse.door.hub import Connection, Hub, Reply
 from evse.door.inspection import inspect
 from evse.door.jsonrpc import RpcError
+from evse.door.older_faults import OlderFaults
 from evse.door.spelling import Spelling
 from evse.door.vehicle import send_certificate, serve_providers
 from evse.journal import TooManyConsumers
@@ -305,6 +306,7 @@ def serve(hub: Hub, core: Core) -> None:
     hub.spelling = Spelling(core.clock.utc)
     serve_hello(hub)
     serve_providers(hub, core)
+    OlderFaults(hub, core)
     for name, (type_, function) in TABLE.items():
         hub.register(name, _handler(core, name, type_, function))
 

@@ -6,6 +6,7 @@ changes nothing. A namespace is provided by one peer at a time, the newest.
 
 from __future__ import annotations
 
+import functools
 import types
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -111,7 +112,7 @@ class Providers:
     def _left(self, connection: Connection) -> None:
         for namespace in sorted(connection.provides):
             self._on_gone(namespace)
-            for variable in _variables(namespace):
+            for variable in published_by(namespace):
                 if variable in WHEN_GONE and self._hub.last(variable, None) is not None:
                     self._hub.publish(variable, None, WHEN_GONE[variable])
                 elif variable not in self._sinks and variable not in WHEN_GONE:
@@ -120,14 +121,15 @@ class Providers:
 
 def _type_of(variable: str, namespace: str) -> Any:
     """Raises RpcError for a variable that its page does not have."""
-    known = _variables(namespace)
+    known = published_by(namespace)
     if variable not in known:
         text = f"no variable {variable}{nearest(variable, known)}"
         raise RpcError(jsonrpc.INVALID_PARAMS, text, {"field": "variable"})
     return known[variable]
 
 
-def _variables(namespace: str) -> dict[str, Any]:
+@functools.cache
+def published_by(namespace: str) -> Mapping[str, Any]:
     """Variable -> type, of all that the provider of a namespace publishes."""
     from evse.types.interfaces import INTERFACES  # all pages: loaded once somebody provides one
 
@@ -139,4 +141,4 @@ def _variables(namespace: str) -> dict[str, Any]:
     own = {name: type_ for name, type_ in known.items() if name.startswith(f"{namespace}.")}
     if namespace == VEHICLE:
         own |= {name: known[name] for name in VEHICLE_VARIABLES}
-    return own
+    return types.MappingProxyType(own)

@@ -6,14 +6,20 @@ from there on, in order, first from the disk and then live. Other variables give
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
+from evse.config.read import nearest
 from evse.door import jsonrpc
 from evse.door.hub import Connection, Follower, Hub, Reply, event_line
 from evse.door.jsonrpc import RpcError
+from evse.door.providers import published_by
+from evse.door.roles import NAMESPACES
+from evse.door.spelling import Interface
 from evse.journal import Journal
 from evse.journal_rows import Record
 
@@ -28,6 +34,13 @@ VARIABLES = frozenset(
         SESSION_EVENT,
         "evse_manager.limits",
         "evse_manager.enforced_limits",
+        "evse_manager.hw_capabilities",
+        "evse_manager.ev_info",
+        "evse_manager.car_manufacturer",
+        "evse_manager.iso15118_certificate_request",
+        "evse_manager.ready",
+        "evse_manager.selected_protocol",
+        "evse_manager.powermeter_public_key_ocmf",
         "evse_manager.telemetry",
         "evse_manager.powermeter",
         "evse_manager.evse_id",
@@ -74,15 +87,15 @@ class Variables:
         evse = None if isinstance(wanted.evse, UnsetType) else wanted.evse
         if wanted.variable == SESSION_EVENT:
             refuse_while_busy(self._journal)
-            reply(self._standing())
             other = wanted.journal not in (UNSET, self._journal.journal_id)
-            self._follow_events(connection, evse, 1 if other else wanted.from_seq)
+            self._follow_events(connection, evse, 1 if other else wanted.from_seq, reply)
         elif isinstance(wanted.from_seq, int):
             field = {"field": "from_seq"}
             raise RpcError(jsonrpc.INVALID_PARAMS, f"{wanted.variable} has no numbers", field)
         else:
-            self._hub.follow(connection, wanted.variable, Follower(evse, None))
-            reply({"value": self._last(wanted.variable, evse)})
+            follower = Follower(evse, None, connection.interface)
+            self._hub.follow(connection, wanted.variable, follower)
+            reply({"value": self._last(connection, wanted.variable, evse)})
 
     def _standing(self) -> dict[str, Any]:
         """Events before `first_seq` are forgotten: whoever asks for one learns here that it comes
@@ -95,12 +108,31 @@ class Variables:
         }
 
     def _follow_events(
-        self, connection: Connection, evse: int | None, from_seq: int | UnsetType
+        self, connection: Connection, evse: int | None, from_seq: int | UnsetType, reply: Reply
     ) -> None:
         next_seq = from_seq if isinstance(from_seq, int) else self._journal.durable_seq + 1
-        follower = Follower(evse, max(1, next_seq))
+        follower = Follower(evse, max(1, next_seq), connection.interface)
         self._hub.follow(connection, SESSION_EVENT, follower)
-        self._catch_up(connection, follower)
+        reply(self._standing())
+        if connection.interface is Interface.PRESENT:
+            self._catch_up(connection, follower)
+        else:
+            self._with_older(
+                follower, max(1, next_seq), lambda: self._catch_up(connection, follower)
+            )
+
+    def _with_older(self, follower: Follower, seq: int, then: Callable[[], None]) -> None:
+        """Let `follower` be told in the older spelling from event `seq` on."""
+        from evse.door.older_events import OlderEvents, charged_before  # few ever ask for it
+
+        follower.older = older = OlderEvents()
+
+        def found(charged: Any) -> None:
+            older.begin(charged)
+            then()
+
+        job = functools.partial(charged_before, seq=seq, evses=self._evses)
+        self._journal.query(job, found)
 
     def _catch_up(self, connection: Connection, follower: Follower) -> None:
         """Fetch from the disk until nothing durable is left behind, then go live."""
@@ -125,11 +157,13 @@ class Variables:
     @staticmethod
     def _hand_out(connection: Connection, follower: Follower, record: Record) -> None:
         follower.next_seq = record.seq + 1
-        if follower.evse in (None, record.evse):
-            line = event_line(SESSION_EVENT, record.evse, Raw(record.body), record.seq)
-            connection.wire.send(line)
+        if follower.evse not in (None, record.evse):
+            return
+        told = _told(follower, record)
+        if told is not None:
+            connection.wire.send(event_line(SESSION_EVENT, record.evse, told, record.seq))
 
-    def _get(self, _connection: Connection, params: Raw | UnsetType, reply: Reply) -> None:
+    def _get(self, connection: Connection, params: Raw | UnsetType, reply: Reply) -> None:
         wanted: Get = jsonrpc.decode_params(params, Get)
         self._check(wanted.variable, wanted.evse)
         evse = None if isinstance(wanted.evse, UnsetType) else wanted.evse
@@ -139,25 +173,57 @@ class Variables:
             )
         if wanted.variable == SESSION_EVENT:
             refuse_while_busy(self._journal)
-            self._journal.last(evse, lambda found: reply(Raw(found[0].body) if found else None))
+            self._get_event(connection.interface, evse, reply)
         else:
-            reply(self._last(wanted.variable, evse))
+            reply(self._last(connection, wanted.variable, evse))
 
-    def _last(self, variable: str, evse: int | None) -> Any:
+    def _get_event(self, interface: Interface, evse: int | None, reply: Reply) -> None:
+        """The newest event; nothing where the asked-for generation has no such event."""
+        follower = Follower(evse, None, interface)
+
+        def found(records: list[Record]) -> None:
+            if not records:
+                reply(None)
+            elif interface is Interface.PRESENT:
+                reply(Raw(records[0].body))
+            else:
+                seq = records[0].seq
+                self._with_older(follower, seq, lambda: reply(_told(follower, records[0])))
+
+        self._journal.last(evse, found)
+
+    def _last(self, connection: Connection, variable: str, evse: int | None) -> Any:
         if evse is None and len(self._evses) == 1:
             evse = self._evses[0]
         for key in (evse, None):
-            value = self._hub.last(variable, key)
+            value = self._hub.last(variable, key, connection.interface)
             if value is not None:
                 return value
         return None
 
     def _check(self, variable: str, evse: int | UnsetType) -> None:
-        namespace = variable.partition(".")[0]
-        if variable not in VARIABLES and self._hub.provider(namespace) is None:
-            raise RpcError(jsonrpc.INVALID_PARAMS, f"no variable {variable}", {"field": "variable"})
+        if variable not in VARIABLES:
+            namespace = variable.partition(".")[0]
+            provided = published_by(namespace) if namespace in NAMESPACES else {}
+            if variable not in provided:
+                near = nearest(variable, provided or _alike(variable))
+                text = f"no variable {variable}{near}"
+                raise RpcError(jsonrpc.INVALID_PARAMS, text, {"field": "variable"})
         if evse is not UNSET and evse not in self._evses:
             known = f"one of {self._evses}"
             raise RpcError(
                 jsonrpc.INVALID_PARAMS, f"evse {evse} is not here: {known}", {"field": "evse"}
             )
+
+
+def _told(follower: Follower, record: Record) -> Any:
+    """What a follower hears of a record; None: nothing."""
+    if follower.older is None:
+        return Raw(record.body)
+    return follower.older.told(record.evse, record.body)
+
+
+def _alike(variable: str) -> list[str]:
+    """The variables of the same namespace, or all where there is none."""
+    namespace = f"{variable.partition('.')[0]}."
+    return [name for name in VARIABLES if name.startswith(namespace)] or sorted(VARIABLES)

@@ -35,7 +35,10 @@ def serve_providers(hub: Hub, core: Core) -> None:
 
 def _sinks(hub: Hub, vehicles: Mapping[int, Vehicle]) -> dict[str, Sink]:
     def request(evse: int, asked: RequestExiStreamSchema) -> None:
-        vehicles[evse].ask_certificate(asked)
+        from evse.types.seed.emit import request_exi  # its page spells it as in 2023
+
+        vehicles[evse].ask_certificate()
+        hub.publish("evse_manager.iso15118_certificate_request", evse, request_exi(asked))
         hub.publish(REQUEST, evse, asked)
 
     return {

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 from evse.types.evse_manager import CarManufacturer, EVInfo
-from evse.types.iso15118 import RequestExiStreamSchema
 from evse.types.session import SessionEventEnum
 
 BASIC_CHARGING = "IEC61851-1"
@@ -64,10 +63,9 @@ class Vehicle:
         self._manufacturer = manufacturer
         self._announce("car_manufacturer", manufacturer)
 
-    def ask_certificate(self, request: RequestExiStreamSchema) -> None:
+    def ask_certificate(self) -> None:
         """The car asks for its contract certificate; the newest request is the one that stands."""
         self._asks_certificate = True
-        self._announce("iso15118_certificate_request", request)
 
     def take_request(self) -> bool:
         """The answer is here: does the car still wait for one? Each request gets one answer."""
