@@ -246,8 +246,9 @@ class BoardStatus(msgspec.Struct, frozen=True, gc=False):
     vetoed_unlock: bool = False
     """An unlock is wanted and refused because coil or mirror is closed."""
     phases: int = 3
-    """Phases that the phase contact connects: 1 or 3; 0 while it moves, and after a start of ring 1
-    until a permit has said where it belongs. 3 where there is none."""
+    """Phases that the phase contact connects: 1 or 3; 0 while it moves, and, where its position is
+    not read back, after a start of ring 1 until a permit has sent it somewhere. 3 where there is
+    none."""
     faults: BoardFault = BoardFault(0)
     """What the board reports by itself now."""
     plugs: int = 0

@@ -112,9 +112,10 @@ def status(
 
 
 def _phases(v: View) -> int:
-    """Where the phase contact is, as far as that can be known; 0: on its way, or never sent."""
+    """Where the phase contact is; 0: on its way, or never sent and not read back."""
     if not v.hardware.phase_switch:
         return ALL_PHASES
-    if not phase_settled(v):
+    driven = v.state.phases.driven
+    if driven and not phase_settled(v):
         return 0
-    return v.seen.phases if v.hardware.phase_feedback else v.state.phases.driven
+    return v.seen.phases if v.hardware.phase_feedback else driven

@@ -19,6 +19,8 @@ def inputs(sensed: Sensed) -> Inputs:
         sensed.emergency_stop,
         sensed.temperature_dc,
         sensed.current_ma,
+        sensed.phase_feedback,
+        sensed.faults,
     )
 
 
@@ -29,4 +31,5 @@ def driven(outputs: Outputs) -> Driven:
         outputs.duty_bp,
         LockDrive[outputs.lock_drive.name],
         outputs.rcd_test,
+        outputs.phases,
     )

@@ -48,6 +48,12 @@ class SetFault(_Params, frozen=True):
     active: bool = True
 
 
+class SetBoardFault(_Params, frozen=True):
+    fault: str
+    """A name of evse.model.BoardFault."""
+    active: bool = True
+
+
 class SetVoltage(_Params, frozen=True):
     voltage_v: Annotated[float, Meta(ge=0, le=300)]
     phase: Annotated[int, Meta(ge=1, le=3)] | None = None
@@ -84,6 +90,9 @@ class PlantState(msgspec.Struct, frozen=True):
     plugged: bool
     cable_in: bool
     """The station's end of a cable is in its socket."""
+    phases: int
+    """Phases that the phase contact connects: 1 or 3."""
+    board_faults: list[str]
     faults: list[str]
     violations: list[Violation]
 
@@ -108,6 +117,7 @@ class PlantDoor:
         hub.register("sim.ventilation", self._serve(Ventilation, _ventilation))
         hub.register("sim.set_residual", self._serve(SetResidual, _set_residual))
         hub.register("sim.set_fault", self._serve(SetFault, _set_fault))
+        hub.register("sim.board_fault", self._serve(SetBoardFault, _set_board_fault))
         hub.register("sim.set_voltage", self._serve(SetVoltage, _set_voltage))
         hub.register("sim.state", self._state)
         hub.register("subscribe", self._subscribe)
@@ -173,6 +183,8 @@ def plant_state(plant: Plant, now_ms: int) -> PlantState:
         energy_wh=energy_wh,
         plugged=plant.car.contact,
         cable_in=plant.car.cable_a > 0,
+        phases=plant.phases,
+        board_faults=[str(fault.name) for fault in plant.board_faults],
         faults=sorted(plant.faults),
         violations=list(plant.violations),
     )
@@ -191,6 +203,10 @@ def _plug_in(plant: Plant, wanted: PlugIn) -> None:
 
 def _set_fault(plant: Plant, wanted: SetFault) -> None:
     plant.set_fault(wanted.fault, wanted.active)
+
+
+def _set_board_fault(plant: Plant, wanted: SetBoardFault) -> None:
+    plant.set_board_fault(wanted.fault, wanted.active)
 
 
 def _set_voltage(plant: Plant, wanted: SetVoltage) -> None:

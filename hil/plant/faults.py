@@ -17,6 +17,8 @@ FAULTS: dict[str, str] = {
     "contactor_stuck_open": "the power contacts open, or never close",
     "mirror_stuck_open": "the mirror contact reads open whatever the contacts do",
     "mirror_stuck_closed": "the mirror contact reads closed whatever the contacts do",
+    "phase_contact_stuck": "the phase contact stays where it is",
+    "phase_contact_open": "the phase contact opens by itself: L1 alone is connected",
     "lock_jam": "the bolt does not move",
     "lock_feedback_lost": "neither end switch of the lock reads",
     "over_temperature": "the temperature sensor reads 95 degrees Celsius",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Set
 
-from evse.model import F_BP, X1_BP
+from evse.model import F_BP, X1_BP, BoardFault
 from hil.plant.car import Car
 from hil.plant.contactor import Contactor
 from hil.plant.faults import FAULT_RESIDUAL_MA
 from hil.plant.lock import LockMotor
 from hil.plant.model import Driven, LockDrive, PlantConfig
+from hil.plant.phase_contact import PhaseContact
 from hil.plant.residual import ResidualMonitor
 from hil.plant.safety import Truth
 from hil.plant.sense import Sensors
@@ -34,13 +35,25 @@ class Metal:
         self._config = config
         self._bolted = config.lock and config.socket
         self.contactor = Contactor(config.contactor, seed)
+        self.phase_contact = PhaseContact(config.phase_contact_ms)
         self.lock = LockMotor(config.lock_travel_ms)
         self.residual = ResidualMonitor(config.residual)
         self.thermal = Thermal(config.ambient_dc, config.heating_dc, config.heating_tau_s)
         self.supply = Supply(config, start_ms)
         self.sensors = Sensors(config, seed)
         self.car = Car(now, changed, seed)
-        self._parts = (self.contactor, self.lock, self.residual, self.thermal, self.car)
+        self._parts = (
+            self.contactor,
+            self.phase_contact,
+            self.lock,
+            self.residual,
+            self.thermal,
+            self.car,
+        )
+        self._closed_on: int | None = None
+        """Phases that were connected when the power contacts closed."""
+        self.board_faults = BoardFault(0)
+        """What the board's own protections say."""
         self.residual_ma = 0.0
         """Residual current that somebody set, beside what the faults make."""
 
@@ -59,11 +72,12 @@ class Metal:
         self._settle_actuators(now_ms, driven, faults)
         self.supply.refresh(faults)
         cut_off = not faults.isdisjoint(_NO_PILOT_AT_CAR)
-        live = self.contactor.closed and self.supply.feeds(self.car)
+        phases = self.phase_contact.phases
+        live = self.contactor.closed and self.supply.feeds(self.car, phases)
         self.car.see(now_ms, None if cut_off else driven.duty_bp, live=live)
         if self.car.pulling and not (self._bolted and self.lock.blocks):
             self.car.let_go()
-        self.supply.load(now_ms, self.car)
+        self.supply.load(now_ms, self.car, phases)
         self._settle_sensors(now_ms, driven, faults)
 
     def _settle_actuators(self, now_ms: int, driven: Driven, faults: Set[str]) -> None:
@@ -75,6 +89,17 @@ class Metal:
             stuck_closed="contactor_stuck_closed" in faults,
             stuck_open="contactor_stuck_open" in faults,
         )
+        if self._config.phase_switch:
+            self.phase_contact.refresh(
+                now_ms,
+                0 if dead else driven.phases,
+                stuck="phase_contact_stuck" in faults,
+                opens="phase_contact_open" in faults,
+            )
+        if not self.contactor.closed:
+            self._closed_on = None
+        elif self._closed_on is None:
+            self._closed_on = self.phase_contact.phases
         stopped = dead or "lock_jam" in faults
         self.lock.refresh(now_ms, LockDrive.OFF if stopped else driven.lock)
 
@@ -93,6 +118,8 @@ class Metal:
             rcd_tripped=self.residual.tripped,
             temperature_dc=self.thermal.temperature_dc,
             current_ma=self.supply.current_ma,
+            phases=self.phase_contact.phases,
+            board_faults=self.board_faults,
         )
 
     def truth(self, duty_bp: int, faults: Set[str]) -> Truth:
@@ -109,4 +136,5 @@ class Metal:
             over_offered=offered and socket and car.overloaded(duty_bp),
             residual_trip=self.residual.tripped,
             emergency="emergency_stop" in faults,
+            phases_moved=self._closed_on not in (None, self.phase_contact.phases),
         )

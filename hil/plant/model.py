@@ -6,7 +6,7 @@ import enum
 
 import msgspec
 
-from evse.model import X1_BP
+from evse.model import X1_BP, BoardFault
 from hil.errors import OutOfRange
 
 NEVER_MS = 1 << 62
@@ -35,6 +35,8 @@ class Driven(msgspec.Struct, frozen=True, gc=False):
     """0 = F (steady -12 V), 10000 = X1 (steady +12 V), between: PWM."""
     lock: LockDrive = LockDrive.OFF
     rcd_test: bool = False
+    phases: int = 0
+    """Where the phase contact is driven: 1, 3, or 0: not at all."""
 
 
 class Sensed(msgspec.Struct, frozen=True, gc=False):
@@ -55,6 +57,9 @@ class Sensed(msgspec.Struct, frozen=True, gc=False):
     temperature_dc: int | None
     current_ma: int | None
     """Largest phase current; None: the board does not measure it."""
+    phase_feedback: bool | None
+    """L2 and L3 are connected; None: no phase contact is fitted."""
+    faults: BoardFault
 
 
 class MeterTruth(msgspec.Struct, frozen=True, gc=False):
@@ -123,6 +128,9 @@ class PlantConfig(msgspec.Struct, frozen=True):
     contactor: ContactorSpec = ContactorSpec()
     residual: ResidualSpec = ResidualSpec()
     lock_travel_ms: int = 300
+    phase_switch: bool = False
+    """A phase contact is fitted; else L2 and L3 are always connected."""
+    phase_contact_ms: int = 30
     ambient_dc: int = 250
     heating_dc: int = 0
     """Final temperature rise at 32 A, tenths of a degree; 0: no heating."""
@@ -133,7 +141,13 @@ class PlantConfig(msgspec.Struct, frozen=True):
             raise OutOfRange(f"phases {self.phases}: a station has 1, 2 or 3")
         if self.coil_watchdog_ms is not None and self.coil_watchdog_ms <= 0:
             raise OutOfRange(f"coil_watchdog_ms {self.coil_watchdog_ms}: above 0, or None")
-        for name in ("voltage_mv", "noise_mv", "lock_travel_ms", "heating_dc"):
+        for name in (
+            "voltage_mv",
+            "noise_mv",
+            "lock_travel_ms",
+            "phase_contact_ms",
+            "heating_dc",
+        ):
             if getattr(self, name) < 0:
                 raise OutOfRange(f"{name} {getattr(self, name)}: must not be negative")
         if self.heating_tau_s < 10:

@@ -9,7 +9,7 @@ same trace. What ring 1 does not refresh keeps its last value: hardware PWM runs
 
 from __future__ import annotations
 
-from evse.model import X1_BP
+from evse.model import X1_BP, BoardFault
 from hil.errors import TimeRunsBack, UnknownFault
 from hil.plant.faults import FAULT_SUPPLY_MV, FAULTS
 from hil.plant.metal import Metal
@@ -95,6 +95,16 @@ class Plant:
         return self._metal.lock.state if self.config.lock else "none"
 
     @property
+    def phases(self) -> int:
+        """Phases that are really connected behind the contactor: 1 or 3."""
+        return self._metal.phase_contact.phases
+
+    @property
+    def board_faults(self) -> BoardFault:
+        """What the board's own protections say."""
+        return self._metal.board_faults
+
+    @property
     def pilot_mv(self) -> int:
         """Plateau of the positive half-wave at the station, without noise."""
         return self._metal.sensors.hi_mv
@@ -162,6 +172,17 @@ class Plant:
             self._record.fault(self.now_ms, name, active=active)
             self._settle()
 
+    def set_board_fault(self, name: str, active: bool = True) -> None:
+        """Raise or clear one of BoardFault, by name. Raises UnknownFault, and changes nothing."""
+        if name not in BoardFault.__members__:
+            known = ", ".join(BoardFault.__members__)
+            raise UnknownFault(f"board fault {name!r}: the board knows {known}")
+        fault, standing = BoardFault[name], self._metal.board_faults
+        if active != (fault in standing):
+            self._metal.board_faults = standing ^ fault
+            self._record.fault(self.now_ms, f"board_{name.lower()}", active=active)
+            self._settle()
+
     def set_residual_ma(self, residual_ma: float) -> None:
         """Smooth DC residual current, whatever the contactor does."""
         self._metal.residual_ma = residual_ma
@@ -190,7 +211,7 @@ class Plant:
         if self._supplied:
             return driven
         duty_bp = X1_BP if self.config.pilot_gated else driven.duty_bp
-        return Driven(False, duty_bp, driven.lock, driven.rcd_test)
+        return Driven(False, duty_bp, driven.lock, driven.rcd_test, driven.phases)
 
     def _settle(self) -> None:
         """Let the metal come to rest in this instant, judge it, and note what changed."""

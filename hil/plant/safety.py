@@ -33,6 +33,8 @@ class Truth(msgspec.Struct, frozen=True, gc=False):
     """The duty promises more than the cable can carry."""
     residual_trip: bool
     emergency: bool
+    phases_moved: bool
+    """The phase contact moved since the power contacts closed."""
 
 
 RULES: tuple[tuple[str, int, Callable[[Truth], bool]], ...] = (
@@ -51,6 +53,7 @@ RULES: tuple[tuple[str, int, Callable[[Truth], bool]], ...] = (
     ("unlocked_under_load", 0, lambda t: t.energised and not t.held),
     ("energised_after_residual_trip", OPENING_BUDGET_MS, lambda t: t.energised and t.residual_trip),
     ("energised_in_emergency", OPENING_BUDGET_MS, lambda t: t.energised and t.emergency),
+    ("phases_switched_under_load", 0, lambda t: t.phases_moved),
     ("offer_above_cable", 0, lambda t: t.over_offered),
 )
 """(name, longest time that it may last in ms, condition). Zero: not for an instant."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 
+from evse.model import BoardFault
 from hil.plant.car import Car
 from hil.plant.contactor import Contactor
 from hil.plant.faults import (
@@ -29,6 +30,8 @@ _DEAD = Sensed(
     emergency_stop=False,
     temperature_dc=None,
     current_ma=None,
+    phase_feedback=None,
+    faults=BoardFault(0),
 )
 
 
@@ -54,6 +57,8 @@ class Sensors:
         rcd_tripped: bool,
         temperature_dc: int,
         current_ma: int,
+        phases: int,
+        board_faults: BoardFault,
     ) -> None:
         """Everything as it is from now on."""
         if "power_cut" in faults:
@@ -74,6 +79,8 @@ class Sensors:
             emergency_stop="emergency_stop" in faults,
             temperature_dc=FAULT_TEMPERATURE_DC if over else temperature_dc,
             current_ma=current_ma if self._config.current_sensor else None,
+            phase_feedback=phases == 3 if self._config.phase_switch else None,
+            faults=board_faults,
         )
 
     def _pilot(self, faults: Set[str], duty_bp: int, car: Car) -> tuple[bool, int, int]:
@@ -129,4 +136,6 @@ class Sensors:
             quiet.emergency_stop,
             quiet.temperature_dc,
             quiet.current_ma,
+            quiet.phase_feedback,
+            quiet.faults,
         )

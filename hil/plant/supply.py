@@ -40,19 +40,20 @@ class Supply:
             lost = (*lost, FAULT_LOST_PHASE)
         self._mains_mv = [0 if i in lost else v for i, v in enumerate(self._fitted_mv)]
 
-    def feeds(self, car: Car) -> bool:
-        """Is there voltage on a phase that this car uses?"""
-        return any(self._mains_mv[: car.phases])
+    def feeds(self, car: Car, phases: int) -> bool:
+        """Is there voltage on a connected phase that this car uses?"""
+        return any(self._mains_mv[: min(car.phases, phases)])
 
     @property
     def current_ma(self) -> int:
         """Largest phase current."""
         return max(self._load_ma)
 
-    def load(self, now_ms: int, car: Car) -> None:
-        """The car draws what it draws, from the phases that it uses and that are there."""
+    def load(self, now_ms: int, car: Car, phases: int) -> None:
+        """The car draws what it draws, from the phases that it uses, connected and alive."""
+        drawn_from = min(car.phases, phases)
         self._load_ma = [
-            car.current_ma if index < car.phases and mains_mv else 0
+            car.current_ma if index < drawn_from and mains_mv else 0
             for index, mains_mv in enumerate(self._mains_mv)
         ]
         self._shape = None

@@ -30,7 +30,14 @@ def hardware(table: EvseTable) -> Hardware:
         fast_current=True,
         emergency_stop=True,
         temperature_trip_dc=TEMPERATURE_TRIP_DC,
+        phase_switch=_switches_phases(table),
+        phase_feedback=_switches_phases(table),
     )
+
+
+def _switches_phases(table: EvseTable) -> bool:
+    """A phase contact, read back, is fitted where the configuration has a use for it."""
+    return table.phases == 3 and table.phase_switch.mode != "never"
 
 
 def plant_config(table: EvseTable, *, coil_watchdog_ms: int | None = 200) -> PlantConfig:
@@ -40,6 +47,7 @@ def plant_config(table: EvseTable, *, coil_watchdog_ms: int | None = 200) -> Pla
         voltage_mv=round(table.nominal_voltage_v * 1000),
         socket=table.connector == "socket",
         lock=table.lock is not None,
+        phase_switch=_switches_phases(table),
         coil_watchdog_ms=coil_watchdog_ms,
     )
 

@@ -154,6 +154,8 @@ def test_every_fault_is_shown_by_a_test() -> None:
         "lock_jam",
         "rcd_test_dead",
         "phase_lost",
+        "phase_contact_stuck",
+        "phase_contact_open",
         "supply_sag",
         *(name for name in FAULTS if name.startswith("meter_")),
     }

@@ -91,6 +91,18 @@ def test_residual_current_trips_what_watches_it() -> None:
     assert rig.plant.sense(rig.now_ms).rcd_tripped is True
 
 
+def test_a_fault_of_the_board_is_set_told_and_cleared() -> None:
+    rig = Rig()
+    rig.peer.ask("sim.board_fault", {"fault": "TILT"})
+    assert rig.state().board_faults == ["TILT"]
+    rig.peer.ask("sim.board_fault", {"fault": "TILT", "active": False})
+    assert rig.state().board_faults == []
+
+
+def test_the_phases_behind_the_contactor_are_told() -> None:
+    assert Rig().state().phases == 3
+
+
 def test_violations_come_with_their_rule_and_excuse() -> None:
     rig = Rig()
     rig.peer.ask("sim.set_fault", {"fault": "contactor_stuck_closed"})
@@ -128,6 +140,7 @@ def test_the_trace_is_told_whole_and_once_to_who_comes_early_and_to_who_comes_la
         ("sim.plug_in", {"variant": "flying"}, "flying"),
         ("sim.plug_in", {"draw": {"amps": 81.0}}, "amps"),
         ("sim.set_fault", {"fault": "gremlin"}, "gremlin"),
+        ("sim.board_fault", {"fault": "gremlin"}, "gremlin"),
         ("sim.set_residual", {"residual_ma": -1}, "residual_ma"),
         ("sim.set_voltage", {"voltage_v": 900}, "voltage_v"),
         ("subscribe", {"variable": "weather"}, "only sim.trace"),
