@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterable
 
 from hil.bench.bench import Bench, Heard
-from hil.bench.sim import SimRig
+from hil.bench.sim_rig import SimRig
 from hil.plant.model import Violation
 from hil.trace import Lane
 

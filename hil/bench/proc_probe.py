@@ -1,0 +1,74 @@
+"""The instruments of a bench over real processes: at the plant's door, and at the core's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from evse.types.session import Limits
+from hil.bench.bench import Heard, Metal
+from hil.bench.proc_rig import ProcRig
+from hil.plant.door import PlantState
+from hil.plant.model import Violation
+from hil.trace import Lane, Trace
+
+
+def plant_state(rig: ProcRig, evse: int) -> PlantState:
+    """The metal of one EVSE as its own process sees it."""
+    states = rig.ask_plant("sim.state")
+    return msgspec.convert(states[str(evse)], PlantState)
+
+
+class ProcProbe:
+    """hil.bench.Probe."""
+
+    def __init__(self, rig: ProcRig, evse: int) -> None:
+        self._rig = rig
+        self._evse = evse
+
+    def metal(self) -> Metal:
+        state = plant_state(self._rig, self._evse)
+        return Metal(
+            t_ms=state.t_ms,
+            closed=state.energised,
+            coil=state.coil,
+            duty_bp=state.duty_bp,
+            pilot_mv=state.pilot_mv,
+            lock=state.lock,
+            plugged=state.plugged,
+            cable_in=state.cable_in,
+            current_a=state.current_a,
+            energy_wh=state.energy_wh,
+        )
+
+    def trace(self) -> Trace:
+        self._rig.ask_plant("sim.state")
+        return self._rig.trace
+
+    def first_ms(self, lane: Lane, value: int | str, since_ms: int = 0) -> int | None:
+        return self.trace().first(lane, value, since_ms, self._evse)
+
+    def violations(self) -> list[Violation]:
+        return plant_state(self._rig, self._evse).violations
+
+    def state(self) -> str:
+        return self._rig.states()[self._evse]
+
+    def events(self, since_seq: int = 0) -> list[Heard]:
+        self._rig.hear_all()
+        return [h for h in self._rig.heard if h.seq > since_seq and h.evse == self._evse]
+
+    def limits(self) -> Limits | None:
+        value = self._variable("evse_manager.limits")
+        return None if value is None else msgspec.convert(value, Limits)
+
+    def meter_wh(self) -> float | None:
+        value = self._variable("evse_manager.powermeter")
+        return None if value is None else float(value["energy_Wh_import"]["total"])
+
+    def why(self) -> str:
+        return str(self._rig.ask_core("sys.why", {"evse": self._evse}))
+
+    def _variable(self, variable: str) -> Any:
+        return self._rig.ask_core("get", {"variable": variable, "evse": self._evse})
