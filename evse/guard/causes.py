@@ -100,8 +100,10 @@ def self_test_failed(v: View) -> bool:
 
 
 def phase_contact(v: View) -> bool:
-    wrong = v.lasted(v.state.phases.wrong_since_ms, v.timing.mirror_glitch_ms)
-    return wrong and phase_settled(v)
+    wrong_since_ms = v.state.phases.wrong_since_ms
+    if wrong_since_ms is None:
+        return False
+    return v.lasted(wrong_since_ms, v.timing.mirror_glitch_ms) and phase_settled(v)
 
 
 def board_fault(v: View) -> bool:

@@ -10,6 +10,7 @@ such moments with the limits that they are compared to; the next deadline and th
 from __future__ import annotations
 
 import functools
+import operator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -120,20 +121,28 @@ TIMERS = (
 def next_deadline_ms(timing: Timing, state: GuardState, now_ms: int) -> int | None:
     """Earliest moment after `now_ms` at which a settled state may change by itself."""
     soonest: int | None = None
-    for part, field, limits in TIMERS:
-        since_ms = getattr(state if part is None else getattr(state, part), field)
+    for since_ms, limits_ms in zip(_moments(state), _limits_ms(timing), strict=True):
         if since_ms is None:
             continue
-        for limit in limits:
-            due_ms = since_ms + getattr(timing, limit)
-            if due_ms > now_ms and (soonest is None or due_ms < soonest):
-                soonest = due_ms
+        for limit_ms in limits_ms:
+            due_ms = since_ms + limit_ms
+            if due_ms > now_ms:
+                if soonest is None or due_ms < soonest:
+                    soonest = due_ms
+                break
     return soonest
 
 
+_moments = operator.attrgetter(*(f"{part}.{field}" if part else field for part, field, _ in TIMERS))
+"""The moment of each of TIMERS in a state, in one look."""
+
+
 @functools.cache
-def _longest_ms(timing: Timing) -> tuple[int, ...]:
-    return tuple(max(getattr(timing, limit) for limit in limits) for _, _, limits in TIMERS)
+def _limits_ms(timing: Timing) -> tuple[tuple[int, ...], ...]:
+    """The limits of each of TIMERS, ascending."""
+    return tuple(
+        tuple(sorted(getattr(timing, limit) for limit in limits)) for _, _, limits in TIMERS
+    )
 
 
 def canonical(timing: Timing, state: GuardState, now_ms: int) -> GuardState:
@@ -143,12 +152,12 @@ def canonical(timing: Timing, state: GuardState, now_ms: int) -> GuardState:
     Two states with the same canonical form behave alike for ever.
     """
     changed: dict[str, Any] = {"plugs": 0}
-    for (part, field, _), cap_ms in zip(TIMERS, _longest_ms(timing), strict=True):
+    for (part, field, _), limits_ms in zip(TIMERS, _limits_ms(timing), strict=True):
         owner = state if part is None else changed.get(part) or getattr(state, part)
         since_ms = getattr(owner, field)
         if since_ms is None:
             continue
-        age_ms = min(now_ms - since_ms, cap_ms)
+        age_ms = min(now_ms - since_ms, limits_ms[-1])
         if part is None:
             changed[field] = -age_ms
         else:
