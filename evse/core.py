@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from evse.authorization import Authorization
+from evse.authorization.broker import Broker
+from evse.authorization.reservations import Reservations, restore
 from evse.clock import Clock, earliest
 from evse.config.model import StationConfig
 from evse.energy.station import StationEnergy, needed
@@ -30,6 +31,10 @@ from evse.session.session import Session
 from evse.types.session import Limits, SessionEvent, Telemetry
 
 GRANT_ROUNDS = 3
+
+
+STATION = 0
+"""Where the journal keeps what belongs to no EVSE, beside their snapshots: the reservations."""
 
 
 class Core:
@@ -84,7 +89,20 @@ class Core:
         }
         """What is concluded from the measurements of board and meter."""
         self._meters = meters
-        self.authorization = Authorization(config.authorization, self.sessions, clock, publish)
+        self.authorization = Broker(
+            config.authorization,
+            self.sessions,
+            clock,
+            publish,
+            reservations=Reservations(
+                self.sessions,
+                clock,
+                publish,
+                keep=lambda body: journal.checkpoint(STATION, body),
+                restored=restore(snapshots.get(STATION), say),
+            ),
+            settle=self.poll,
+        )
         for table in config.evses:
             publish("evse_manager.evse_id", table.id, table.evse_id)
 

@@ -1,5 +1,6 @@
-"""Who may charge: the back office decides; while it is away, only tokens that it accepted here.
+"""Is a token good? The back office says so; while it is away, what it said here before holds.
 
+Which EVSE it is for, and what it stops, the core decides (evse/authorization/).
 Source: OCPP 1.6 §3.4, §4.1, §4.11.
 """
 
@@ -9,19 +10,28 @@ from collections.abc import Callable
 
 import msgspec
 
-from evse.types.authorization import AuthorizationStatus, ProvidedIdToken
-from evse.types.base import UNSET
-from evse.types.session import StopTransactionReason
+from evse.types.authorization import (
+    MAX_CONNECTION_TIMEOUT_S,
+    AuthorizationStatus,
+    ProvidedIdToken,
+)
 from ocpp_link.outcome import Outcome, OutcomeKind
-from ocpp_link.records import EvseState, Verdict
+from ocpp_link.ports import CoreReply
+from ocpp_link.records import Verdict
 from ocpp_link.station import Station, parse_time
 
 MAX_KNOWN_TOKENS = 500
 
-ACCEPTED = Verdict(AuthorizationStatus.Accepted)
 REFUSED = Verdict(AuthorizationStatus.Invalid)
-NOT_NOW = Verdict(AuthorizationStatus.NotAtThisTime)
-"""A good token, and nowhere to start with it."""
+
+
+class NoVerdict(msgspec.Struct, frozen=True):
+    """Nobody could say whether a token is good; `says` tells why."""
+
+    says: str
+
+
+OnVerdict = Callable[[Verdict | NoVerdict], None]
 
 
 class KnownTokens:
@@ -43,10 +53,11 @@ class KnownTokens:
             del self._verdicts[oldest]
             self._station.forget("token", oldest)
 
-    def offline(self, token: str) -> Verdict:
-        """What holds while the back office is away: refused, unless accepted and not expired."""
-        verdict = self._verdicts.get(token.casefold(), REFUSED)
-        if verdict.status is AuthorizationStatus.Accepted and _expired(verdict, self._station):
+    def offline(self, token: str) -> Verdict | None:
+        """What holds while the back office is away; None for a token that it never judged."""
+        verdict = self._verdicts.get(token.casefold())
+        accepted = verdict is not None and verdict.status is AuthorizationStatus.Accepted
+        if verdict is not None and accepted and _expired(verdict, self._station):
             return Verdict(AuthorizationStatus.Expired)
         return verdict
 
@@ -57,131 +68,62 @@ class KnownTokens:
 
 
 class Authorization:
-    """Presented tokens and remote starts, on their way to `authorize_response` of the core."""
+    """A validator for the core: what the back office says of a token that somebody presented."""
 
     def __init__(self, station: Station, known: KnownTokens) -> None:
         self._station = station
         self.known = known
-        self._asking: set[str] = set()
+        self._asking: dict[str, list[OnVerdict]] = {}
 
-    def present(self, token: ProvidedIdToken) -> None:
-        """Somebody holds a token to the reader: it stops its own transaction, or may start one."""
-        candidates = self._candidates(token)
-        running = self._running_with(candidates, token.id_token.value)
-        if running:
-            self._stop_by(token, running)
-        elif token.prevalidated is not UNSET and token.prevalidated:
-            self._conclude(token, ACCEPTED)
-        else:
-            self.ask(token, lambda verdict: self._conclude(token, verdict))
+    def validate(self, token: ProvidedIdToken, on_reply: Callable[[CoreReply], None]) -> None:
+        """Answers `validate_token` of the core, once: a ValidationResult, or in words why the
+        back office could not be asked and nothing is known here either."""
 
-    def ask(self, token: ProvidedIdToken, on_verdict: Callable[[Verdict], None]) -> None:
+        def done(verdict: Verdict | NoVerdict) -> None:
+            if isinstance(verdict, NoVerdict):
+                on_reply(CoreReply(error=verdict.says))
+            else:
+                on_reply(CoreReply(result=_validation_result(verdict)))
+
+        self._ask(token.id_token.value, done)
+
+    def push_connection_timeout(self) -> None:
+        """Tell the core how long an authorization waits for its car."""
+        wanted_s = self._station.settings.connection_timeout_s
+        params = {"connection_timeout_s": min(max(1, wanted_s), MAX_CONNECTION_TIMEOUT_S)}
+        self._station.core.call("authorization.set_connection_timeout", params, _unheeded)
+
+    def _ask(self, value: str, on_verdict: OnVerdict) -> None:
         """The verdict on a token, from the back office or, without one, from what is known."""
-        value = token.id_token.value
-        if len(value) > self._station.dialect.max_token_chars or not value:
+        name = value.casefold()
+        if not 0 < len(value) <= self._station.dialect.max_token_chars:
             on_verdict(REFUSED)
-            return
-        if not self._station.operational:
-            on_verdict(self._offline(value))
-            return
-        if value.casefold() in self._asking:
-            return  # held to the reader twice: the answer to the first covers both
-        self._asking.add(value.casefold())
+        elif not self._station.operational:
+            on_verdict(self._offline(value, "is out of reach"))
+        elif name in self._asking:
+            self._asking[name].append(on_verdict)  # the answer to the first covers both
+        else:
+            self._asking[name] = [on_verdict]
+            message = self._station.dialect.authorize(value)
+            self._station.request(message, lambda outcome: self._answered(value, outcome))
 
-        def done(outcome: Outcome) -> None:
-            self._asking.discard(value.casefold())
-            on_verdict(self._judged(value, outcome))
+    def _answered(self, value: str, outcome: Outcome) -> None:
+        verdict = self._judged(value, outcome)
+        for on_verdict in self._asking.pop(value.casefold()):
+            on_verdict(verdict)
 
-        self._station.request(self._station.dialect.authorize(value), done)
-
-    def accept(self, evse: int, token: ProvidedIdToken, verdict: Verdict) -> None:
-        """Tell one EVSE the verdict; where it is good, the car must come before the timeout."""
-        self._station.command(
-            "authorize_response",
-            evse,
-            {
-                "provided_token": msgspec.to_builtins(token),
-                "validation_result": _validation_result(verdict),
-            },
-        )
-        if verdict.status is AuthorizationStatus.Accepted:
-            state = self._station.states[evse]
-            self._station.states[evse] = msgspec.structs.replace(state, parent=verdict.parent)
-            self.await_car(evse)
-
-    def await_car(self, evse: int) -> None:
-        """Start the timer `connect` of an authorised EVSE without a transaction."""
-        timeout_s = self._station.settings.connection_timeout_s
-        if timeout_s and not self._station.states[evse].in_transaction:
-            due_ms = self._station.clock.now_ms() + timeout_s * 1_000
-            self._station.timers.set(("connect", evse), due_ms)
-
-    def car_did_not_come(self, evse: int) -> None:
-        if not self._station.states[evse].in_transaction:
-            self._station.command("withdraw_authorization", evse)
-
-    def _judged(self, value: str, outcome: Outcome) -> Verdict:
+    def _judged(self, value: str, outcome: Outcome) -> Verdict | NoVerdict:
         if outcome.kind is not OutcomeKind.RESULT:
-            return self._offline(value)
+            return self._offline(value, "gave no answer")
         verdict = self._station.dialect.authorize_answer(outcome.payload)
         self.known.remember(value, verdict)
         return verdict
 
-    def _offline(self, value: str) -> Verdict:
-        return self.known.offline(value) if self._station.settings.authorize_offline else REFUSED
-
-    def _conclude(self, token: ProvidedIdToken, verdict: Verdict) -> None:
-        candidates = self._candidates(token)
-        group = self._running_in_group(candidates, verdict)
-        if group:
-            self._stop_by(token, group)
-            return
-        free = next((evse for evse in candidates if self.can_start(evse)), None)
-        if free is None and verdict.status is AuthorizationStatus.Accepted:
-            verdict = NOT_NOW
-        self.accept(candidates[0] if free is None else free, token, verdict)
-
-    def can_start(self, evse: int) -> bool:
-        """Would a good token start something here?"""
-        state = self._station.states.get(evse)
-        return state is not None and _is_free(state)
-
-    def can_start_remotely(self, evse: int) -> bool:
-        """Like `can_start`, and nobody is authorised here already, waiting for a car."""
-        waiting = ("connect", evse) in self._station.timers
-        return self.can_start(evse) and not waiting and not self._station.states[evse].authorized
-
-    def _candidates(self, token: ProvidedIdToken) -> list[int]:
-        """EVSEs the token may be meant for, those with a waiting car first."""
-        named = () if token.connectors is UNSET else token.connectors
-        evses = [evse for evse in named if evse in self._station.states]
-        states = self._station.states
-        return sorted(evses or self._station.evses, key=lambda evse: not states[evse].plugged)
-
-    def _running_with(self, evses: list[int], value: str) -> int | None:
-        for evse in evses:
-            state = self._station.states[evse]
-            if state.in_transaction and state.token.casefold() == value.casefold():
-                return evse
-        return None
-
-    def _running_in_group(self, evses: list[int], verdict: Verdict) -> int | None:
-        if verdict.status is not AuthorizationStatus.Accepted or not verdict.parent:
-            return None
-        for evse in evses:
-            state = self._station.states[evse]
-            if state.in_transaction and state.parent.casefold() == verdict.parent.casefold():
-                return evse
-        return None
-
-    def _stop_by(self, token: ProvidedIdToken, evse: int) -> None:
-        request = {"reason": StopTransactionReason.Local, "id_tag": msgspec.to_builtins(token)}
-        self._station.command("stop_transaction", evse, {"request": request})
-
-
-def _is_free(state: EvseState) -> bool:
-    """No transaction and none just ended: after a stop the car must leave first."""
-    return state.enabled and not state.in_transaction and not state.ended
+    def _offline(self, value: str, why: str) -> Verdict | NoVerdict:
+        if not self._station.settings.authorize_offline:
+            return NoVerdict(f"the back office {why}, and nobody starts without it")
+        unknown = NoVerdict(f"the back office {why}, and the token is not known here")
+        return self.known.offline(value) or unknown
 
 
 def _expired(verdict: Verdict, station: Station) -> bool:
@@ -199,3 +141,7 @@ def _validation_result(verdict: Verdict) -> dict[str, object]:
     if verdict.parent:
         result["parent_id_token"] = {"value": verdict.parent, "type": "Central"}
     return result
+
+
+def _unheeded(_reply: CoreReply) -> None:
+    """A core that went is told again when it comes back."""

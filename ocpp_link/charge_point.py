@@ -25,7 +25,7 @@ from ocpp_link.acknowledgements import Acknowledgements
 from ocpp_link.authorization import Authorization, KnownTokens
 from ocpp_link.availability import Availability
 from ocpp_link.database import Snapshot
-from ocpp_link.ports import CorePort, Dialect, StationInfo, Store
+from ocpp_link.ports import CorePort, CoreReply, Dialect, StationInfo, Store
 from ocpp_link.records import BootAnswer, EvseState, Verdict
 from ocpp_link.registration import Registration
 from ocpp_link.remote import Remote
@@ -85,7 +85,7 @@ class ChargePoint:
         self.authorization = Authorization(station, known)
         self.transactions = Transactions(station, known, kept)
         self.charging = SmartCharging(station, kept)
-        self.remote = Remote(station, self.authorization, self.transactions, self.charging)
+        self.remote = Remote(station, self.transactions, self.charging)
         self._journal_id = kept.decoded("core", str).get("journal")
         last_seq = kept.decoded("journal", int).get("seq", 0)
         self._events = SessionEvents(
@@ -93,7 +93,6 @@ class ChargePoint:
             Acknowledgements(core.acknowledge, last_seq),
             status=self.status,
             availability=self.availability,
-            authorization=self.authorization,
             transactions=self.transactions,
             charging=self.charging,
             on_unreadable=self._reject,
@@ -102,7 +101,6 @@ class ChargePoint:
         self._handlers: dict[str, Callable[..., object]] = {
             "heartbeat": self.registration.heartbeat_due,
             "sample": self.transactions.sample,
-            "connect": self.authorization.car_did_not_come,
             "limits": self.charging.push,
             "profiles": self.charging.save,
             "core": self.status.core_stayed_away,
@@ -155,6 +153,7 @@ class ChargePoint:
         self.station.core_up = True
         self.status.core_came()
         self.availability.core_came()
+        self.authorization.push_connection_timeout()
         self.charging.push_all(anew=True)
 
     @property
@@ -211,12 +210,16 @@ class ChargePoint:
         except (msgspec.ValidationError, KeyError) as error:
             self._reject("faults", error)
 
-    def on_token(self, token: dict[str, Any]) -> None:
-        """Somebody presented a token (a ProvidedIdToken)."""
+    def validate(self, token: Any, on_reply: Callable[[CoreReply], None]) -> None:
+        """The core asks about a token that somebody presented (a ProvidedIdToken); `on_reply` is
+        called once, with a ValidationResult or with words."""
         try:
-            self.authorization.present(msgspec.convert(token, ProvidedIdToken))
+            provided = msgspec.convert(token, ProvidedIdToken)
         except msgspec.ValidationError as error:
             self._reject("token", error)
+            on_reply(CoreReply(error=f"the token can not be read: {error}"))
+        else:
+            self.authorization.validate(provided, on_reply)
 
     # Time
 
@@ -255,6 +258,8 @@ class ChargePoint:
             self.station.keep("settings", "settings", settings)
         if settings.heartbeat_interval_s != before.heartbeat_interval_s:
             self.registration.await_heartbeat()
+        if settings.connection_timeout_s != before.connection_timeout_s:
+            self.authorization.push_connection_timeout()
         if settings.sample_interval_s != before.sample_interval_s:
             for evse in self.station.evses:
                 self.transactions.await_sample(evse)

@@ -18,9 +18,9 @@ from ocpp_link.runner import Runner
 
 CONSUMER = "ocpp"
 SESSION_EVENT = "evse_manager.session_event"
-TOKEN = "auth_token_provider.provided_token"
 FAULTS = "sys.faults"
-PROVIDED = "ocpp"
+PROVIDED = ("ocpp", "auth_token_validator")
+VALIDATE_TOKEN = "auth_token_validator.validate_token"
 RETRY_S = 0.5
 """Between attempts to reach the door; it is on this machine."""
 CALL_TIMEOUT_S = 15.0
@@ -101,7 +101,7 @@ async def _publish(client: DoorClient, variable: str, value: Any) -> None:
 
 
 async def follow_core(path: Path, core: DoorCore, runner: Runner, serve: Serve) -> None:
-    """Keep the engine at the core's door, for ever; `serve` answers calls to `ocpp.*`."""
+    """Keep the engine at the core's door, for ever; `serve` answers what it provides."""
     while True:
         try:
             client = await DoorClient.connect(path)
@@ -123,7 +123,8 @@ async def _follow(client: DoorClient, core: DoorCore, runner: Runner, serve: Ser
     """Be at the door until it closes."""
     core.attach(client, runner)
     await _subscribe(client, runner)
-    await client.provide(PROVIDED, serve)
+    for namespace in PROVIDED:
+        await client.provide(namespace, serve)
     core.republish()
     runner.run(runner.engine.on_core_connected)
     await client.closed()
@@ -144,10 +145,6 @@ async def _subscribe(client: DoorClient, runner: Runner) -> None:
     def on_limits(params: dict[str, Any]) -> None:
         engine.on_limits(params["evse"], params["value"])
 
-    def on_token(params: dict[str, Any]) -> None:
-        engine.on_token(params["value"])
-        runner.touch()
-
     def on_faults(params: dict[str, Any]) -> None:
         engine.on_faults(params["evse"], params["value"])
         runner.touch()
@@ -162,7 +159,6 @@ async def _subscribe(client: DoorClient, runner: Runner) -> None:
     await client.subscribe("evse_manager.powermeter", on_powermeter)
     await client.subscribe("evse_manager.limits", on_limits)
     await client.subscribe(FAULTS, on_faults)
-    await client.subscribe(TOKEN, on_token)
     for evse in engine.station.evses:
         if value := await client.call("get", {"variable": "evse_manager.limits", "evse": evse}):
             engine.on_limits(evse, value)

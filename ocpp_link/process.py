@@ -11,12 +11,13 @@ from typing import Any
 import msgspec
 
 from evse.clock import MonotonicClock
-from evse.door.jsonrpc import METHOD_NOT_FOUND, RpcError
+from evse.door.jsonrpc import METHOD_NOT_FOUND, NOT_AVAILABLE, RpcError
+from ocpp_link import core_client
 from ocpp_link.charge_point import ChargePoint
 from ocpp_link.connection import Connection
 from ocpp_link.core_client import DoorCore, follow_core
 from ocpp_link.database import Database
-from ocpp_link.ports import StationInfo
+from ocpp_link.ports import CoreReply, StationInfo
 from ocpp_link.reconnect import Backoff, BackoffSettings
 from ocpp_link.runner import Runner
 from ocpp_link.settings import Settings
@@ -91,9 +92,11 @@ class LinkProcess:
         self._runner.close()
         return self._store.close()
 
-    async def _serve(self, method: str, _params: dict[str, Any]) -> Any:
-        """Calls to `ocpp.*` at the door."""
+    async def _serve(self, method: str, params: dict[str, Any]) -> Any:
+        """What the link provides at the door."""
         match method:
+            case core_client.VALIDATE_TOKEN:
+                return await self._validate(params.get("provided_token"))
             case "ocpp.disconnect" | "ocpp.stop":
                 self.connection.disconnect()
             case "ocpp.connect" | "ocpp.restart":
@@ -103,6 +106,20 @@ class LinkProcess:
             case _:
                 raise RpcError(METHOD_NOT_FOUND, f"no method {method}")
         return True
+
+    async def _validate(self, token: Any) -> Any:
+        """Raises RpcError where nobody could say whether the token is good."""
+        answered: asyncio.Future[CoreReply] = asyncio.get_running_loop().create_future()
+
+        def on_reply(reply: CoreReply) -> None:
+            if not answered.done():
+                answered.set_result(reply)
+
+        self._runner.run(lambda: self.engine.validate(token, on_reply))
+        reply = await answered
+        if reply.error:
+            raise RpcError(NOT_AVAILABLE, reply.error)
+        return reply.result
 
     def _state(self) -> dict[str, Any]:
         engine, boot = self.engine, self.engine.station.boot

@@ -78,9 +78,6 @@ class EvseState(msgspec.Struct, frozen=True, omit_defaults=True):
     enabled: bool = True
     plugged: bool = False
     authorized: bool = False
-    token: str = ""
-    """The token that authorised the session or runs the transaction."""
-    parent: str = ""
     in_transaction: bool = False
     ended: bool = False
     """The session's transaction is over: the car must leave before another one starts."""

@@ -5,17 +5,22 @@ Nothing here answers the request itself; see the dialects.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+
+import msgspec
 
 from evse.types.authorization import ProvidedIdToken
 from evse.types.session import StopTransactionReason
-from ocpp_link.authorization import ACCEPTED, Authorization
 from ocpp_link.errors import ProfileRefused
 from ocpp_link.ports import CoreReply
 from ocpp_link.profiles import Installed, Profile, Purpose, check
+from ocpp_link.records import EvseState
 from ocpp_link.smart_charging import SmartCharging
 from ocpp_link.station import Station
 from ocpp_link.transactions import Transactions
+
+_log = logging.getLogger(__name__)
 
 
 class Remote:
@@ -24,34 +29,31 @@ class Remote:
     def __init__(
         self,
         station: Station,
-        authorization: Authorization,
         transactions: Transactions,
         charging: SmartCharging,
     ) -> None:
         self._station = station
-        self._authorization = authorization
         self._transactions = transactions
         self._charging = charging
 
     def evse_to_start(self, connector: int | None) -> int | None:
-        """The EVSE that a remote start means, if it may start there now."""
+        """An EVSE that a remote start could mean, as far as is known here; the core decides."""
         if not self._station.boot.accepted or not self._station.core_up:
             return None
         plugged_first = sorted(
             self._station.evses, key=lambda evse: not self._station.states[evse].plugged
         )
         candidates = plugged_first if connector is None else [connector]
-        free = (evse for evse in candidates if self._authorization.can_start_remotely(evse))
+        states = self._station.states
+        free = (evse for evse in candidates if evse in states and _may_start(states[evse]))
         return next(free, None)
 
-    def start(self, evse: int, token: ProvidedIdToken) -> None:
-        """Authorise, as configured, and let the EVSE start."""
-        if self._station.settings.authorize_remote:
-            self._authorization.ask(
-                token, lambda verdict: self._authorization.accept(evse, token, verdict)
-            )
-        else:
-            self._authorization.accept(evse, token, ACCEPTED)
+    def start(self, token: ProvidedIdToken) -> None:
+        """Present the token to the core, which asks about it where that is configured."""
+        if not self._station.settings.authorize_remote:
+            token = msgspec.structs.replace(token, prevalidated=True)
+        params = {"token": msgspec.to_builtins(token)}
+        self._station.core.call("auth_token_provider.present", params, _presented)
 
     def stop(self, evse: int) -> None:
         self._station.stop_transaction(evse, StopTransactionReason.Remote)
@@ -82,3 +84,14 @@ class Remote:
             raise ProfileRefused("a remote start takes a TxProfile")
         check(profile, evse, len(self._station.info.evses))
         self._charging.install(Installed(evse, profile))
+
+
+def _may_start(state: EvseState) -> bool:
+    """No transaction and none just ended (the car must leave first), and nobody is authorized."""
+    return state.enabled and not (state.in_transaction or state.ended or state.authorized)
+
+
+def _presented(reply: CoreReply) -> None:
+    """The back office was answered before: what becomes of the start shows in the statuses."""
+    if reply.error or reply.result == "Rejected":
+        _log.warning("a remote start came to nothing: %s", reply.error or "the core rejected it")

@@ -10,7 +10,6 @@ import msgspec
 from evse.types.session import SessionEvent, SessionEventEnum
 from ocpp_link import sessions
 from ocpp_link.acknowledgements import Acknowledgements
-from ocpp_link.authorization import Authorization
 from ocpp_link.availability import Availability
 from ocpp_link.records import EvseState
 from ocpp_link.smart_charging import SmartCharging
@@ -31,7 +30,6 @@ class SessionEvents:
         *,
         status: StatusReporter,
         availability: Availability,
-        authorization: Authorization,
         transactions: Transactions,
         charging: SmartCharging,
         on_unreadable: Callable[[str, Exception], None],
@@ -40,7 +38,6 @@ class SessionEvents:
         self.acknowledgements = acknowledgements
         self._status = status
         self._availability = availability
-        self._authorization = authorization
         self._transactions = transactions
         self._charging = charging
         self._on_unreadable = on_unreadable
@@ -67,13 +64,9 @@ class SessionEvents:
         """Pick up the timers of what was under way when the process ended."""
         if state.in_transaction:
             self._transactions.await_sample(state.evse)
-        elif state.authorized:
-            self._authorization.await_car(state.evse)
 
     def _after(self, event: SessionEventEnum, evse: int) -> None:
         """What an event sets off, once the EVSE's state has changed."""
-        if event in (E.TransactionStarted, E.Deauthorized, E.SessionFinished):
-            self._station.timers.cancel(("connect", evse))
         if event is E.TransactionStarted:
             self._charging.transaction_started(evse)
             self._transactions.await_sample(evse)

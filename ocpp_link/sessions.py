@@ -75,7 +75,6 @@ def _session_started(state: EvseState, event: SessionEvent) -> EvseState:
         status_at=state.status_at,
         enabled=state.enabled,
         plugged=plugged,
-        token=token_of(started.id_tag) if started is not UNSET else "",
     )
 
 
@@ -92,7 +91,6 @@ def _deauthorized(state: EvseState, _event: SessionEvent) -> EvseState:
 
 
 def _transaction_started(state: EvseState, event: SessionEvent) -> EvseState:
-    started = event.transaction_started
     return msgspec.structs.replace(
         state,
         session=event.uuid,
@@ -100,7 +98,6 @@ def _transaction_started(state: EvseState, event: SessionEvent) -> EvseState:
         authorized=True,
         in_transaction=True,
         started_at=event.timestamp,
-        token=token_of(started.id_tag) if started is not UNSET else state.token,
     )
 
 

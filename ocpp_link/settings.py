@@ -17,7 +17,7 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
 
     heartbeat_interval_s: int = 86_400
     connection_timeout_s: int = 120
-    """From authorisation until the car is plugged in; 0 = for ever."""
+    """From authorisation until the car is plugged in; the core keeps the time."""
     sample_interval_s: int = 60
     """Between samples of a transaction; 0 = none."""
     sampled_measurands: tuple[str, ...] = DEFAULT_MEASURANDS

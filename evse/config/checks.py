@@ -163,8 +163,8 @@ def _authorization(config: StationConfig) -> Iterator[str]:
         yield '[authorization] mode = "ocpp" needs the table [ocpp]'
     if mode == "list" and not tokens:
         yield '[authorization] tokens is missing; mode = "list" needs at least one'
-    if mode != "list" and tokens:
-        yield f'[authorization] tokens are for mode = "list", not "{mode}"'
+    if mode == "free" and tokens:
+        yield '[authorization] tokens are of no use with mode = "free", which takes every token'
     folded = [token.casefold() for token in tokens]
     for number, token in enumerate(folded, start=1):
         if token in folded[: number - 1]:

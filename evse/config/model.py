@@ -201,9 +201,29 @@ class EvseTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class AuthorizationTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[authorization]`: who may charge."""
 
-    mode: Literal["free", "list", "ocpp"]
+    mode: Literal["free", "list", "ocpp", "door"]
+    """`free`: everybody. `list`: `tokens` alone. `ocpp`: `tokens`, then the back office. `door`:
+    `tokens`, then whoever provides `auth_token_validator` at the door."""
     tokens: tuple[TokenValue, ...] = ()
-    """For mode `list`; compared without regard to case."""
+    """Good without asking anybody; compared without regard to case."""
+    selection: Literal["FindFirst", "PlugEvents", "PlugEventsLIFO", "UserInput"] = "FindFirst"
+    """Which of several EVSEs a token is for: the first with a waiting car, else the first free
+    one; the car that came first; the car that came last; the one that somebody chooses."""
+    connection_timeout_s: Annotated[int, Meta(ge=10, le=300)] = 60
+    """An authorization lapses when no car comes for so long; first value of OCPP's
+    ConnectionTimeOut."""
+    plug_in_timeout: bool = False
+    """With several EVSEs: a car without a token for as long is passed over from then on, except by
+    a token that names its EVSE alone."""
+    stop_on_reswipe: bool = True
+    """The token of a transaction, presented again, ends it."""
+    prioritize_authorization_over_stopping_transaction: bool = True
+    """A token of the group of a running transaction starts another one while an EVSE is free, and
+    ends that one only where none is. False: it ends that one."""
+    ignore_faults: bool = False
+    """Let a token have an EVSE that is faulted; it charges once the fault is gone."""
+    master_pass_group_id: Annotated[str, Meta(max_length=36)] = ""
+    """Tokens of this group end any transaction and start none; empty = there is none."""
 
 
 class OcppTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -224,8 +244,6 @@ class OcppTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Left out, that of `[station]`; never empty once loaded."""
     versions: Annotated[tuple[Literal["1.6"], ...], Meta(min_length=1)] = ("1.6",)
     """In order of preference."""
-    connection_timeout_s: Annotated[int, Meta(ge=5, le=3_600)] = 60
-    """First value of ConnectionTimeOut: an authorization lapses when no car comes for so long."""
     ping_interval_s: Annotated[int, Meta(ge=0, le=3_600)] = 30
     """First value of WebSocketPingInterval; 0 = no pings. Less than the read deadline of 60 s that
     back offices use: a ping each 60 s beside it makes the connection flap."""

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from evse.core import Core
-from evse.door import history, jsonrpc
+from evse.door import authorization, history, jsonrpc
 from evse.door.hello import serve_hello
 from evse.door.hub import Connection, Hub, Reply
 from evse.door.inspection import inspect
@@ -91,10 +91,6 @@ class SetCertificate(Params, frozen=True):
 
 class SetCertificateResponse(Params, frozen=True):
     certificate_response: ResponseExiStreamStatus
-
-
-class TokenParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    token: ProvidedIdToken
 
 
 class Acknowledge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -242,10 +238,6 @@ def _certificate_response(core: Core, params: SetCertificateResponse, reply: Rep
     reply(None)
 
 
-def _present(core: Core, params: TokenParams, reply: Reply) -> None:
-    reply(core.authorization.present(params.token))
-
-
 def _why(core: Core, params: Params, reply: Reply) -> None:
     reply(why(core, session_of(core, params).config.id))
 
@@ -291,7 +283,7 @@ TABLE: dict[str, tuple[type[Any], Serve]] = {
         SetCertificateResponse,
         _certificate_response,
     ),
-    "auth_token_provider.present": (TokenParams, _present),
+    **authorization.TABLE,
     "history.delete_before": (history.DeleteBefore, history.delete),
     "history.sessions": (history.Sessions, history.sessions),
     "journal.acknowledge": (Acknowledge, _acknowledge),

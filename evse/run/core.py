@@ -120,7 +120,7 @@ class CoreProcess:
         self._sim = SimForwarder(self.hub, run_dir, self.core) if self._simulated else None
         Variables(self.hub, journal, list(self.core.sessions))
         serve(self.hub, self.core)
-        self.core.authorization.has_back_office = lambda: self.hub.provider("ocpp") is not None
+        self.core.authorization.attach(self.hub)
         self.hub.register("sys.state", self._sys_state)
         self._end = asyncio.Event()
 

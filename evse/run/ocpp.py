@@ -29,7 +29,7 @@ def link_config(config: StationConfig, *, state_dir: Path, door: Path) -> LinkCo
         station=_station(config),
         basic_auth_key=_basic_auth_key(config.ocpp.basic_auth_key_file),
         settings=Settings(
-            connection_timeout_s=config.ocpp.connection_timeout_s,
+            connection_timeout_s=config.authorization.connection_timeout_s,
             ping_interval_s=config.ocpp.ping_interval_s,
         ),
     )

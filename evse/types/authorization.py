@@ -11,6 +11,8 @@ from evse.types.base import Closed, DateTime, Open
 from evse.types.transfer_mode import EnergyTransferMode
 
 ConnectorId = Annotated[int, Meta(ge=1)]
+MAX_CONNECTION_TIMEOUT_S = 3_600
+"""Longest time for a car to come that may be set at the door; the configuration allows 300 s."""
 
 
 class IdTokenType(enum.StrEnum):

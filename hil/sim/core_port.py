@@ -12,11 +12,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from evse.door.jsonrpc import RpcError
+from evse.door.jsonrpc import NOT_AVAILABLE, RpcError
 from evse.door.roles import Role
 from hil.sim.station import LocalPeer, SimStation
 from ocpp_link.charge_point import ChargePoint
-from ocpp_link.core_client import CONSUMER, FAULTS, PROVIDED, SESSION_EVENT, TOKEN
+from ocpp_link.core_client import CONSUMER, FAULTS, PROVIDED, SESSION_EVENT, VALIDATE_TOKEN
 from ocpp_link.ports import CoreReply
 
 Serve = Callable[[str, dict[str, Any]], Any]
@@ -74,20 +74,21 @@ class LocalCore:
         peer.on_notification = lambda variable, params: self._inbox.append(
             lambda: _tell(engine, variable, params)
         )
-        peer.on_request = lambda method, params, reply: reply(_served(self._serve, method, params))
+        peer.on_request = lambda *call: self._requested(engine, peer, *call)
         wanted: dict[str, Any] = {"from_seq": engine.next_seq}
         if engine.journal_id is not None:
             wanted["journal"] = engine.journal_id
         told = peer.ask("subscribe", {"variable": SESSION_EVENT, **wanted})
         engine.on_journal(told["journal"], told["first_seq"])
-        for variable in ("evse_manager.powermeter", "evse_manager.limits", FAULTS, TOKEN):
+        for variable in ("evse_manager.powermeter", "evse_manager.limits", FAULTS):
             peer.ask("subscribe", {"variable": variable})
         for evse in station.core.sessions:
             limits = peer.ask("get", {"variable": "evse_manager.limits", "evse": evse})
             if limits is not None:
                 engine.on_limits(evse, limits)
             engine.on_faults(evse, peer.ask("get", {"variable": FAULTS, "evse": evse}) or [])
-        peer.ask("provide", {"namespace": PROVIDED})
+        for namespace in PROVIDED:
+            peer.ask("provide", {"namespace": namespace})
         self._inbox.append(engine.on_core_connected)
 
     def lost(self, engine: ChargePoint) -> None:
@@ -106,6 +107,26 @@ class LocalCore:
         self._open.clear()
         if peer is not None:
             peer.leave()
+
+    def _requested(
+        self,
+        engine: ChargePoint,
+        peer: LocalPeer,
+        method: str,
+        params: dict[str, Any],
+        reply: Callable[[Any], None],
+    ) -> None:
+        """What the core asks of what is provided. A token waits in the inbox like all that
+        concerns the engine; a core that has died since hears no answer."""
+        if method != VALIDATE_TOKEN:
+            reply(_served(self._serve, method, params))
+            return
+
+        def on_reply(said: CoreReply) -> None:
+            if self._peer is peer:
+                reply(RpcError(NOT_AVAILABLE, said.error) if said.error else said.result)
+
+        self._inbox.append(lambda: engine.validate(params["provided_token"], on_reply))
 
     def _answered(self, call_id: int, result: Any, error: Any) -> None:
         method, on_reply = self._open.pop(call_id, ("", _unheeded))
@@ -130,8 +151,6 @@ def _tell(engine: ChargePoint, variable: str, params: dict[str, Any]) -> None:
             engine.on_limits(params["evse"], params["value"])
         case "sys.faults":
             engine.on_faults(params["evse"], params["value"])
-        case "auth_token_provider.provided_token":
-            engine.on_token(params["value"])
 
 
 def _unheeded(_reply: CoreReply) -> None:

@@ -97,7 +97,7 @@ class SimStation:
         )
         self.variables = Variables(self.hub, journal, list(self.core.sessions))
         serve(self.hub, self.core)
-        self.core.authorization.has_back_office = lambda: self.hub.provider("ocpp") is not None
+        self.core.authorization.attach(self.hub)
 
     def on_reading(self, evse: int, reading: MeterReading) -> None:
         self.core.on_reading(evse, reading)

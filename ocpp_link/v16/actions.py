@@ -39,14 +39,17 @@ def _status(call: IncomingCall, status: str) -> None:
 
 
 def _remote_start(call: IncomingCall, engine: ChargePoint) -> None:
-    """§5.11; not allowed while registration is pending (§4.2)."""
-    evse = engine.remote.evse_to_start(call.payload.get("connectorId"))
+    """§5.11; not allowed while registration is pending (§4.2). Without a connector the core
+    chooses, unless a profile needs to know its EVSE."""
+    connector = call.payload.get("connectorId")
+    evse = engine.remote.evse_to_start(connector)
     id_tag = call.payload["idTag"]
     if evse is None or len(id_tag) > ID_TAG_CHARS or not _took_profile(call, engine, evse):
         _status(call, "Rejected")
         return
     _status(call, "Accepted")
-    engine.remote.start(evse, remote_token(id_tag, evse))
+    named = evse if "chargingProfile" in call.payload else connector
+    engine.remote.start(remote_token(id_tag, named))
 
 
 def _took_profile(call: IncomingCall, engine: ChargePoint, evse: int) -> bool:

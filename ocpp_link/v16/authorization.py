@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import UNSET
+
 from evse.types.authorization import (
     AuthorizationStatus,
     AuthorizationType,
@@ -29,10 +31,10 @@ def verdict_of(info: dict[str, Any]) -> Verdict:
     )
 
 
-def remote_token(id_tag: str, evse: int) -> ProvidedIdToken:
+def remote_token(id_tag: str, connector: int | None) -> ProvidedIdToken:
     """The idTag of a RemoteStartTransaction as a presented token."""
     return ProvidedIdToken(
         id_token=IdToken(value=id_tag, type=IdTokenType.Central),
         authorization_type=AuthorizationType.OCPP,
-        connectors=(evse,),
+        connectors=UNSET if connector is None else (connector,),
     )

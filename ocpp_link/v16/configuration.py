@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from evse.types.authorization import MAX_CONNECTION_TIMEOUT_S
 from ocpp_link.ports import StationInfo
 from ocpp_link.profiles import MAX_INSTALLED, MAX_PERIODS, MAX_STACK_LEVEL
 from ocpp_link.settings import Settings
@@ -99,6 +100,14 @@ def _at_least_one(text: str) -> int:
     return value
 
 
+def _connection_timeout(text: str) -> int:
+    """Never 0: an authorization that waits for ever charges whoever comes next."""
+    value = _at_least_one(text)
+    if value > MAX_CONNECTION_TIMEOUT_S:
+        raise ValueError(f"at most {MAX_CONNECTION_TIMEOUT_S}")
+    return value
+
+
 def _truth(text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise ValueError(f"{text!r} is neither true nor false")
@@ -116,7 +125,7 @@ def _measurands(text: str) -> tuple[str, ...]:
 
 WRITABLE: dict[str, Key] = {
     "HeartbeatInterval": Key("heartbeat_interval_s", _at_least_one),
-    "ConnectionTimeOut": Key("connection_timeout_s", _whole),
+    "ConnectionTimeOut": Key("connection_timeout_s", _connection_timeout),
     "MeterValueSampleInterval": Key("sample_interval_s", _whole),
     "MeterValuesSampledData": Key("sampled_measurands", _measurands),
     "WebSocketPingInterval": Key("ping_interval_s", _whole),

@@ -92,7 +92,6 @@ mode = "ocpp"
 url = "ws://localhost:9000/ocpp"
 identity = "ST-1"
 versions = ["1.6"]
-connection_timeout_s = 60
 ping_interval_s = 60
 basic_auth_key_file = "/etc/pievse/key"
 [limits]

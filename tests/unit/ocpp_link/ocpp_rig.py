@@ -44,6 +44,16 @@ class FakeCore:
     def called(self, method: str) -> list[dict[str, Any]]:
         return [params for name, params in self.calls if name == f"evse_manager.{method}"]
 
+    def presented(self) -> list[dict[str, Any]]:
+        """The tokens of remote starts."""
+        method = "auth_token_provider.present"
+        return [params["token"] for name, params in self.calls if name == method]
+
+    def connection_timeouts_s(self) -> list[int]:
+        """As the core was told them."""
+        method = "authorization.set_connection_timeout"
+        return [params["connection_timeout_s"] for name, params in self.calls if name == method]
+
 
 class Rig:
     """Wires engine, core, back office and clock; frames travel at once while connected."""
@@ -115,6 +125,13 @@ class Rig:
             self.engine.poll()
             self.flush()
         self.clock.advance_to(end_ms)
+
+    def validate(self, value: str = "CARD") -> list[CoreReply]:
+        """The core asks about a token; the list gets the answer once it comes."""
+        replies: list[CoreReply] = []
+        self.engine.validate(token(value), replies.append)
+        self.flush()
+        return replies
 
     def ask(self, action: str, payload: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """A CALL of the back office, and its reply."""

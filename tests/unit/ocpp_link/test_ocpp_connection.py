@@ -93,7 +93,6 @@ class Core:
         self.hub.register("get", lambda peer, params, reply: reply(None))
         self.hub.register("journal.acknowledge", self._acknowledge)
         for name in (
-            "authorize_response",
             "stop_transaction",
             "set_external_limits",
             "force_unlock",
@@ -101,6 +100,8 @@ class Core:
             "enable",
         ):
             self.hub.register(f"evse_manager.{name}", self._command(f"evse_manager.{name}"))
+        present = "auth_token_provider.present"
+        self.hub.register(present, self._command(present))
 
     def _command(self, name: str) -> Any:
         def serve(peer: DoorPeer, params: Any, reply: Callable[[Any], None]) -> None:
@@ -233,10 +234,20 @@ def test_the_back_office_commands_and_the_cores_answers_travel(tmp_path: Path) -
             await until(lambda: len(b.core.commands) == 2)
             assert [name for name, _ in b.core.commands] == [
                 "evse_manager.force_unlock",
-                "evse_manager.authorize_response",
+                "auth_token_provider.present",
             ]
-            b.core.hub.publish(core_client.TOKEN, None, token("CARD"))
-            await until(lambda: b.brain.sent("Authorize"))
+            replies: list[Any] = []
+            asked = {"provided_token": token("CARD")}
+            b.core.hub.ask(core_client.VALIDATE_TOKEN, asked, replies.append)
+            await until(lambda: replies)
+            assert replies[0]["authorization_status"] == "Accepted"
+            assert b.brain.sent("Authorize") == [{"idTag": "CARD"}]
+            await b.csms.stop()
+            await until(lambda: not b.process.connection.is_connected)
+            asked = {"provided_token": token("OTHER")}
+            b.core.hub.ask(core_client.VALIDATE_TOKEN, asked, replies.append)
+            await until(lambda: len(replies) == 2)
+            assert "out of reach" in replies[1].message
 
     run(test)
 
