@@ -20,6 +20,7 @@ from evse.enforced import Enforced
 from evse.facts import Facts
 from evse.fault_model import ActiveFault, FaultChange
 from evse.fault_report import report_active, report_change
+from evse.faults import CoreCondition
 from evse.instruments import Instruments
 from evse.journal import Journal
 from evse.metering.plausibility import Finding
@@ -71,12 +72,13 @@ class Core:
         """Grants, where the EVSEs may want more than there is."""
         self._enforced = Enforced(publish, clock)
         self.facts = Facts(config, publish)
+        stored = {t.id: _restore(snapshots.get(t.id), t.id, say) for t in config.evses}
         self.sessions: dict[int, Session] = {
             table.id: Session(
                 table,
                 _Ports(self, table.id, board, meters),
                 clock,
-                snapshot=_restore(snapshots.get(table.id), table.id, say),
+                snapshot=stored[table.id] or Snapshot(),
                 boot_id=boot_id,
                 new_uuid=new_uuid,
                 limits=config.limits,
@@ -89,6 +91,9 @@ class Core:
         }
         """What is concluded from the measurements of board and meter."""
         self._meters = meters
+        for evse, snapshot in stored.items():
+            if snapshot is None:
+                self.sessions[evse].show(CoreCondition.INTERNAL, True)
         self.authorization = Broker(
             config.authorization,
             self.sessions,
@@ -165,6 +170,7 @@ class Core:
         is doubted, and while a transaction is billed from it. Raises KeyError."""
         if self.sessions[evse].record.transaction or not self._meters.accept(evse):
             return False
+        self.sessions[evse].on_meter_accepted()
         self._meters.read_now(evse)
         return True
 
@@ -276,14 +282,15 @@ class _Ports:
         self._core.tell_fault(self._evse, change)
 
 
-def _restore(body: bytes | None, evse: int, say: Callable[[str], None]) -> Snapshot:
+def _restore(body: bytes | None, evse: int, say: Callable[[str], None]) -> Snapshot | None:
+    """What a session remembers; None where that can not be read."""
     if body is None:
         return Snapshot()
     try:
         return Snapshot.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         say(f"evse {evse}: the stored session can not be read ({error}); starting without one")
-        return Snapshot()
+        return None
 
 
 def _telemetry(session: Session, analog: BoardAnalog) -> Telemetry:

@@ -238,6 +238,10 @@ def _certificate_response(core: Core, params: SetCertificateResponse, reply: Rep
     reply(None)
 
 
+def _accept_meter(core: Core, params: Params, reply: Reply) -> None:
+    reply(core.accept_meter(session_of(core, params).config.id))
+
+
 def _why(core: Core, params: Params, reply: Reply) -> None:
     reply(why(core, session_of(core, params).config.id))
 
@@ -286,6 +290,7 @@ TABLE: dict[str, tuple[type[Any], Serve]] = {
     **authorization.TABLE,
     "history.delete_before": (history.DeleteBefore, history.delete),
     "history.sessions": (history.Sessions, history.sessions),
+    "metering.accept": (Params, _accept_meter),
     "journal.acknowledge": (Acknowledge, _acknowledge),
     "sys.inspect": (Params, _inspect),
     "sys.why": (Params, _why),

@@ -52,6 +52,7 @@ def _board(core: Core) -> dict[str, Any]:
 def _evse(core: Core, evse: int, session: Session) -> dict[str, Any]:
     status, limit = session.status, session.limit()
     wish = session.wish(core.clock.now_ms())
+    first = session.fault_model.first_cause
     return {
         "evse": evse,
         "state": session.state,
@@ -71,6 +72,7 @@ def _evse(core: Core, evse: int, session: Session) -> dict[str, Any]:
         "authorized": session.authorized,
         "enabled": not session.disable_wanted,
         "faults": [fault.code for fault in session.faults],
+        "first_cause": None if first is None else first.row.code,
         "fault_details": [
             msgspec.to_builtins(report_active(fault, core.clock))
             for fault in session.fault_model.active

@@ -73,6 +73,8 @@ class SessionMachine(SessionState):
         self._source: EnableDisableSource | msgspec.UnsetType = UNSET
         """What enabled or disabled the EVSE last: its connector id, and who asked for it."""
         self._checkpoint_ms: int | None = None
+        meter = snapshot.meter
+        self._stored_wh = 0.0 if meter is None else meter.energy_Wh_import.total
         self._acknowledge_ms: int | None = None
         self._unlock: ForcedUnlock | None = None
 

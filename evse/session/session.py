@@ -8,6 +8,7 @@ asked here. Pure but for the ports it is given; how it moves is session/machine.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from msgspec import UNSET
@@ -17,6 +18,7 @@ from evse.energy import current_guard
 from evse.energy.claims import Claim, lines_of
 from evse.faults import CoreCondition
 from evse.limits import Limit
+from evse.metering.plausibility import UNSEEN_WH
 from evse.model import (
     F_BP,
     X1_BP,
@@ -48,6 +50,8 @@ from evse.types.session import (
     StopTransactionRequest,
 )
 
+STORE_WH = UNSEEN_WH / 2
+"""How far the meter may run between transactions before its value is stored (own)."""
 _TAKES_NO_TOKEN = frozenset({"booting", "stopping", "finished", "disabled"})
 """While booting, an interrupted session must be closed before another one begins."""
 
@@ -162,8 +166,20 @@ class Session(SessionMachine):
         # last checkpoint knows to have flowed is billed.
         interrupted = self.state == "booting" and self.record.transaction
         self.record.meter = not_below(self.record.meter, heard) if interrupted else heard
+        self._store_meter(reading.energy_import_wh)
         self._guard_current()
         self.settle()
+
+    def _store_meter(self, energy_wh: float) -> None:
+        """Between transactions the station itself may use energy, or the meter be another one:
+        the first reading after a start is held against what is stored."""
+        if not self.record.transaction and abs(energy_wh - self._stored_wh) >= STORE_WH:
+            self._stored_wh = energy_wh
+            self._ports.checkpoint(self.record.encode())
+
+    def on_meter_accepted(self) -> None:
+        """Somebody vouches for the counter: what it says next is stored."""
+        self._stored_wh = -math.inf
 
     def on_meter_lost(self) -> None:
         self.meter.lost = True

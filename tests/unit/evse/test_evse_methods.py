@@ -23,6 +23,20 @@ GOOD: dict[str, dict[str, Any]] = {
     "evse_manager.stop_transaction": {"request": {"reason": "Remote"}},
     "evse_manager.force_unlock": {"connector_id": 1},
     "evse_manager.set_external_limits": {"value": LIMITS},
+    "evse_manager.enable_disable": {
+        "connector_id": 0,
+        "cmd_source": {
+            "enable_source": "CSMS",
+            "enable_state": "Disable",
+            "enable_priority": 5_000,
+        },
+    },
+    "evse_manager.reserve": {"reservation_id": 7},
+    "evse_manager.cancel_reservation": {},
+    "evse_manager.set_faulted": {},
+    "evse_manager.switch_three_phases_while_charging": {"three_phases": True},
+    "uk_random_delay.cancel": {},
+    "metering.accept": {},
     "sys.inspect": {},
     "sys.why": {},
 }
