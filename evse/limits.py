@@ -15,9 +15,10 @@ from msgspec.structs import replace
 
 MIN_OFFER_A = 6.0
 """Below this there is no duty to signal: pause (IEC 61851-1 Table A.8; DESIGN settled numbers)."""
-DUTY_INTERVAL_MS = 5_000
-"""At least this between two changes of the offer while charging (Table A.6 sequence 6: the car
-has 5 s to follow), except downwards for safety."""
+DUTY_INTERVAL_MS = 5_100
+"""At least this between two changes of the offer while charging, except downwards for safety: the
+5 s that a car has to follow (Table A.6 sequence 6), and one renewal of the permit, since one change
+may take that much longer to the pilot than the next."""
 UNLIMITED_A = math.inf
 """The limit of a source that restricts only the phases."""
 HIGHEST_PRIORITY = 0

@@ -12,6 +12,7 @@ import enum
 from collections.abc import Mapping
 
 import msgspec
+from msgspec.structs import replace
 
 from evse.config.model import EvseTable
 from evse.limits import Limit
@@ -117,13 +118,19 @@ class Derating:
         self._readings[sensor] = take(curve, self._readings[sensor], temperature_dc, now_ms)
 
     def limit(self, now_ms: int) -> Limit | None:
-        """The lowest of the sensors; None while none of them derates."""
+        """The lowest of the sensors; None while none of them derates. The curve has its own
+        hysteresis, so that this limit counts as steady."""
         shares = {s: factor(self._curves[s], r, now_ms) for s, r in self._readings.items()}
         hottest = min(shares, key=shares.__getitem__, default=None)
         if hottest is None or shares[hottest] >= 1:
             return None
         limit_a = shares[hottest] * self._rated_a
-        return Limit(source=hottest.value, limit_a=limit_a, safety=True, measured=True)
+        return Limit(source=hottest.value, limit_a=limit_a, safety=True)
+
+    def wait(self, now_ms: int) -> None:
+        """Nobody was there to be heard until now: their silence did not count."""
+        for sensor, reading in self._readings.items():
+            self._readings[sensor] = replace(reading, heard_ms=now_ms)
 
     def next_deadline_ms(self, now_ms: int) -> int | None:
         """When a sensor that stays silent counts as lost."""

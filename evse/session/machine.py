@@ -113,7 +113,8 @@ class SessionMachine(SessionState):
     def _note_move(self, left: str, facts: Facts) -> None:
         """What follows from a move beside its announcements."""
         now_ms, state = self._entered_ms, self.state
-        if left == "charging" and state == "stopping" and facts.blocked and facts.plugged:
+        told = left == "charging" and state == "stopping" and facts.blocked and facts.plugged
+        if told and facts.cable_known:  # without a rated cable nobody sees behind F who left
             self._pulse.owe()
             if any(row.blocks and row.severity is Severity.HIGH for row in self.faults):
                 self._pulse.begin(now_ms)  # ring 1 opens at once when its pilot shows F

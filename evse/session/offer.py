@@ -57,6 +57,7 @@ class Offer:
             self._own.put("default", Limit(source="local default", limit_a=limits.default_a))
         self._external = ExternalSchedule(ExternalLimits(schedule_import=()))
         self._derating: Derating | None = None
+        self._mute = False
         self._grant = NOTHING_GRANTED
         self.claims = False
         """The session wants energy now; set by its owner."""
@@ -94,7 +95,10 @@ class Offer:
 
     def fit_sensor(self) -> None:
         """The board tells its temperature: from now on its silence counts as heat."""
-        if self._derating is None:
+        self._mute = False
+        if self._derating is not None:
+            self._derating.wait(self._clock.now_ms())
+        else:
             curves = {Sensor.EVSE: curve_of(self._config)}
             self._derating = Derating(
                 curves, rated_a=self._config.max_current_a, now_ms=self._clock.now_ms()
@@ -105,14 +109,21 @@ class Offer:
         if self._derating is None:
             return False
         now_ms = self._clock.now_ms()
-        before = self._derating.limit(now_ms)
+        before = self._derated(now_ms)
         self._derating.take(Sensor.EVSE, analog.temperature_dc, now_ms)
-        return self._derating.limit(now_ms) != before
+        return self._derated(now_ms) != before
+
+    def hold_sensor(self) -> None:
+        """The board does not answer; that alone stops charging, and says nothing of heat."""
+        self._mute = True
+
+    def _derated(self, now_ms: int) -> Limit | None:
+        return None if self._derating is None or self._mute else self._derating.limit(now_ms)
 
     @property
     def derated(self) -> bool:
         """Is less offered because of a temperature?"""
-        return self._derating is not None and self._derating.limit(self._clock.now_ms()) is not None
+        return self._derated(self._clock.now_ms()) is not None
 
     def cancel_delay(self) -> None:
         """A person overrides the running random delay."""
@@ -164,8 +175,7 @@ class Offer:
                 phases=min(self.phases, self._config.phases),
             )
         self._set("external", external)
-        derated = None if self._derating is None else self._derating.limit(now_ms)
-        self._set("temperature", derated)
+        self._set("temperature", self._derated(now_ms))
 
     def _set(self, key: str, limit: Limit | None) -> None:
         if self._own.put_or_clear(key, limit):

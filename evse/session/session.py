@@ -151,6 +151,7 @@ class Session(SessionMachine):
     def on_board_lost(self) -> None:
         """The link is down."""
         self.board.lost(self._clock.now_ms())
+        self.offer.hold_sensor()
         self.settle()
 
     def on_board_restarted(self) -> None:

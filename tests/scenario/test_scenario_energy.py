@@ -10,7 +10,7 @@ import random
 import pytest
 
 from evse.config.load import parse
-from evse.energy.sharing import RELEASE_MS
+from evse.energy.granting import RELEASE_MS
 from hil.sim.mains import SimMains
 from hil.sim.simulation import Simulation
 

@@ -104,12 +104,14 @@ def test_each_silent_sensor_has_its_own_deadline_and_none_once_it_is_lost() -> N
     assert heat.next_deadline_ms(6_000) is None
 
 
-def test_a_limit_by_heat_is_a_measured_one_so_that_a_pause_ends_with_hysteresis() -> None:
+def test_a_limit_by_heat_is_kept_at_once_and_counts_as_steady_since_its_curve_has_hysteresis() -> (
+    None
+):
     heat = Derating({Sensor.EVSE: DEFAULT_CURVE}, rated_a=32, now_ms=0)
     heat.take(Sensor.EVSE, 710, 0)
     limit = heat.limit(0)
     assert limit is not None
-    assert (limit.measured, limit.safety) == (True, True)
+    assert (limit.measured, limit.safety) == (False, True)
 
 
 def test_the_hotter_of_two_sensors_limits_by_its_share_of_the_rated_current() -> None:
