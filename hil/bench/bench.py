@@ -26,7 +26,7 @@ class BenchCapability(enum.StrEnum):
     """Hours cost nothing, and the same seed gives the same trace."""
     CAR_VARIANTS = "car_variants"
     METAL_FAULTS = "metal_faults"
-    """`faults.set` knows all of hil.plant.faults.FAULTS."""
+    """`faults.set` knows all of hil.plant.faults.FAULTS, `faults.board_fault` all of BoardFault."""
     METER_FAULTS = "meter_faults"
     MAINS_VOLTAGE = "mains_voltage"
     KILL_CORE = "kill_core"
@@ -65,6 +65,8 @@ class Metal(msgspec.Struct, frozen=True):
     """The station's end of a cable is in its socket."""
     current_a: float
     """Largest phase current."""
+    phases: int
+    """Phases that the phase contact connects: 1 or 3."""
     energy_wh: float
     """What an ideal meter shows since the bench began."""
 
@@ -140,6 +142,9 @@ class Faults(Protocol):
         """Heal all metal faults of this EVSE."""
 
     def active(self) -> frozenset[str]: ...
+    def board_fault(self, name: str, active: bool = True) -> None:
+        """Raise or clear what the board reports by itself: a name of evse.model.BoardFault."""
+
     def residual_ma(self, residual_ma: float) -> None:
         """Smooth DC residual current, whatever the contactor does."""
 

@@ -39,6 +39,7 @@ class ProcProbe:
             plugged=state.plugged,
             cable_in=state.cable_in,
             current_a=state.current_a,
+            phases=state.phases,
             energy_wh=state.energy_wh,
         )
 

@@ -103,10 +103,15 @@ class ProcFaults:
         for name in FAULTS:
             if name != "power_cut":
                 self.clear(name)
+        for name in plant_state(self._rig, self._evse).board_faults:
+            self.board_fault(name, False)
         self.residual_ma(0.0)
 
     def active(self) -> frozenset[str]:
         return frozenset(plant_state(self._rig, self._evse).faults)
+
+    def board_fault(self, name: str, active: bool = True) -> None:
+        self._rig.ask_plant("sim.board_fault", evse=self._evse, fault=name, active=active)
 
     def residual_ma(self, residual_ma: float) -> None:
         self._rig.ask_plant("sim.set_residual", evse=self._evse, residual_ma=residual_ma)

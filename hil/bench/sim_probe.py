@@ -36,6 +36,7 @@ class SimProbe:
             plugged=plant.car.contact,
             cable_in=plant.car.cable_a > 0,
             current_a=plant.current_a,
+            phases=plant.phases,
             energy_wh=plant.meter(now_ms).energy_import_wh,
         )
 

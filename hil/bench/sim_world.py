@@ -119,10 +119,16 @@ class SimFaults:
         for name in FAULTS:
             if name != "power_cut":
                 self.clear(name)
+        for fault in self._plant.board_faults:
+            self.board_fault(str(fault.name), False)
         self.residual_ma(0.0)
 
     def active(self) -> frozenset[str]:
         return self._plant.faults
+
+    def board_fault(self, name: str, active: bool = True) -> None:
+        with self._rig.by_hand():
+            self._plant.set_board_fault(name, active)
 
     def residual_ma(self, residual_ma: float) -> None:
         with self._rig.by_hand():

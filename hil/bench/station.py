@@ -19,6 +19,8 @@ class StationSetup(msgspec.Struct, frozen=True, kw_only=True):
     connector: Literal["socket", "cable"] = "socket"
     max_current_a: float = 32.0
     phases: Literal[1, 3] = 3
+    phase_switch: Literal["never", "oneway", "both"] = "never"
+    """Other than never: a phase contact is fitted, and used."""
     ventilation: bool = False
     default_a: float | None = 16.0
     """The configured limit; None: that of the hardware alone."""
@@ -52,6 +54,8 @@ class StationSetup(msgspec.Struct, frozen=True, kw_only=True):
             f"max_current_a = {self.max_current_a}",
             f"phases = {self.phases}",
             f"ventilation = {str(self.ventilation).lower()}",
+            "[evse.phase_switch]",
+            f'mode = "{self.phase_switch}"',
             "[evse.meter]",
             f'kind = "{"modbus" if self.meter else "none"}"',
         ]
