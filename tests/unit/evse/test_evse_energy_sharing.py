@@ -19,7 +19,8 @@ from evse.energy.claims import (
     follow,
     lines_of,
 )
-from evse.energy.granting import RELEASE_MS
+from evse.energy.granting import RELEASE_MS, Share, settle
+from evse.energy.rotation import Turn, join
 from evse.energy.sharing import (
     DWELL_MS,
     SLICE_MS,
@@ -130,10 +131,18 @@ def test_an_evse_has_1_to_3_phases() -> None:
 
 @pytest.mark.parametrize(
     ("amps", "ma"),
-    [(32.3, 32_300), (-1, 0), (float("nan"), 0), (float("inf"), 80_000), (99, 80_000)],
+    [(32.3, 32_300), (0.5, 500), (-1, 0), (float("nan"), 0), (float("inf"), 80_000), (99, 80_000)],
 )
 def test_amps_become_whole_milliamps_between_0_and_the_most(amps: float, ma: int) -> None:
     assert to_ma(amps, 80) == ma
+
+
+def test_the_fill_hands_out_the_last_milliamp_and_takes_no_floor_back() -> None:
+    assert raise_equally([0], [1], [L1], (1, 0, 0)) == [1]
+    assert raise_equally([6_000, 0], [5_000, 10_000], [ALL_LINES] * 2, (20_000,) * 3) == [
+        6_000,
+        10_000,
+    ]
 
 
 rooms = st.tuples(*[st.integers(0, 100_000)] * 3)
@@ -346,6 +355,64 @@ def test_a_newcomer_starts_only_after_the_others_have_had_their_time_to_follow()
     assert granted(sharing) == [16, 16]
 
 
+def test_a_car_that_is_lowered_twice_may_take_its_first_grant_for_all_its_time() -> None:
+    sharing, grants = Sharing(), []
+    for now_ms, limit_a, wants in [
+        (0, 32, False),
+        (1_000, 20, False),
+        (2_000, 10, True),
+        (7_999, 10, True),
+        (8_000, 10, True),
+        (9_000, 10, True),
+    ]:
+        claims = [claim(1, limit_a), claim(2, wants=wants)]
+        sharing = step(sharing, claims, FUSE, now_ms, budget_a=flat(32))
+        grants.append(granted(sharing))
+    assert grants == [[32, 0], [20, 0], [10, 0], [10, 0], [10, 12], [10, 22]]
+
+
+def share(
+    evse: int,
+    granted_ma: int = 0,
+    falling: tuple[tuple[int, int], ...] = (),
+    *,
+    served_ms: int = 0,
+    lines: Lines = ALL_LINES,
+) -> Share:
+    turn = Turn(evse=evse, lines=lines, admitted=True, served_ms=served_ms)
+    return Share(turn=turn, granted_ma=granted_ma, falling=falling, eligible=True)
+
+
+def settled_ma(shares: Sequence[Share], targets: Sequence[int], *room_ma: int) -> list[int]:
+    return [one.granted_ma for one in settle(shares, targets, room_ma, 0)]
+
+
+def test_while_a_car_follows_the_least_served_of_those_that_fit_starts_first() -> None:
+    falls = share(1, 6_000, ((7_000, 20_000),))
+    waiting = [share(2, served_ms=500), share(3, served_ms=100), share(4, served_ms=100)]
+    assert settled_ma([falls, *waiting], [6_000] * 4, *[26_000] * 3) == [6_000, 0, 6_000, 0]
+    assert settled_ma([falls, *waiting], [6_000] * 4, *[25_999] * 3) == [6_000, 0, 0, 0]
+
+
+def test_while_a_car_follows_another_starts_only_where_each_of_its_lines_has_6_a() -> None:
+    falls = share(1, 6_000, ((7_000, 20_000),))
+    starts = [falls, share(2, lines=(0, 1))]
+    assert settled_ma(starts, [6_000, 6_000], 26_000, 25_999, 0) == [6_000, 0]
+    assert settled_ma(starts, [6_000, 6_000], 26_000, 26_000, 0) == [6_000, 6_000]
+
+
+def test_while_a_car_follows_what_is_free_raises_those_that_charge_and_starts_nobody_low() -> None:
+    shares = [share(1, 6_000, ((7_000, 20_000),)), share(2, 8_000), share(3)]
+    assert settled_ma(shares, [6_000, 12_000, 6_000], *[32_000] * 3) == [6_000, 12_000, 0]
+
+
+def test_of_what_a_car_may_still_take_only_what_counts_is_kept() -> None:
+    (lowered,) = settle([share(1, 20_000, ((5_000, 10_000),))], [6_000], [32_000] * 3, 0)
+    assert lowered.falling == ((RELEASE_MS, 20_000),)
+    (lowered,) = settle([lowered], [0], [32_000] * 3, 1_000)
+    assert lowered.falling == ((RELEASE_MS, 20_000), (1_000 + RELEASE_MS, 6_000))
+
+
 def test_steady_small_lowerings_do_not_starve_a_newcomer() -> None:
     def claims(now_ms: int) -> list[Claim]:
         return [claim(1), claim(2, wants=now_ms >= 10_000)]
@@ -381,6 +448,20 @@ def test_three_cars_on_a_16_a_fuse_two_charge_and_the_turn_goes_round_by_15_minu
     trace = run(fuse, 3 * SLICE_MS + 20_000, lambda _: claims, lambda _: flat(16), 10_000)
     turns = [granted(trace[(n * SLICE_MS + 20_000) // 10_000][1]) for n in range(4)]
     assert turns == [[8, 8, 0], [8, 0, 8], [0, 8, 8], [8, 8, 0]]
+
+
+@pytest.mark.parametrize(
+    ("served_ms", "others_ms", "stands_ms"),
+    [(5, [], 0), (0, [0, 9], 0), (5, [10, 20], 10), (15, [20, 10], 15), (30, [10, 20], 20)],
+)
+def test_a_newcomer_stands_among_those_that_are_there(
+    served_ms: int, others_ms: list[int], stands_ms: int
+) -> None:
+    newcomer = Turn(evse=1, lines=L1)
+    assert newcomer.served_ms == 0
+    others = [Turn(evse=2, lines=L1, served_ms=at_ms) for at_ms in others_ms]
+    joined = join(msgspec.structs.replace(newcomer, served_ms=served_ms), others)
+    assert joined.served_ms == stands_ms
 
 
 @settings(max_examples=40)
