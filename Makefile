@@ -8,13 +8,14 @@ JOBS ?= auto
 # Tests of real processes run by themselves: they live by the clock, and each has five processes.
 PROC_JOBS ?= 2
 
-.PHONY: demo test check format soak bench docs clean help
+.PHONY: demo test check format soak mutate bench docs clean help
 
 help:
 	@echo "make demo    a car is plugged in, charged, unplugged and billed, in front of you (20 s)"
 	@echo "make test    every test (under 5 minutes on two cores)"
 	@echo "make check   format, lint, types, freshness of generated documents (under a minute)"
 	@echo "make soak    long runs: 1000 simulated hours with random scripts and fresh seeds"
+	@echo "make mutate  puts faults into the deciding modules: do the tests notice? (half an hour)"
 	@echo "make bench   speed and memory, as a table and as JSON"
 	@echo "make docs    write the generated documents anew"
 
@@ -47,6 +48,9 @@ format: $(READY)
 
 soak: $(READY)
 	$(BIN)/python -m pytest -m soak --timeout 14400 -n $(JOBS)
+
+mutate: $(READY)
+	PYTHONHASHSEED=0 $(BIN)/python -m hil.mutation
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench
