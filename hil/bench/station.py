@@ -26,6 +26,9 @@ class StationSetup(msgspec.Struct, frozen=True, kw_only=True):
     """The configured limit; None: that of the hardware alone."""
     authorization: Literal["free", "list", "ocpp"] = "free"
     meter: bool = True
+    meter_poll_ms: int = 1_000
+    fuse_a: float | None = None
+    """What the EVSEs share per phase; None: each has all of its own."""
     unlock_after_stop: bool = True
     timing: dict[str, int] = {}
     """Sparse changes of the guard's times, for tests of the bench itself."""
@@ -34,6 +37,8 @@ class StationSetup(msgspec.Struct, frozen=True, kw_only=True):
         """The configuration file; without `ocpp_url` there is no back office. `meter_ports` are
         the meters' serial ports, one an EVSE, where there are any."""
         lines = ["[station]", 'identity = "BENCH-1"', "[board]", 'kind = "simulated"']
+        if self.fuse_a is not None:
+            lines.insert(2, f"fuse_a = {self.fuse_a}")
         for evse in range(1, self.evses + 1):
             lines += self._evse(evse, meter_ports[evse - 1] if meter_ports else "")
         lines += ["[authorization]", f'mode = "{self.authorization}"']
@@ -58,6 +63,7 @@ class StationSetup(msgspec.Struct, frozen=True, kw_only=True):
             f'mode = "{self.phase_switch}"',
             "[evse.meter]",
             f'kind = "{"modbus" if self.meter else "none"}"',
+            f"poll_ms = {self.meter_poll_ms}",
         ]
         if meter_port:
             lines.append(f'port = "{meter_port}"')
