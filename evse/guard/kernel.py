@@ -106,7 +106,7 @@ def _contactor(rules: Rules, v: View, reason: Reason) -> tuple[bool, Reason]:
 
 def _phases(rules: Rules, v: View) -> PhaseContact:
     if v.hardware.phase_switch and all(rule.holds(v) for rule in rules.moves):
-        return send(v.state.permit.phases, v.now_ms)
+        return send(v.state.phases, v.state.permit.phases, v.seen.phases, v.now_ms)
     return v.state.phases
 
 

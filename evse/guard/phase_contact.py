@@ -2,8 +2,8 @@
 
 Responsibility: remembers where the phase contact was sent and for how long a feedback has
 contradicted, so that nothing closes before the contact has had its time. It does not decide *when*
-the contact may move: the rows of `evse/guard/rules.py` do. After a start its place is unknown, and
-it is left there until a permit says where it belongs.
+the contact may move: the rows of `evse/guard/rules.py` do. After a start it is left where it is,
+which only a feedback knows, until a permit says where it belongs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class PhaseContact(msgspec.Struct, frozen=True, gc=False):
     driven: int = 0
     """L1_ALONE or ALL_PHASES; 0: not driven since the start."""
     since_ms: int | None = None
-    """When it was sent there."""
+    """When it was sent there; None where it was found there."""
     wrong_since_ms: int | None = None
     """The feedback has not shown that position since then."""
 
@@ -34,6 +34,7 @@ def look(contact: PhaseContact, feedback: int, now_ms: int) -> PhaseContact:
     return PhaseContact(contact.driven, contact.since_ms, now_ms if wrong else None)
 
 
-def send(phases: int, now_ms: int) -> PhaseContact:
-    """The contact on its way to another position."""
-    return PhaseContact(phases, now_ms)
+def send(contact: PhaseContact, phases: int, feedback: int, now_ms: int) -> PhaseContact:
+    """The contact driven to `phases`: on its way, unless a start of ring 1 found it there."""
+    found = contact.driven == 0 and feedback == phases
+    return PhaseContact(phases, None if found else now_ms)

@@ -128,7 +128,9 @@ def phases_placed(v: View) -> bool:
 
 
 def phase_settled(v: View) -> bool:
-    return v.lasted(v.state.phases.since_ms, v.timing.phase_ms)
+    contact = v.state.phases
+    found = contact.since_ms is None and contact.driven != 0
+    return found or v.lasted(contact.since_ms, v.timing.phase_ms)
 
 
 def phase_wished(v: View) -> bool:

@@ -204,9 +204,13 @@ def _confirmed_open(memory: int | None, m: Moment) -> Hashable:
 
 
 def _sent(memory: int | None, m: Moment) -> Hashable:
-    """How long the phase contact has been driven where it is, as of before this step's decision."""
+    """How long the phase contact has been driven where it is, as of before this step's decision.
+    The first time it may be there already, and be read there."""
     m.sent_ms = None if memory is None else since(True, memory, m.timing.phase_ms)
-    return 0 if m.moved else m.sent_ms
+    found = m.before.phases.driven == 0 and m.seen.phases == m.after.phases.driven
+    if m.moved:
+        return m.timing.phase_ms if found else 0
+    return m.sent_ms
 
 
 def _astray(memory: int | None, m: Moment) -> Hashable:

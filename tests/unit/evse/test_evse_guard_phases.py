@@ -212,12 +212,29 @@ def test_a_restarted_guard_asks_for_a_permit_before_it_trusts_the_contact() -> N
 
 @given(st.lists(st.sampled_from((0, 1, 3)), max_size=30))
 def test_a_feedback_is_wrong_since_it_was_first_wrong(shown: list[int]) -> None:
-    contact, expected = send(1, 0), None
+    contact, expected = send(PhaseContact(3), 1, 3, 0), None
     for step_number, feedback in enumerate(shown, start=1):
         contact = look(contact, feedback, 10 * step_number)
         expected = None if feedback == 1 else (expected or 10 * step_number)
         assert contact == PhaseContact(1, 0, expected)
         assert look(contact, feedback, 10 * step_number + 5) is contact
+
+
+def test_only_a_start_believes_that_the_contact_is_there_already() -> None:
+    assert send(PhaseContact(), 3, 3, 50) == PhaseContact(3)
+    assert send(PhaseContact(), 3, 1, 50) == PhaseContact(3, 50)
+    assert send(PhaseContact(), 3, 0, 50) == PhaseContact(3, 50)
+    assert send(PhaseContact(1, 10), 3, 3, 50) == PhaseContact(3, 50)
+
+
+def test_a_restart_with_a_feedback_is_never_on_its_way() -> None:
+    rig = GuardRig(READ_BACK)
+    rig.readings["phase_feedback"] = True
+    seen = set()
+    for _ in range(200):
+        rig.step()
+        seen.add(rig.status.phases)
+    assert (seen, rig.outputs.phases) == ({3}, 3)
 
 
 def test_a_contact_that_was_never_driven_is_nowhere_wrong() -> None:
