@@ -61,7 +61,7 @@ class Offer:
         self._grant = NOTHING_GRANTED
         self.claims = False
         """The session wants energy now; set by its owner."""
-        self.phases = config.phases
+        self.phases: int = config.phases
         """Phases that the phase contact connects, at most; set by its owner."""
         self.delay = Delay()
         self._paused = pause.Offer()

@@ -1,0 +1,142 @@
+"""What one EVSE's session is told: by its board, its meter, and whoever shares out the fuse.
+
+Everything that comes in is stored where its facts are made of, and then the machine settles.
+"""
+
+from __future__ import annotations
+
+import math
+
+from evse.energy import current_guard
+from evse.energy.claims import Claim, lines_of
+from evse.faults import CoreCondition
+from evse.limits import Limit
+from evse.metering.plausibility import UNSEEN_WH
+from evse.model import BoardAnalog, BoardStatus, Capability, MeterReading, PilotState
+from evse.pilot import duty_bp_to_amps
+from evse.session.machine import SessionMachine
+from evse.session.record import not_below, powermeter
+
+STORE_WH = UNSEEN_WH / 2
+"""How far the meter may run between transactions before its value is stored (own)."""
+
+
+class ToldSession(SessionMachine):
+    """A session that hears."""
+
+    def on_status(self, status: BoardStatus) -> None:
+        """Ring 1's state, as often as it comes."""
+        disabled, wanted = self.state == "disabled", self._lock_target()
+        if self.board.heard(status, self._clock.now_ms(), disabled=disabled, wanted=wanted):
+            self._ports.read_meter()
+        if self.board.standing_trip is not self.record.standing_trip:
+            self.record.standing_trip = self.board.standing_trip
+            self._ports.checkpoint(self.record.encode())
+        self.offer.set_cable(status.cable_a)
+        if status.pilot is PilotState.A:
+            self._over_current = current_guard.State()
+            self._shown.discard(CoreCondition.OVER_CURRENT)
+        self._guard_current()
+        self.settle()
+
+    def on_capabilities(self, capabilities: Capability) -> None:
+        """What the board that answered can do."""
+        self.phases.fit(Capability.PHASE_SWITCH in capabilities)
+        if Capability.TEMPERATURE in capabilities:
+            self.offer.fit_sensor()
+
+    def on_analog(self, analog: BoardAnalog) -> bool:
+        """The board's measurements, about once a second. True when something follows from them."""
+        if not self.offer.heard(analog):
+            return False
+        self.settle()
+        return True
+
+    def on_board_lost(self) -> None:
+        """The link is down."""
+        self.board.lost(self._clock.now_ms())
+        self.offer.hold_sensor()
+        self.settle()
+
+    def on_board_restarted(self) -> None:
+        """Ring 1 started anew: every contactor has opened, and it counts plug-ins from 0."""
+        self.board.restarted()
+        self.on_board_lost()
+
+    def on_reading(self, reading: MeterReading) -> None:
+        """A reading of the billing meter; its supervisor keeps the register from running back."""
+        self.meter.heard(reading)
+        heard = powermeter(reading, self._clock.utc())
+        # A meter that starts together with us may answer 0 at first, or be another one: what the
+        # last checkpoint knows to have flowed is billed.
+        interrupted = self.state == "booting" and self.record.transaction
+        self.record.meter = not_below(self.record.meter, heard) if interrupted else heard
+        self._store_meter(reading.energy_import_wh)
+        self._guard_current()
+        self.settle()
+
+    def _store_meter(self, energy_wh: float) -> None:
+        """Between transactions the station itself may use energy, or the meter be another one:
+        the first reading after a start is held against what is stored."""
+        if not self.record.transaction and abs(energy_wh - self._stored_wh) >= STORE_WH:
+            self._stored_wh = energy_wh
+            self._ports.checkpoint(self.record.encode())
+
+    def on_meter_accepted(self) -> None:
+        """Somebody vouches for the counter: what it says next is stored."""
+        self._stored_wh = -math.inf
+
+    def on_meter_lost(self) -> None:
+        self.meter.lost = True
+        self.settle()
+
+    def show(self, condition: CoreCondition, present: bool) -> None:
+        """Something that the core or a supervisor sees by itself begins or ends."""
+        if present:
+            self._shown.add(condition)
+        else:
+            self._shown.discard(condition)
+        self.settle()
+
+    def _guard_current(self) -> None:
+        """Does the car take more than it is offered? (evse/energy/current_guard.py)"""
+        reading, now_ms = self.meter.reading, self._clock.now_ms()
+        if reading is None or not self.meter.fresh(now_ms):
+            return
+        offered_a = duty_bp_to_amps(self.status.duty_bp)
+        self._over_current = current_guard.step(
+            self._over_current, offered_a, reading.current_a, now_ms, self._over_policy
+        )
+        if self._over_current.trip is not None:
+            self._shown.add(CoreCondition.OVER_CURRENT)
+
+    # --- the shared fuse --------------------------------------------------------------------------
+
+    def claim(self) -> Claim:
+        """What this EVSE asks of the fuse that it shares."""
+        lines = lines_of(self.config.phase_rotation, self.phases_connected)
+        return Claim(
+            evse=self.config.id,
+            wants=self.offer.claims,
+            limit_a=self.offer.own().limit_a,
+            lines=lines,
+            draw_a=self._draw_a(),
+        )
+
+    def _draw_a(self) -> tuple[float, float, float] | None:
+        """What the car takes on the lines of the supply; None while nobody knows."""
+        reading, rotation = self.meter.reading, self.config.phase_rotation
+        if reading is None or not self.meter.fresh(self._clock.now_ms()):
+            return None
+        known = [amps or 0.0 for amps in reading.current_a]
+        if rotation == "unknown" or all(amps is None for amps in reading.current_a):
+            return None
+        one, two, three = (known[rotation.index(line)] for line in "RST")
+        return one, two, three
+
+    def set_grant(self, grant: Limit) -> bool:
+        """The share of the fuse. True when it is another one than before."""
+        if not self.offer.set_grant(grant):
+            return False
+        self.settle()
+        return True
