@@ -134,9 +134,10 @@ class Rig:
         default_a: float | None = None,
         limits: LimitsTable | None = None,
         on_event: Callable[[SessionEvent], None] | None = None,
+        clock: VirtualClock | None = None,
     ) -> None:
         self.config = config or socket_evse()
-        self.clock = VirtualClock(1_000_000)
+        self.clock = clock or VirtualClock(1_000_000)
         self.board = FakeBoard()
         self.events: list[SessionEvent] = []
         self.snapshots: list[bytes] = []
