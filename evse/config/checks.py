@@ -112,6 +112,8 @@ def _evse(config: StationConfig, evse: EvseTable) -> Iterator[str]:
             f"[{where}] connector_type = {evse.connector_type} does not fit "
             f'connector = "{evse.connector}"'
         )
+    if evse.phase_switch.mode != "never" and evse.phases != 3:
+        yield f"[{where}.phase_switch] needs phases = 3; this EVSE has {evse.phases}"
     yield from _derating(where, evse)
     if evse.timing and config.board.kind != "simulated":
         yield f'[{where}.timing] is for tests: allowed only with [board] kind = "simulated"'

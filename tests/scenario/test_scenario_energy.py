@@ -300,3 +300,47 @@ def test_a_sleepy_car_is_woken_and_charges() -> None:
     sim.run_for(20_000)
     assert states(sim) == ["charging"]
     assert fault_codes(sim) == []
+
+
+SWITCHED = "\n".join(("[evse.phase_switch]", 'mode = "both"', "[evse.over_current]"))
+
+
+def switched(sim: Simulation) -> None:
+    plug(sim, 1, 16.0)
+    sim.run_for(20_000)
+    assert states(sim) == ["charging"]
+    assert drawn_a(sim) == pytest.approx((16.0, 16.0, 16.0), abs=0.5)
+
+
+def test_a_car_is_switched_to_one_phase_and_back_without_current_on_the_contact() -> None:
+    sim = station(1, more=SWITCHED)
+    sim.run_for(3_000)
+    switched(sim)
+    assert sim.station is not None
+    session = sim.station.core.sessions[1]
+    for three, lines in ((False, (16.0, 0.0, 0.0)), (True, (16.0, 16.0, 16.0))):
+        assert session.switch_three_phases(three) == "Success"
+        sim.wake()
+        sim.run_for(40_000)
+        assert states(sim) == ["charging"]
+        assert drawn_a(sim) == pytest.approx(lines, abs=0.5)
+    assert sim.plants[1].violations == []
+
+
+def test_a_limit_to_one_phase_is_followed_and_its_watts_are_then_spread_over_one() -> None:
+    sim = station(1, more=SWITCHED)
+    sim.run_for(3_000)
+    switched(sim)
+    peer = sim.peer()
+    limit = {
+        "timestamp": "2020-01-01T00:00:00Z",
+        "limits_to_leaves": {
+            "total_power_W": {"value": 2_300.0, "source": "grid"},
+            "ac_max_phase_count": {"value": 1, "source": "grid"},
+        },
+    }
+    peer.ask("evse_manager.set_external_limits", {"value": {"schedule_import": [limit]}})
+    sim.run_for(60_000)
+    assert states(sim) == ["charging"]
+    assert drawn_a(sim) == pytest.approx((10.0, 0.0, 0.0), abs=0.5)
+    assert sim.plants[1].violations == []

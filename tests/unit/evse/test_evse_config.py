@@ -323,6 +323,13 @@ def test_missing_tables_and_keys_are_named() -> None:
             "[mains] fallback_a = 49 is more than the 48 A that the EVSEs may take at all",
         ),
         (
+            [
+                ("phases = 3", "phases = 1"),
+                ("[evse.meter]", '[evse.phase_switch]\nmode = "both"\n[evse.meter]'),
+            ],
+            "[evse 1.phase_switch] needs phases = 3; this EVSE has 1",
+        ),
+        (
             [("[journal]", MAINS.format(16, "none") + "[journal]")],
             '[mains.meter] kind = "none" measures nothing',
         ),
