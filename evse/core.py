@@ -29,9 +29,17 @@ from evse.model import MeterReading as Reading
 from evse.ports import BoardPort, MeterPort, NewUuid, Publisher
 from evse.session.record import Snapshot
 from evse.session.session import Session
-from evse.types.session import Limits, SessionEvent, Telemetry
+from evse.types.session import Limits, SessionEvent, SessionEventEnum, Telemetry
 
 GRANT_ROUNDS = 3
+_BILLED = frozenset(
+    {
+        SessionEventEnum.SessionStarted,
+        SessionEventEnum.TransactionStarted,
+        SessionEventEnum.TransactionFinished,
+        SessionEventEnum.SessionFinished,
+    }
+)
 
 
 STATION = 0
@@ -59,6 +67,7 @@ class Core:
         self.clock = clock
         self.started_ms = clock.now_ms()
         self.journal = journal
+        self._disk_stuck = False
         self._publish = publish
         self._limits: dict[int, Limits] = {}
         self._faults: dict[int, tuple[ActiveFault, ...]] = {}
@@ -200,6 +209,7 @@ class Core:
     def _settled(self) -> None:
         """The sessions have taken an input."""
         self.authorization.poll()
+        self._note_disk()
         self._grant()
         identity = self.board_identity
         able = None if identity is None else identity.capabilities
@@ -209,6 +219,14 @@ class Core:
             self._publish_limits(evse, session)
             self._publish_faults(evse, session)
         self.on_settled()
+
+    def _note_disk(self) -> None:
+        """A disk that takes no events is told as a fault; charging goes on."""
+        stuck = bool(self.journal.trouble(self.clock.now_ms()))
+        if stuck != self._disk_stuck:
+            self._disk_stuck = stuck
+            for session in self.sessions.values():
+                session.show(CoreCondition.JOURNAL_NOT_WRITTEN, stuck)
 
     def _grant(self) -> None:
         """Share the fuse out. A grant may change what is claimed; a second round then settles it,
@@ -266,7 +284,8 @@ class _Ports:
         self._meters = meters
 
     def emit(self, event: SessionEvent, snapshot: bytes) -> None:
-        self._core.journal.append(self._evse, msgspec.json.encode(event), snapshot)
+        vital = event.event in _BILLED
+        self._core.journal.append(self._evse, msgspec.json.encode(event), snapshot, vital=vital)
         self._core.facts.heard(self._evse, event.event)
 
     def checkpoint(self, snapshot: bytes) -> None:

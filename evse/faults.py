@@ -74,6 +74,8 @@ class CoreCondition(enum.StrEnum):
     AUTHORIZATION_TIMEOUT = "authorization_timeout"
     SET_FAULTED = "set_faulted"
     """Somebody declared the EVSE out of order."""
+    JOURNAL_NOT_WRITTEN = "journal_not_written"
+    """The disk takes no events (evse/journal.py)."""
     INTERNAL = "internal"
 
 

@@ -104,11 +104,19 @@ class Journal:
 
     @property
     def next_deadline_ms(self) -> int | None:
-        return earliest(self._spool.next_deadline_ms, self._reader.next_deadline_ms)
+        late_ms = self._spool.late_since_ms
+        told_at_ms = None if late_ms is None else late_ms + LATE_MS
+        ahead = told_at_ms is not None and told_at_ms > self._clock.now_ms()
+        return earliest(
+            self._spool.next_deadline_ms,
+            self._reader.next_deadline_ms,
+            told_at_ms if ahead else None,
+        )
 
     def trouble(self, now_ms: int) -> str:
         """Why events have been waiting for the disk for LATE_MS; empty while all is well."""
-        late_ms = self._spool.late_ms(now_ms)
+        since_ms = self._spool.late_since_ms
+        late_ms = 0 if since_ms is None else now_ms - since_ms
         if late_ms < LATE_MS:
             return ""
         why = self.last_failure or "it does not answer"

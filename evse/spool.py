@@ -49,7 +49,8 @@ class Spool(Generic[E]):
         self.pending: list[E] = []
         """Not handed to the disk yet: the owner may take some out, but not reorder them."""
         self._retry_at_ms: int | None = None
-        self._late_since_ms: int | None = None
+        self.late_since_ms: int | None = None
+        """Since when the disk has taken nothing of what waits; None while nothing waits."""
         self.failures = 0
         self.commits = 0
         self.last_failure: str | None = None
@@ -63,10 +64,6 @@ class Spool(Generic[E]):
     @property
     def next_deadline_ms(self) -> int | None:
         return self._retry_at_ms
-
-    def late_ms(self, now_ms: int) -> int:
-        """How long the oldest entry has waited for the disk."""
-        return 0 if self._late_since_ms is None else now_ms - self._late_since_ms
 
     def put(self, entry: E) -> None:
         self.pending.append(entry)
@@ -86,8 +83,8 @@ class Spool(Generic[E]):
         batch = tuple(self.pending[: self._max_batch])
         self._under_way = batch
         del self.pending[: len(batch)]
-        if self._late_since_ms is None:
-            self._late_since_ms = self._clock.now_ms()
+        if self.late_since_ms is None:
+            self.late_since_ms = self._clock.now_ms()
         self._storage.submit(lambda db: self._write(db, batch), self._written)
 
     def _written(self, outcome: Any) -> None:
@@ -102,6 +99,6 @@ class Spool(Generic[E]):
             return
         self.commits += 1
         self.last_failure = None
-        self._late_since_ms = None
+        self.late_since_ms = None
         self._on_written(batch, outcome)
         self.flush()

@@ -158,7 +158,7 @@ def ocpp(state: Answer) -> list[str]:
     return [
         *row("back office", office(state)),
         *row("journal", f"last event {journal['last_seq']}, on disk {journal['durable_seq']}"),
-        *row("disk", f"{journal['failures']} failed writes"),
+        *row("disk", journal["trouble"] or f"{journal['failures']} failed writes"),
     ]
 
 

@@ -28,7 +28,10 @@ def sys_state(core: Core, hub: Hub, link: Any = None) -> dict[str, Any]:
         "journal": {
             "last_seq": core.journal.last_seq,
             "durable_seq": core.journal.durable_seq,
+            "first_seq": core.journal.first_seq,
             "failures": core.journal.failures,
+            "trouble": core.journal.trouble(core.clock.now_ms()),
+            "lost": core.journal.lost,
         },
         "door": {"bad_lines": hub.bad_lines},
         "evses": [_evse(core, evse, session) for evse, session in core.sessions.items()],

@@ -46,6 +46,9 @@ from firmware_bridge.transports import Transport
 
 RENEW_MS = 100
 """Pace of the lease (DESIGN)."""
+LINK = "ocpp"
+"""What the OCPP process is called as a consumer of the journal: nothing is kept for one that is
+not configured."""
 FAREWELL_MS = 1_500
 """How long a stopping core keeps telling ring 1 to open, at most."""
 
@@ -88,6 +91,8 @@ class CoreProcess:
             retention=Retention(days=config.journal.keep_days),
             say=_log.warning,
         )
+        if config.ocpp is None:
+            journal.forget_consumer(LINK)
         self.hub = Hub()
         self._meters = self._make_meters()
         self.core = Core(
