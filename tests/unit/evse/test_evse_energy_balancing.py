@@ -65,14 +65,17 @@ def test_normal_gives_the_circuit_and_does_not_ask_the_meter() -> None:
     assert step(Balance(), Mode.NORMAL, SITE, None, 2, 0).budget_a == 32
     assert step(Balance(), Mode.NORMAL, SITE, None, 0, 0).budget_a == 0
     big = Site(max_mains_a=200, max_circuit_a=200)
-    assert step(Balance(), Mode.NORMAL, big, None, 9, 0).budget_a == 80
+    assert step(Balance(), Mode.NORMAL, big, None, 9, 0) == Balance(80, Phase.RUNNING, 9)
+    assert step(Balance(80, Phase.RUNNING, 9), Mode.NORMAL, big, None, 0, 0) == Balance()
+    assert Balance().admitted == 0
 
 
 # --- smart ----------------------------------------------------------------------------------------
 
 
 def test_smart_starts_at_6_a_where_the_mains_have_room_and_waits_where_not() -> None:
-    assert follow(Balance(), Mode.SMART, 19.0).budget_a == 6
+    begun = follow(Balance(), Mode.SMART, 19.0)
+    assert (begun.budget_a, begun.phase, begun.admitted) == (6, Phase.RUNNING, 1)
     waiting = follow(Balance(), Mode.SMART, 19.1)
     assert (waiting.budget_a, waiting.phase) == (0, Phase.WAITING)
     assert follow(waiting, Mode.SMART, (10, 10, 19.1)).budget_a == 0, "the worst phase counts"
@@ -106,9 +109,11 @@ def test_an_overload_that_the_cars_are_still_following_does_not_lower_twice() ->
 
 
 def test_6_a_is_held_for_three_readings_of_overload_then_all_stop_for_60_s() -> None:
-    balance = follow(running(6), Mode.SMART, *[26.0] * (HARD_ROUNDS - 1), 25.0)
+    balance = follow(running(6), Mode.SMART, 26.0, 26.0, 25.0)
     assert (balance.budget_a, balance.over_rounds) == (6, 0)
-    balance = follow(balance, Mode.SMART, *[26.0] * HARD_ROUNDS)
+    balance = follow(balance, Mode.SMART, 26.0, 26.0)
+    assert (balance.budget_a, balance.phase) == (6, Phase.RUNNING)
+    balance = follow(balance, Mode.SMART, 26.0)
     assert (balance.budget_a, balance.phase) == (0, Phase.HARD_SHORTAGE)
     stopped_ms = balance.seen_ms or 0
     balance = follow(balance, Mode.SMART, *[0.0] * (RESTART_MS // ROUND_MS - 1))
@@ -122,6 +127,16 @@ def test_too_much_in_the_sum_of_the_phases_is_an_overload_as_well() -> None:
     summed = replace(SITE, max_sum_a=45)
     balance = follow(running(6), Mode.SMART, *[16.0] * HARD_ROUNDS, site=summed)
     assert balance.phase is Phase.HARD_SHORTAGE
+    balance = follow(running(6), Mode.SMART, *[15.0] * HARD_ROUNDS, site=summed)
+    assert balance.phase is Phase.RUNNING, "all of it may be taken"
+    one_phase: list[float | Amps] = [(26.0, 0.0, 0.0)] * HARD_ROUNDS
+    assert follow(running(6), Mode.SMART, *one_phase, site=summed).phase is Phase.HARD_SHORTAGE
+
+
+def test_one_phase_that_is_over_is_an_overload() -> None:
+    one_phase: list[float | Amps] = [(26.0, 0.0, 0.0)] * HARD_ROUNDS
+    assert follow(running(6), Mode.SMART, *one_phase).phase is Phase.HARD_SHORTAGE
+    assert follow(running(16), Mode.SMART, (50.1, 0, 0)).phase is Phase.HARD_SHORTAGE
 
 
 def test_a_car_that_is_lowered_to_6_a_has_three_rounds_to_follow() -> None:
@@ -143,7 +158,13 @@ def test_unplugging_and_plugging_in_does_not_shorten_the_60_s() -> None:
 
 def test_no_car_no_budget() -> None:
     balance = follow(running(16), Mode.SMART, 0.0, cars=0)
-    assert (balance.budget_a, balance.phase) == (0, Phase.IDLE)
+    assert balance == Balance(seen_ms=ROUND_MS)
+
+
+def test_without_the_sun_all_cars_are_admitted_and_no_shortage_of_it_goes_on() -> None:
+    short = follow(running(6), Mode.SOLAR, (5.0, 0, 0))
+    balance = follow(short, Mode.SMART, 10.0, cars=3)
+    assert (balance.admitted, balance.stop_ms, balance.phase) == (3, None, Phase.RUNNING)
 
 
 def test_it_acts_once_on_each_reading() -> None:
@@ -161,16 +182,43 @@ def test_it_acts_once_on_each_reading() -> None:
 def test_a_mains_meter_of_11_s_means_the_fallback_until_it_returns(mode: Mode) -> None:
     reading = Reading(2_000, flat(-17))
     balance = step(running(10), mode, SITE, reading, 1, 2_000)
-    assert next_deadline_ms(balance, SITE, 2_000) == 2_000 + MAINS_LOST_MS
-    early = step(balance, mode, SITE, reading, 1, 1_999 + MAINS_LOST_MS)
+    assert next_deadline_ms(balance, SITE, 2_000) == 13_000
+    early = step(balance, mode, SITE, reading, 1, 12_999)
     assert early.phase is Phase.RUNNING
-    lost = step(early, mode, SITE, reading, 1, 2_000 + MAINS_LOST_MS)
-    assert (lost.budget_a, lost.phase) == (8, Phase.FALLBACK)
-    assert next_deadline_ms(lost, SITE, 2_000 + MAINS_LOST_MS) is None
+    assert next_deadline_ms(early, SITE, 13_000) is None
+    lost = step(early, mode, SITE, reading, 1, 13_000)
+    assert lost == Balance(8, Phase.FALLBACK, admitted=1, seen_ms=2_000)
+    assert next_deadline_ms(lost, SITE, 12_999) is None
     back_ms = 20_000
     back = step(lost, mode, SITE, Reading(back_ms, flat(-1)), 1, back_ms)
     assert back.phase is Phase.RUNNING
     assert back.budget_a > 8
+
+
+def test_a_reading_that_is_none_falls_back_until_the_next_one_and_names_no_deadline() -> None:
+    strange = Reading(4_000, (1.0, float("nan"), 1.0))
+    balance = step(running(10), Mode.SMART, SITE, strange, 1, 4_000)
+    assert balance.phase is Phase.FALLBACK
+    assert next_deadline_ms(balance, SITE, 4_000) is None
+    assert next_deadline_ms(Balance(), SITE, 0) is None
+    unknown = Reading(5_000, flat(1), (1.0, float("inf"), 1.0))
+    assert step(running(10), Mode.SMART, SITE, unknown, 1, 5_000).phase is Phase.FALLBACK
+
+
+def test_losing_the_meter_does_not_shorten_the_60_s() -> None:
+    strict = Site(max_mains_a=25, max_circuit_a=32)
+    stopped = follow(running(6), Mode.SMART, 60.0, site=strict)
+    lost = step(stopped, Mode.SMART, strict, None, 1, 20_000)
+    assert lost.phase is Phase.FALLBACK
+    assert step(lost, Mode.SMART, strict, Reading(21_000, flat(0)), 1, 21_000).budget_a == 0
+    assert step(lost, Mode.SMART, strict, Reading(62_000, flat(0)), 1, 62_000).budget_a == 6
+
+
+def test_after_a_reading_that_is_none_an_older_one_is_not_believed_again() -> None:
+    sound, strange = Reading(2_000, flat(0)), Reading(4_000, flat(float("nan")))
+    balance = step(running(10), Mode.SMART, SITE, sound, 1, 2_000)
+    lost = step(balance, Mode.SMART, SITE, strange, 1, 4_000)
+    assert step(lost, Mode.SMART, SITE, sound, 1, 5_000) == lost
 
 
 def test_no_reading_yet_a_fallback_of_0_and_not_a_number_never_charge() -> None:
@@ -243,6 +291,29 @@ def test_a_second_car_is_admitted_to_the_minimum_only_with_a_surplus_of_its_own(
     balance = follow(balance, Mode.SOLAR, (-4.1, 0, 0), cars=2)
     assert (balance.admitted, balance.budget_a) == (2, 12)
     assert follow(balance, Mode.SOLAR, (0.0, 0, 0), cars=1).admitted == 1
+    rounds = SOLAR_SETTLE_MS // ROUND_MS
+    settling = follow(balance, Mode.SOLAR, *[(-9.0, 0.0, 0.0)] * (rounds - 1), cars=2)
+    assert settling.budget_a == 12, "it shows first what it takes"
+    assert follow(settling, Mode.SOLAR, (-9.0, 0, 0), cars=2).budget_a == 12.5
+
+
+@pytest.mark.parametrize(("circuit_a", "admitted"), [(11.9, 1), (12.0, 2)])
+def test_a_second_car_is_admitted_where_the_circuit_has_6_a_for_each(
+    circuit_a: float, admitted: int
+) -> None:
+    narrow = replace(SITE, max_circuit_a=circuit_a)
+    balance = follow(running(8), Mode.SOLAR, (-4.1, 0, 0), cars=2, site=narrow)
+    assert balance.admitted == admitted
+
+
+def test_a_shortage_of_sun_counts_while_a_new_car_settles_too() -> None:
+    begun = follow(Balance(), Mode.SOLAR, (-4.1, 0, 0))
+    assert follow(begun, Mode.SOLAR, (5.0, 0, 0)).phase is Phase.SOFT_SHORTAGE
+
+
+def test_the_dead_band_is_no_shortage() -> None:
+    balance = follow(running(6), Mode.SOLAR, (0.2, 0, 0))
+    assert (balance.phase, balance.stop_ms) == (Phase.RUNNING, None)
 
 
 def test_the_mains_limit_holds_in_the_sun_as_well() -> None:
@@ -311,8 +382,15 @@ def test_with_steady_others_smart_settles_at_the_mains_limit_from_below(
         ({"max_circuit_a": float("nan")}, "must be above 0"),
         ({"fallback_a": 33.0}, "fallback_a 33.0 must lie between 0 and max_circuit_a 32"),
         ({"fallback_a": -1.0}, "fallback_a -1.0"),
+        ({"max_circuit_a": 0.0}, "must be above 0"),
+        ({"mains_lost_ms": 0}, "must be above 0"),
     ],
 )
 def test_a_site_that_does_not_fit_together_is_refused(fields: dict[str, float], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         replace(SITE, **fields)
+
+
+def test_a_site_at_the_bounds_is_allowed() -> None:
+    least = Site(max_mains_a=0.1, max_circuit_a=0.1, fallback_a=0.1, mains_lost_ms=1)
+    assert least.most_a == 0.1

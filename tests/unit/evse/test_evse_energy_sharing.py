@@ -19,6 +19,7 @@ from evse.energy.claims import (
     follow,
     lines_of,
 )
+from evse.energy.current_guard import DEFAULT_POLICY
 from evse.energy.granting import RELEASE_MS, Share, settle
 from evse.energy.rotation import Turn, join
 from evse.energy.sharing import (
@@ -422,6 +423,20 @@ def test_steady_small_lowerings_do_not_starve_a_newcomer() -> None:
     assert first <= 10_000 + RELEASE_MS + 2_000
 
 
+def test_a_car_that_still_follows_a_lower_grant_is_not_charged_for_its_old_one() -> None:
+    sharing = step(Sharing(), [claim(1), claim(2, wants=False)], FUSE, 0, budget_a=flat(32))
+    follows = [claim(1, draw_a=flat(32)), claim(2)]
+    for now_ms in (1_000, 2_000):
+        sharing = step(sharing, follows, FUSE, now_ms, budget_a=flat(32))
+        assert granted(sharing) == [16, 0]
+
+
+def test_what_the_guardian_tolerates_is_not_charged() -> None:
+    claims = [claim(1, 10, draw_a=flat(DEFAULT_POLICY.allowed_a(10))), claim(2)]
+    sharing = step(Sharing(), [claim(1, 10), claim(2)], FUSE, 0, budget_a=flat(32))
+    assert granted(step(sharing, claims, FUSE, 10_000, budget_a=flat(32))) == [10, 22]
+
+
 def test_what_a_car_takes_beyond_its_grant_is_charged_to_the_fuse() -> None:
     rude, good = claim(1, 10, draw_a=flat(20)), claim(2)
     sharing = step(Sharing(), [claim(1, 10), good], FUSE, 0, budget_a=flat(32))
@@ -607,8 +622,99 @@ def test_a_safe_value_of_0_stops_everybody_and_the_meter_that_returns_starts_the
     sharing = step(Sharing(), [claim(1)], fuse, 0, budget_a=flat(32))
     sharing = step(sharing, [claim(1)], fuse, 1, budget_a=None)
     assert granted(sharing) == [0]
-    sharing = step(sharing, [claim(1)], fuse, 1 + DWELL_MS, budget_a=flat(32))
+    sharing = step(sharing, [claim(1)], fuse, 60_000, budget_a=flat(32))
+    assert granted(sharing) == [0]
+    sharing = step(sharing, [claim(1)], fuse, 60_001, budget_a=flat(32))
     assert granted(sharing) == [32]
+
+
+# --- who stands where -----------------------------------------------------------------------------
+
+
+NOTHING_KNOWN = Demand()
+
+
+def standing(
+    evse: int,
+    *,
+    served_ms: int = 0,
+    refused_ms: int | None = None,
+    admitted: bool = False,
+    eligible: bool = True,
+    demand: Demand = NOTHING_KNOWN,
+) -> Share:
+    turn = Turn(
+        evse=evse, lines=ALL_LINES, admitted=admitted, served_ms=served_ms, refused_ms=refused_ms
+    )
+    granted_ma = MIN_MA if admitted else 0
+    return Share(turn=turn, granted_ma=granted_ma, demand=demand, eligible=eligible)
+
+
+def sharing_of(*shares: Share, turn_ends_ms: int | None = None, stepped_ms: int = 0) -> Sharing:
+    return Sharing({share.turn.evse: share for share in shares}, turn_ends_ms, stepped_ms)
+
+
+SIX = Fuse(limit_a=6, safe_a=0)
+
+
+def test_only_those_that_want_to_charge_count_where_a_newcomer_lines_up() -> None:
+    gone = standing(1, eligible=False)
+    charges, waits = standing(2, served_ms=500, admitted=True), standing(3, served_ms=700)
+    newcomer = standing(4, served_ms=9_000, eligible=False)
+    sharing = sharing_of(gone, charges, waits, newcomer, turn_ends_ms=900_000, stepped_ms=100)
+    claims = [claim(1, wants=False), claim(2), claim(3), claim(4)]
+    after = step(sharing, claims, SIX, 100, budget_a=flat(6)).shares
+    assert [after[evse].turn.served_ms for evse in (1, 2, 3, 4)] == [0, 500, 700, 700]
+
+
+def test_the_time_that_counts_is_the_time_charged_while_others_wait() -> None:
+    sharing, served = Sharing(), []
+    for now_ms, others in [(5_000, False), (10_000, True), (25_000, True), (30_000, False)]:
+        claims = [claim(1), claim(2, wants=others)]
+        sharing = step(sharing, claims, SIX, now_ms, budget_a=flat(6))
+        served.append(sharing.shares[1].turn.served_ms)
+    assert served == [0, 0, 15_000, 20_000]
+
+
+def test_a_car_that_left_and_comes_back_does_not_wait_out_its_old_refusal() -> None:
+    sharing = sharing_of(standing(1, refused_ms=0))
+    for now_ms, wants in [(1_000, False), (2_000, True)]:
+        sharing = step(sharing, [claim(1, wants=wants)], FUSE, now_ms, budget_a=flat(32))
+    assert granted(sharing) == [32]
+
+
+@pytest.mark.parametrize(("now_ms", "served_ms"), [(60_000, 441_000), (500_000, 1_000)])
+def test_a_car_that_takes_nothing_for_60_s_gives_up_its_turn_which_counts_as_taken(
+    now_ms: int, served_ms: int
+) -> None:
+    idle = standing(1, served_ms=1_000, admitted=True, demand=Demand(idle_since_ms=0))
+    sharing = sharing_of(idle, standing(2), turn_ends_ms=500_000, stepped_ms=now_ms)
+    claims = [claim(1, draw_a=flat(0)), claim(2)]
+    after = step(sharing, claims, SIX, now_ms, budget_a=flat(6)).shares[1]
+    assert (after.turn.served_ms, after.turn.admitted) == (served_ms, False)
+    assert (after.turn.refused_ms, after.demand) == (now_ms, Demand())
+
+
+def test_a_car_that_takes_nothing_keeps_its_grant_while_nobody_waits() -> None:
+    idle = standing(1, admitted=True, demand=Demand(idle_since_ms=0))
+    sharing = step(sharing_of(idle), [claim(1, draw_a=flat(0))], SIX, 60_000, budget_a=flat(6))
+    assert granted(sharing) == [6]
+
+
+@pytest.mark.parametrize(
+    ("share", "due_ms"),
+    [
+        (standing(1, admitted=True, demand=Demand(spare_since_ms=1_000)), 61_000),
+        (standing(1, admitted=True, demand=Demand(idle_since_ms=2_000)), 62_000),
+        (standing(1, refused_ms=5_000), 65_000),
+        (standing(1, refused_ms=5_000, eligible=False), None),
+        (standing(1, refused_ms=5_000, admitted=True), None),
+    ],
+)
+def test_a_deadline_is_named_for_lending_for_yielding_and_for_the_end_of_a_refusal(
+    share: Share, due_ms: int | None
+) -> None:
+    assert next_deadline_ms(sharing_of(share), FUSE, 10_000) == due_ms
 
 
 # --- lending --------------------------------------------------------------------------------------
@@ -654,6 +760,14 @@ def test_under_1_a_a_car_counts_as_idle() -> None:
     assert follow(idle, 1_000, 16_000, 10).idle_since_ms is None
 
 
+def test_a_car_on_one_line_is_judged_by_the_line_that_it_loads() -> None:
+    def claims(now_ms: int) -> list[Claim]:
+        return [claim(1, draw_a=(0, 15.5 if now_ms else 0, 0)), claim(2)]
+
+    trace = run(FUSE, 2 * LEND_DWELL_MS, claims, lambda _: flat(32), 10_000)
+    assert {tuple(granted(sharing)) for _, sharing in trace} == {(16, 16)}
+
+
 def test_what_is_unknown_is_not_lent() -> None:
     lent = Demand(cap_ma=8_000, spare_since_ms=5)
     assert follow(lent, None, 16_000, 10) == Demand()
@@ -686,12 +800,19 @@ def test_every_evse_has_to_claim_each_time_and_once() -> None:
         ({"safe_a": 33.0}, "safe_a 33.0 must lie between 0 and limit_a 32"),
         ({"safe_a": -1.0}, "safe_a -1.0"),
         ({"limit_a": float("nan")}, "limit_a nan"),
+        ({"limit_a": 1_000.1}, "limit_a 1000.1"),
+        ({"dwell_ms": -1}, "dwell_ms -1"),
         ({"dwell_ms": SLICE_MS}, "dwell_ms 900000 must lie 7000 below slice_ms 900000"),
     ],
 )
 def test_a_fuse_that_does_not_fit_together_is_refused(fields: dict[str, float], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         msgspec.structs.replace(FUSE, **fields)
+
+
+def test_a_fuse_at_the_bounds_is_allowed() -> None:
+    assert Fuse(limit_a=1_000, safe_a=1_000).limit_a == 1_000
+    assert Fuse(limit_a=32, safe_a=0, dwell_ms=0, slice_ms=RELEASE_MS).dwell_ms == 0
 
 
 def test_a_grant_is_a_safety_limit_and_a_stranger_has_none() -> None:
