@@ -98,6 +98,7 @@ def guard_config_crc(config: StationConfig) -> int:
             "lock": evse.lock is not None,
             "max_current_a": evse.max_current_a,
             "phases": evse.phases,
+            "phase_switch": evse.phase_switch.mode != "never",
             "timing": evse.timing,
             "ventilation": evse.ventilation,
         }

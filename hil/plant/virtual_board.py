@@ -37,7 +37,7 @@ def hardware(table: EvseTable) -> Hardware:
 
 def _switches_phases(table: EvseTable) -> bool:
     """A phase contact, read back, is fitted where the configuration has a use for it."""
-    return table.phases == 3 and table.phase_switch.mode != "never"
+    return table.phase_switch.mode != "never"
 
 
 def plant_config(table: EvseTable, *, coil_watchdog_ms: int | None = 200) -> PlantConfig:

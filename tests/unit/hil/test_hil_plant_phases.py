@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from evse.config.load import guard_config_crc
+from evse.model import Capability
+from hil.bench.station import StationSetup
 from hil.errors import OutOfRange, UnknownFault
 from hil.plant.model import NEVER_MS, Driven, LockDrive, PlantConfig
 from hil.plant.phase_contact import PhaseContact
 from hil.plant.plant import Plant
+from hil.plant.virtual_board import hardware, identity, plant_config
 from hil.trace import Lane, Trace
 
 SWITCHED = PlantConfig(coil_watchdog_ms=None, noise_mv=0, phase_switch=True)
@@ -141,6 +145,16 @@ def test_an_unknown_fault_of_the_board_is_refused_by_name() -> None:
     metal = charging(phases=3)
     with pytest.raises(UnknownFault, match=r"'tilt': the board knows .*TILT"):
         metal.set_board_fault("tilt")
+
+
+def test_ring_1_has_the_contact_where_the_configuration_uses_it_and_both_ends_agree() -> None:
+    without, with_contact = StationSetup().config(), StationSetup(phase_switch="oneway").config()
+    for config, fitted in ((without, False), (with_contact, True)):
+        found = hardware(config.evses[0])
+        assert (found.phase_switch, found.phase_feedback) == (fitted, fitted)
+        assert plant_config(config.evses[0]).phase_switch is fitted
+        assert (Capability.PHASE_SWITCH in identity(config, 1).capabilities) is fitted
+    assert guard_config_crc(without) != guard_config_crc(with_contact)
 
 
 def test_a_contact_that_arrives_before_it_left_can_not_be() -> None:
