@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from evse.config.model import DeratingPoint, EvseTable
 from evse.energy.derating import (
     DEFAULT_CURVE,
     Curve,
@@ -13,6 +15,7 @@ from evse.energy.derating import (
     Point,
     Reading,
     Sensor,
+    curve_of,
     factor,
     take,
 )
@@ -104,6 +107,16 @@ def test_each_silent_sensor_has_its_own_deadline_and_none_once_it_is_lost() -> N
     assert heat.next_deadline_ms(6_000) is None
 
 
+def test_silence_counts_only_while_somebody_could_be_heard() -> None:
+    heat = Derating({Sensor.EVSE: DEFAULT_CURVE}, rated_a=32, now_ms=0)
+    heat.take(Sensor.EVSE, 650, 0)
+    heat.wait(60_000)
+    limit = heat.limit(64_999)
+    assert limit is not None
+    assert limit.limit_a == 16, "neither lost nor cooler"
+    assert heat.next_deadline_ms(60_000) == 65_000
+
+
 def test_a_limit_by_heat_is_kept_at_once_and_counts_as_steady_since_its_curve_has_hysteresis() -> (
     None
 ):
@@ -147,3 +160,16 @@ def test_a_sensor_that_is_not_fitted_is_an_error_and_none_fitted_limits_nothing(
 def test_a_curve_that_is_none_is_refused(points: tuple[Point, ...], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         Curve("test", points)
+
+
+EVSE = EvseTable(id=1, evse_id="DE*PIE*E1", connector="cable", max_current_a=32)
+
+
+def test_the_configured_curve_replaces_the_default_one() -> None:
+    assert curve_of(EVSE) is DEFAULT_CURVE
+    point = DeratingPoint(at_c=55.55, factor=0.5, leave_c=50)
+    curve = curve_of(replace(EVSE, derating=(point,)))
+    assert curve == Curve("configuration", (Point(556, 0.5, 500),))
+    backwards = DeratingPoint(at_c=55, factor=0.5, leave_c=55)
+    with pytest.raises(ValueError, match="550 is left at 550"):
+        curve_of(replace(EVSE, derating=(backwards,)))

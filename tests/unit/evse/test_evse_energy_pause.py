@@ -69,14 +69,14 @@ def test_a_measured_pause_that_a_command_prolongs_still_resumes_with_hysteresis(
     assert run((0, low), (1, wanted(0)), (2, wanted(16)))[-1] == 0
 
 
-def test_a6_seq6_the_car_has_5_s_between_two_changes() -> None:
+def test_a6_seq6_the_car_has_5_s_and_a_permit_s_renewal_between_two_changes() -> None:
     assert run(
         (0, wanted(16)),
         (1, wanted(10)),
-        (DUTY_INTERVAL_MS - 1, wanted(10)),
-        (DUTY_INTERVAL_MS, wanted(10)),
-        (DUTY_INTERVAL_MS + 1, wanted(20)),
-        (2 * DUTY_INTERVAL_MS, wanted(20)),
+        (5_099, wanted(10)),
+        (5_100, wanted(10)),
+        (5_101, wanted(20)),
+        (10_200, wanted(20)),
     ) == [16, 16, 16, 10, 10, 20]
 
 

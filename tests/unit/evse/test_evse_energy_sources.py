@@ -10,10 +10,11 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from evse.energy.external import ExternalSchedule
 from evse.limits import NOBODY, UNLIMITED_A, Limit, Sources, lowest
-from evse.types.energy import ExternalLimits, ScheduleReqEntry
+from evse.types.energy import ExternalLimits, LimitsReq, NumberWithSource, ScheduleReqEntry
 
 T0 = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 
@@ -212,6 +213,8 @@ def amps(external: ExternalSchedule, utc: datetime, phases: int = 3) -> float | 
 
 def test_an_empty_schedule_limits_nothing() -> None:
     external = schedule()
+    assert external.empty
+    assert not schedule(entry(T0, ac_max_current_A=8)).empty
     assert external.limit(T0, nominal_v=230, phases=3) is None
     assert external.next_change(T0) is None
 
@@ -271,6 +274,16 @@ def test_of_two_phase_counts_the_fewer_hold(leaves: int, root: int, source: str)
     both["limits_to_root"] = {"ac_max_phase_count": {"value": root, "source": "grid"}}
     found = schedule(both).limit(T0, nominal_v=230, phases=3)
     assert found == Limit(source=source, limit_a=UNLIMITED_A, phases=min(leaves, root))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("field", ["ac_max_current_A", "ac_min_current_A", "total_power_W"])
+def test_a_limit_that_is_no_finite_number_is_refused_by_name(field: str, value: float) -> None:
+    limit = NumberWithSource(value=value, source="ocpp")
+    leaves = structs.replace(LimitsReq(), **{field: limit})
+    row = ScheduleReqEntry(timestamp="2026-01-01T12:00:00Z", limits_to_leaves=leaves)
+    with pytest.raises(ValueError, match=f"limits_to_leaves.{field}: {value} is no finite number"):
+        ExternalSchedule(ExternalLimits(schedule_import=(row,)))
 
 
 @pytest.mark.parametrize("timestamp", ["2026-02-30T00:00:00Z", "2026-02-03T00:00:00"])

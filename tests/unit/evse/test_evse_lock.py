@@ -18,10 +18,12 @@ STATES = (
     "charging",
     "paused_ev",
     "paused_evse",
+    "waking",
+    "switching",
     "stopping",
     "finished",
 )
-RUNNING = STATES[3:9]
+RUNNING = STATES[3:11]
 FLAGS = list(itertools.product((False, True), repeat=5))
 
 
@@ -67,6 +69,12 @@ def test_a_finished_session_frees_the_plug_unless_configured_or_deauthorized() -
         wanted = where("finished", (False, False, True, unlock_after_stop, held))
         frees = unlock_after_stop and not held
         assert wanted is (LockTarget.UNLOCK if frees else LockTarget.LOCK)
+
+
+@pytest.mark.parametrize("state", ["disabled", "idle"])
+def test_a_plug_that_belongs_to_no_session_is_free(state: str) -> None:
+    for unlock_after_stop, held in itertools.product((False, True), repeat=2):
+        assert where(state, (False, False, True, unlock_after_stop, held)) is LockTarget.UNLOCK
 
 
 def test_a_start_leaves_a_plugged_lock_as_it_is() -> None:
