@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from evse.door.methods import TABLE
+from evse.door.roles import METHODS, NAMESPACES, Role
 from evse.door.variables import VARIABLES
 from evse.types.interfaces import INTERFACES
-from hil.docs import interface as interface_doc
-from hil.docs.interface import interface_markdown, reads_older_spellings, writers_of_older_spellings
+from hil.docs.interface import interface_markdown, link_names, reads_older_spellings
 from hil.docs.interface_golden import GOLDEN, golden, golden_files
 from hil.docs.interface_types import anchors, fields, is_enum
 
@@ -55,7 +55,9 @@ def test_the_page_has_every_member_of_every_interface(page: str) -> None:
         for row, member in zip(rows, members, strict=True):
             served = f"{interface.name}.{member.name}" in TABLE.keys() | VARIABLES
             assert row.startswith(f"| `{member.name}` | ")
-            assert row.endswith("| served |" if served else "| not yet |")
+            by = row.rstrip(" |").rpartition("| ")[2]
+            core, others = ("core", "core, told by a provider"), ("provider", "link", "not yet")
+            assert by in (core if served else others)
 
 
 def test_the_page_has_what_the_door_serves_beside_the_interfaces(page: str) -> None:
@@ -86,17 +88,32 @@ def test_the_page_tells_what_goes_out_and_in(page: str) -> None:
     assert f"`evse_manager.stop_transaction(request)`: as below or as {older}." in section
 
 
-def test_the_page_tells_whether_the_door_speaks_the_older_spellings(
-    page: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    does = "reads" if reads_older_spellings() else "does not read yet"
-    assert f"The door {does} the spellings of 2023" in page
-    monkeypatch.setattr(interface_doc, "writers_of_older_spellings", lambda: ["shell"])
-    assert "they are written by shell." in interface_markdown()
-    monkeypatch.undo()
-    assert all(
-        (interface_doc.EVSE / f"{name}.py").exists() for name in writers_of_older_spellings()
-    )
+def test_what_the_link_does_not_speak_of_is_told_as_not_there(page: str) -> None:
+    assert "ocpp.is_connected" in link_names()
+    for interface in ("ocpp", "ocpp_1_6_charge_point"):
+        section = page.split(f"\n## {interface}\n")[1].split("\n## ")[0]
+        for line in section.splitlines():
+            if line.startswith("| `"):
+                name = f"{interface}.{line.split('`')[1]}"
+                assert line.endswith("| link |" if name in link_names() else "| not yet |")
+
+
+def test_the_door_reads_the_older_spellings_and_the_page_says_so(page: str) -> None:
+    assert reads_older_spellings()
+    assert "The door reads the spellings of 2023." in page
+
+
+def test_the_page_has_every_role_and_what_it_may_call(page: str) -> None:
+    section = page.split("\n## Roles\n")[1].split("\n## ")[0]
+    assert all(f"\n| {role} | " in section for role in Role)
+    for method, roles in METHODS.items():
+        (row,) = (line for line in section.splitlines() if line.startswith(f"| `{method}` |"))
+        assert row.count("| yes") == len(roles)
+
+
+def test_the_page_has_every_namespace_that_can_be_provided(page: str) -> None:
+    section = page.split("\n## Providers\n")[1].split("\n## ")[0]
+    assert all(f"\n| `{name}` | {role} |" in section for name, role in NAMESPACES.items())
 
 
 def test_the_page_is_the_same_each_time(page: str) -> None:
