@@ -43,6 +43,8 @@ from evse.types.authorization import (
     WithdrawAuthorizationResult,
 )
 
+PROVIDED_TOKEN = "auth_token_provider.provided_token"
+
 S = TokenValidationStatus
 W = WithdrawAuthorizationResult
 
@@ -64,6 +66,7 @@ class Broker:
         self._config = config
         self._sessions = sessions
         self._clock = clock
+        self._publish = publish
         self._settle = settle
         self._outcomes = Outcomes(clock, publish)
         self.reservations = reservations
@@ -95,6 +98,7 @@ class Broker:
     def present(self, token: ProvidedIdToken) -> TokenValidationStatus:
         """Somebody presented `token`. Returns how far it came at once: `Processing` where a
         validator was asked. Held to the reader again on its way, it changes nothing."""
+        self._publish(PROVIDED_TOKEN, None, token)
         evses = candidates(token, self._sessions)
         if not evses:
             return self._refuse(token, evses, "it names no EVSE of this station")

@@ -44,6 +44,7 @@ VARIABLES = frozenset(
         "evse_manager.telemetry",
         "evse_manager.powermeter",
         "evse_manager.evse_id",
+        "auth_token_provider.provided_token",
         "auth_token_provider.token_validation_status",
         "reservation.reservation_update",
         "sys.fault",

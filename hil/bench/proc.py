@@ -22,6 +22,8 @@ PATIENCE_S = 30.0
 """How long a test may wait in all, beside what it waits *for*."""
 _STATION_WIDE = (
     "auth_token_provider.",
+    "authorization.",
+    "reservation.",
     "journal.",
     "ocpp.",
     "provide",

@@ -14,7 +14,14 @@ from hil.errors import BenchRefused, BenchTimeout, DutRefused
 
 ANSWER_S = 60.0
 """How long a call may wait for its answer."""
-_STATION_WIDE = ("auth_token_provider.", "journal.", "subscribe", "provide")
+_STATION_WIDE = (
+    "auth_token_provider.",
+    "authorization.",
+    "reservation.",
+    "journal.",
+    "subscribe",
+    "provide",
+)
 """Methods that name no EVSE."""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from session_rig import Rig, cable_evse, socket_evse, token
 
-from evse.authorization.broker import Broker
+from evse.authorization.broker import PROVIDED_TOKEN, Broker
 from evse.authorization.outcome import STATUS_VARIABLE
 from evse.authorization.reservations import UPDATE_VARIABLE, Reservations, restore
 from evse.authorization.validators import METHOD, NAMESPACE
@@ -208,4 +208,4 @@ class AuthRig:
         elif variable == UPDATE_VARIABLE:
             self.updates.append(f"{value.reservation_id} {value.reservation_status.value}")
         else:
-            raise AssertionError(variable)
+            assert variable == PROVIDED_TOKEN

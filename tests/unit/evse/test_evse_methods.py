@@ -43,6 +43,18 @@ GOOD: dict[str, dict[str, Any]] = {
 """A call of each method that addresses an EVSE."""
 OF_THE_STATION: dict[str, dict[str, Any]] = {
     "auth_token_provider.present": {"token": token()},
+    "authorization.withdraw": {"request": {}},
+    "authorization.select": {"evse": 1},
+    "authorization.set_connection_timeout": {"connection_timeout_s": 60},
+    "reservation.reserve_now": {
+        "reservation": {
+            "reservation_id": 1,
+            "id_token": "CARD",
+            "expiry_time": "2026-01-01T01:00:00Z",
+        }
+    },
+    "reservation.cancel_reservation": {"reservation_id": 1},
+    "reservation.check": {"check": {"id_token": "CARD"}},
     "history.delete_before": {"before": "2020-01-01T00:00:00Z"},
     "history.sessions": {},
     "journal.acknowledge": {"consumer": "test", "seq": 0},
@@ -129,8 +141,8 @@ def test_a_field_of_the_wrong_type_is_refused_by_name(
     before = state_of(one)
     params = {**GOOD, **OF_THE_STATION}[method]
     for name in params:
-        if (name, wrong) in [("consumer", "x"), ("three_phases", True)]:
-            continue
+        if (name, wrong) in [("consumer", "x"), ("three_phases", True), ("request", {"a": 1})]:
+            continue  # of its type after all: an open one lets fields pass that nobody knows
         code, _, field = peer(one).error(method, {**params, name: wrong})
         assert code == BAD_PARAMS
         assert field is not None
