@@ -159,7 +159,10 @@ class Core:
         session = self.sessions[evse]
         session.on_reading(reading)
         self.instruments[evse].on_reading(
-            reading, energised=session.status.energised, now_ms=self.clock.now_ms()
+            reading,
+            plugged=session.board.plugged,
+            energised=session.status.energised,
+            now_ms=self.clock.now_ms(),
         )
         self._publish("evse_manager.powermeter", evse, session.record.meter)
         self._settled()

@@ -51,11 +51,19 @@ class Instruments:
         self._odd = findings
         self._tell()
 
-    def on_reading(self, reading: MeterReading, *, energised: bool, now_ms: int) -> None:
+    def on_reading(
+        self, reading: MeterReading, *, plugged: bool, energised: bool, now_ms: int
+    ) -> bool:
         """`energised`: coil or mirror of the contactor is closed."""
         self._mains.take(reading.voltage_v, now_ms)
-        self._cross_check.take(reading, energised=energised, board_ma=self._board_ma, now_ms=now_ms)
-        self._tell()
+        self._cross_check.take(
+            reading,
+            plugged=plugged,
+            energised=energised,
+            board_ma=self._board_ma,
+            now_ms=now_ms,
+        )
+        return self._tell()
 
     def on_meter_lost(self) -> None:
         self._mains.forget()

@@ -3,6 +3,7 @@
 Pure. A meter may be frozen, wired to another line, or bypassed, and every one of its values be
 plausible by itself. Two contradictions are seen: a current while the contactor is open, and none
 while the board's own sensor measures one. Each must last, since the two are not of one instant.
+The second stays until the car has left: with the contactor open both see nothing, and agree.
 """
 
 from __future__ import annotations
@@ -28,7 +29,13 @@ class CrossCheck:
         self.forget()
 
     def take(
-        self, reading: MeterReading, *, energised: bool, board_ma: int | None, now_ms: int
+        self,
+        reading: MeterReading,
+        *,
+        plugged: bool,
+        energised: bool,
+        board_ma: int | None,
+        now_ms: int,
     ) -> None:
         """A reading. `energised`: coil or mirror is closed. `board_ma`: the largest phase current
         by the board, None where it measures none."""
@@ -42,8 +49,8 @@ class CrossCheck:
             and board_ma is not None
             and board_ma >= BOARD_FLOWS_MA
         )
-        self._look(Finding.FLOWS_WHILE_OPEN, unexplained, now_ms)
-        self._look(Finding.SEES_NO_CURRENT, blind, now_ms)
+        self._look(Finding.FLOWS_WHILE_OPEN, unexplained, not unexplained, now_ms)
+        self._look(Finding.SEES_NO_CURRENT, blind, not blind and not plugged, now_ms)
 
     def forget(self) -> None:
         """The meter or the board is lost: nothing to compare."""
@@ -53,11 +60,9 @@ class CrossCheck:
     def findings(self) -> frozenset[Finding]:
         return frozenset(f for f, state in self._states.items() if state.present)
 
-    def _look(self, finding: Finding, bad: bool, now_ms: int) -> None:
+    def _look(self, finding: Finding, bad: bool, good: bool, now_ms: int) -> None:
         state = self._states[finding]
-        self._states[finding] = follow(
-            state, bad=bad, good=not bad, now_ms=now_ms, dwell_ms=DWELL_MS
-        )
+        self._states[finding] = follow(state, bad=bad, good=good, now_ms=now_ms, dwell_ms=DWELL_MS)
 
 
 def drawn_a(reading: MeterReading) -> float | None:

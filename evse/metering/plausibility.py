@@ -156,11 +156,12 @@ class EnergyGuard:
         return self._standstill(self._last, reading)
 
     def accept(self) -> bool:
-        """Believe what was doubted: somebody says that the meter is another one, or was reset.
-        False where nothing is doubted. Never while a transaction is billed from it."""
-        if self._doubted is None:
+        """Believe what was doubted: somebody says that the meter is another one, was reset, or
+        counts again. False where nothing is doubted. Not while a transaction is billed from it."""
+        if self._doubted is not None:
+            self._believe(self._doubted)
+        elif self._unmoved_wh < STANDSTILL_WH:
             return False
-        self._believe(self._doubted)
         self._doubted, self._unmoved_wh = None, 0.0
         return True
 

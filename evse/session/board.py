@@ -138,10 +138,14 @@ class MeterView:
         self.lost = False
 
     def fresh(self, now_ms: int) -> bool:
-        """Good enough to begin a transaction with; a lost one, where charging does without."""
-        if not self.fitted or (self.lost and not self._needed):
+        """Read lately, or none is fitted."""
+        if not self.fitted:
             return True
         return self.reading is not None and now_ms - self.reading.taken_ms < self._config.stale_ms
+
+    def suffices(self, now_ms: int) -> bool:
+        """Good enough to begin a transaction with; a lost one, where charging does without."""
+        return self.fresh(now_ms) or (self.lost and not self._needed)
 
     def read_since(self, since_ms: int) -> bool:
         if not self.fitted:

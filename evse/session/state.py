@@ -132,7 +132,7 @@ class SessionState:
             user_pause=self.user_pause,
             energy=self.offer.enough,
             cable_known=self.cable_known,
-            metered=self.meter.fresh(now_ms),
+            metered=self.meter.suffices(now_ms),
             settled=self._settled(now_ms),
             gave_up_opening=now_ms - self._entered_ms >= STOP_TIMEOUT_MS,
             car_is_late=self._late_ms is not None and now_ms >= self._late_ms,
@@ -181,7 +181,7 @@ class SessionState:
         """Has an authorized car waited too long for the reading that its transaction needs?"""
         now_ms = self._clock.now_ms()
         ready = self.state == "waiting_auth" and self.authorized and self.board.plugged
-        waits = ready and self.cable_known and not self.meter.fresh(now_ms)
+        waits = ready and self.cable_known and not self.meter.suffices(now_ms)
         return self._start_reading.note(waits=waits, now_ms=now_ms)
 
     @property

@@ -27,6 +27,11 @@ class StationSetup(msgspec.Struct, frozen=True, kw_only=True):
     authorization: Literal["free", "list", "ocpp"] = "free"
     meter: bool = True
     meter_poll_ms: int = 1_000
+    meter_lost_ms: int = 10_000
+    fail_on_meter_errors: bool = True
+    raise_mrec9: bool = False
+    back_office: bool = False
+    """One is configured, whatever authorizes."""
     fuse_a: float | None = None
     """What the EVSEs share per phase; None: each has all of its own."""
     unlock_after_stop: bool = True
@@ -44,7 +49,7 @@ class StationSetup(msgspec.Struct, frozen=True, kw_only=True):
         lines += ["[authorization]", f'mode = "{self.authorization}"']
         if self.authorization == "list":
             lines.append(f"tokens = {list(TOKENS)}")
-        if ocpp_url or self.authorization == "ocpp":
+        if ocpp_url or self.back_office or self.authorization == "ocpp":
             lines += ["[ocpp]", f'url = "{ocpp_url or "ws://127.0.0.1:9/ocpp"}"']
         if self.default_a is not None:
             lines += ["[limits]", f"default_a = {self.default_a}"]
@@ -59,11 +64,14 @@ class StationSetup(msgspec.Struct, frozen=True, kw_only=True):
             f"max_current_a = {self.max_current_a}",
             f"phases = {self.phases}",
             f"ventilation = {str(self.ventilation).lower()}",
+            f"fail_on_meter_errors = {str(self.fail_on_meter_errors).lower()}",
+            f"raise_mrec9 = {str(self.raise_mrec9).lower()}",
             "[evse.phase_switch]",
             f'mode = "{self.phase_switch}"',
             "[evse.meter]",
             f'kind = "{"modbus" if self.meter else "none"}"',
             f"poll_ms = {self.meter_poll_ms}",
+            f"lost_ms = {self.meter_lost_ms}",
         ]
         if meter_port:
             lines.append(f'port = "{meter_port}"')

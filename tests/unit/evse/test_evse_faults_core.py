@@ -13,7 +13,7 @@ from evse.faults import CoreCondition, stopped_by
 from evse.metering.start import START_READING_MS
 from evse.model import BoardFault, BoardStatus, PilotState, Reason
 from evse.session.record import Snapshot
-from evse.session.session import STORE_WH
+from evse.session.told import STORE_WH
 from hil.sim.simulation import Simulation
 
 MANAGER, METER = "evse_manager/", "powermeter/"

@@ -35,7 +35,7 @@ class Told:
             voltage_v=(volts, volts, volts),
             current_a=(amps, amps, amps),
         )
-        self.instruments.on_reading(reading, energised=energised, now_ms=now_ms)
+        self.instruments.on_reading(reading, plugged=energised, energised=energised, now_ms=now_ms)
 
 
 @pytest.mark.parametrize("finding", list(Finding))

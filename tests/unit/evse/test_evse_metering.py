@@ -253,6 +253,15 @@ def test_a_counter_that_somebody_vouches_for_is_believed_from_there_on() -> None
         assert energy.energy_wh == other_wh + 3
 
 
+def test_a_counter_that_stood_still_is_doubted_until_it_moves_or_somebody_vouches_for_it() -> None:
+    energy = EnergyGuard()
+    found = [energy.take(reading(second * 1_000, 7.0, 11_000.0)) for second in range(20)]
+    assert found[-1]
+    assert energy.take(reading(60_000, 7.0, 0.0)), "nothing flows any more, and nothing is proved"
+    assert energy.accept()
+    assert energy.take(reading(61_000, 7.0, 0.0)) == {}
+
+
 MOST_UNSEEN_WH = MAX_POWER_W * UNSEEN_MS / 3_600_000 + UNSEEN_WH
 
 

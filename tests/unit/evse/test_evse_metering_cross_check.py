@@ -23,7 +23,7 @@ def found(
 ) -> frozenset[Finding]:
     check = CrossCheck()
     for at_ms in (0, span_ms):
-        check.take(told, energised=energised, board_ma=board_ma, now_ms=at_ms)
+        check.take(told, plugged=True, energised=energised, board_ma=board_ma, now_ms=at_ms)
     return check.findings
 
 
@@ -52,7 +52,9 @@ def test_agreement_for_as_long_ends_a_finding_and_a_loss_ends_it_at_once() -> No
     check = CrossCheck()
 
     def take(amps: float, at_ms: int) -> frozenset[Finding]:
-        check.take(reading(amps, 0.0, 0.0), energised=False, board_ma=None, now_ms=at_ms)
+        check.take(
+            reading(amps, 0.0, 0.0), plugged=True, energised=False, board_ma=None, now_ms=at_ms
+        )
         return check.findings
 
     take(6.0, 0)
@@ -64,3 +66,23 @@ def test_agreement_for_as_long_ends_a_finding_and_a_loss_ends_it_at_once() -> No
     assert take(6.0, 30_000 + DWELL_MS)
     check.forget()
     assert not check.findings
+
+
+def test_a_meter_that_was_blind_for_a_car_is_not_believed_before_that_car_has_left() -> None:
+    """With the contactor open both see nothing: that is no agreement."""
+    check = CrossCheck()
+
+    def see(second: int, *, plugged: bool, energised: bool) -> bool:
+        check.take(
+            reading(0.0, 0.0, 0.0),
+            plugged=plugged,
+            energised=energised,
+            board_ma=16_000 if energised else 0,
+            now_ms=second * 1_000,
+        )
+        return Finding.SEES_NO_CURRENT in check.findings
+
+    assert [see(second, plugged=True, energised=True) for second in (0, 9, 10)][-1]
+    assert all(see(second, plugged=True, energised=False) for second in range(11, 600))
+    assert see(600, plugged=False, energised=False)
+    assert not see(610, plugged=False, energised=False)
