@@ -35,6 +35,12 @@ GOOD: dict[str, dict[str, Any]] = {
     "evse_manager.cancel_reservation": {},
     "evse_manager.set_faulted": {},
     "evse_manager.switch_three_phases_while_charging": {"three_phases": True},
+    "evse_manager.set_get_certificate_response": {
+        "certificate_reponse": {"status": "Failed", "certificate_action": "Install"}
+    },
+    "iso15118_extensions.set_get_certificate_response": {
+        "certificate_response": {"status": "Failed", "certificate_action": "Install"}
+    },
     "uk_random_delay.cancel": {},
     "metering.accept": {},
     "sys.inspect": {},

@@ -13,9 +13,17 @@ from evse.door.methods import TABLE
 from evse.door.variables import VARIABLES
 from evse.types.interface_model import Interface
 from evse.types.interfaces import INTERFACES
+from evse.types.seed.table import SHAPES
 from hil.docs.interface_types import anchors, fields, is_closed, is_enum, pages, plain
 
 BARE = {"string": str, "boolean": bool, "integer": int}
+EXTRAS = {
+    "evse_manager.enable_disable",
+    "evse_manager.ready",
+    "evse_manager.selected_protocol",
+    "evse_manager.powermeter_public_key_ocmf",
+}
+"""Of the present generation of the page (spec A1.1, A1.2), served beside what is asked for."""
 OURS_TO_NAME = {"ocpp-OperationMode": "its values stand on the page without a name"}
 BY_NAME = {interface.name: interface for interface in INTERFACES}
 
@@ -151,6 +159,12 @@ def test_a_field_has_the_published_limits(name: str) -> None:
     assert limits_of(info) == LIMITS[name]
 
 
+def spellings(type_: Any) -> set[str]:
+    """A published type, and the one of the internal model that reads it, too."""
+    models = (model for model, shapes in SHAPES.items() if shapes.seed is type_ and shapes.accepted)
+    return {written(type_), *map(written, models)}
+
+
 def test_what_the_door_serves_takes_the_published_arguments_and_beside_them_optional_ones() -> None:
     for interface in INTERFACES:
         for command in interface.commands:
@@ -161,7 +175,7 @@ def test_what_the_door_serves_takes_the_published_arguments_and_beside_them_opti
             for argument in command.arguments:
                 field = found.pop(argument.name)
                 assert field.required
-                assert page_type(field.type) == written(argument.type)
+                assert page_type(field.type) in spellings(argument.type)
             assert not [name for name, field in found.items() if field.required]
 
 
@@ -169,7 +183,7 @@ def test_the_door_serves_no_other_member_of_a_published_interface() -> None:
     published = {f"{i.name}.{v.name}" for i in INTERFACES for v in i.variables}
     published |= {f"{i.name}.{c.name}" for i in INTERFACES for c in i.commands}
     served = {name for name in TABLE.keys() | VARIABLES if name.partition(".")[0] in BY_NAME}
-    assert served <= published
+    assert served - published == EXTRAS
 
 
 def test_an_enum_is_named_by_its_values() -> None:
