@@ -8,6 +8,7 @@ out. An exception out of any method here is a defect: the owner must stop renewi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 import msgspec
 
@@ -26,7 +27,7 @@ from evse.journal import Journal
 from evse.metering.plausibility import Finding
 from evse.model import BoardAnalog, BoardIdentity, BoardStatus, CommandVerb, Wish
 from evse.model import MeterReading as Reading
-from evse.ports import BoardPort, MeterPort, NewUuid, Publisher
+from evse.ports import BoardPort, MeterPort, NewUuid, Publisher, SessionLog
 from evse.session.record import Snapshot
 from evse.session.session import Session
 from evse.types.session import Limits, SessionEvent, SessionEventEnum, Telemetry
@@ -68,6 +69,7 @@ class Core:
         self.started_ms = clock.now_ms()
         self.journal = journal
         self._disk_stuck = False
+        self.log: SessionLog | None = None
         self._publish = publish
         self._limits: dict[int, Limits] = {}
         self._faults: dict[int, tuple[ActiveFault, ...]] = {}
@@ -144,6 +146,8 @@ class Core:
 
     def on_status(self, evse: int, status: BoardStatus) -> None:
         if evse in self.sessions:
+            if self.log is not None:
+                self.log.on_status(evse, status)
             self.sessions[evse].on_status(status)
             self._settled()
 
@@ -157,15 +161,18 @@ class Core:
 
     def on_reading(self, evse: int, reading: Reading) -> None:
         session = self.sessions[evse]
-        session.on_reading(reading)
-        self.instruments[evse].on_reading(
+        if self.log is not None:
+            self.log.on_reading(evse, reading)
+        heeded = session.on_reading(reading)
+        odd = self.instruments[evse].on_reading(
             reading,
             plugged=session.board.plugged,
             energised=session.status.energised,
             now_ms=self.clock.now_ms(),
         )
         self._publish("evse_manager.powermeter", evse, session.record.meter)
-        self._settled()
+        if heeded or odd or self.energy is not None:
+            self._settled()
 
     def on_meter_lost(self, evse: int) -> None:
         self.instruments[evse].on_meter_lost()
@@ -255,10 +262,14 @@ class Core:
         )
 
     def tell_fault(self, evse: int, change: FaultChange) -> None:
+        if self.log is not None:
+            self.log.on_fault(evse, change)
         self._publish("sys.fault", evse, report_change(change, self.clock))
 
     def _publish_limits(self, evse: int, session: Session) -> None:
         now = session.limit()
+        if self.log is not None:
+            self.log.on_limit(evse, now)
         limits = Limits(
             max_current=now.limit_a,
             nr_of_phases_available=session.phases_connected,
@@ -290,6 +301,8 @@ class _Ports:
         vital = event.event in _BILLED
         self._core.journal.append(self._evse, msgspec.json.encode(event), snapshot, vital=vital)
         self._core.facts.heard(self._evse, event.event)
+        if self._core.log is not None:
+            self._core.log.on_event(self._evse, event)
 
     def checkpoint(self, snapshot: bytes) -> None:
         self._core.journal.checkpoint(self._evse, snapshot)
@@ -302,6 +315,9 @@ class _Ports:
 
     def tell_fault(self, change: FaultChange) -> None:
         self._core.tell_fault(self._evse, change)
+
+    def log_path(self, uuid: str, utc: datetime) -> str | None:
+        return None if self._core.log is None else self._core.log.path(uuid, utc)
 
 
 def _restore(body: bytes | None, evse: int, say: Callable[[str], None]) -> Snapshot | None:

@@ -17,9 +17,6 @@ from evse.session.session import Session
 from evse.session.vehicle import Vehicle
 from evse.types.session import SessionEventEnum
 
-DERATED_BY = "temperature"
-"""The source of a limit that is the hardware's own."""
-
 Ask = Callable[[str, dict[str, Any], Callable[[Any], None]], None]
 """Calls a method of a provider; the last argument takes its result, or the exception."""
 
@@ -78,7 +75,4 @@ def _nobody(method: str, _params: dict[str, Any], reply: Callable[[Any], None]) 
 
 
 def _derated_a(session: Session) -> float | None:
-    if not session.offer.derated:
-        return None
-    limits = (limit.limit_a for limit in session.limit_sources() if limit.source == DERATED_BY)
-    return min(limits, default=None)
+    return session.offer.derated_a

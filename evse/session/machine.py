@@ -155,7 +155,9 @@ class SessionMachine(SessionState):
     def _begin_session(self, reason: StartSessionReason) -> None:
         self.record.uuid = self._new_uuid()
         self.record.boot_id = self._boot_id
-        self._emit(self._write.session_started(reason, self._clock.utc()))
+        utc = self._clock.utc()
+        log_path = self._ports.log_path(self.record.uuid, utc)
+        self._emit(self._write.session_started(reason, utc, log_path))
 
     def _begin_transaction(self) -> None:
         """What was reserved is used from here on, without an event of its own (spec A1.3)."""
@@ -236,7 +238,7 @@ class SessionMachine(SessionState):
             (CoreCondition.BOARD_LOST, self.board.is_lost and self.state != "booting"),
             (CoreCondition.METER_LOST, self.meter.lost),
             (CoreCondition.METER_START_FAILED, self._has_no_start_reading()),
-            (CoreCondition.HOT, self.offer.derated),
+            (CoreCondition.HOT, self.offer.derated_a is not None),
         )
         return frozenset((*self._shown, *(condition for condition, holds in own if holds)))
 

@@ -15,13 +15,13 @@ from msgspec.structs import replace
 from evse.clock import Clock, earliest
 from evse.config.model import EvseTable, LimitsTable
 from evse.energy import pause, random_delay
-from evse.energy.derating import Derating, Sensor, curve_of
+from evse.energy.derating import Sensor
 from evse.energy.external import ExternalSchedule
 from evse.energy.random_delay import Cause, Change, Delay
 from evse.limits import Effective, Limit, Sources, lowest
-from evse.model import BoardAnalog
 from evse.pilot import amps_to_duty_bp
-from evse.types.energy import ExternalLimits
+from evse.session.heat import Heat
+from evse.types.energy import ExternalLimits, ScheduleReqEntry
 
 GRANT = "station fuse"
 EXTERNAL = "external"
@@ -56,8 +56,9 @@ class Offer:
         if limits.default_a is not None:
             self._own.put("default", Limit(source="local default", limit_a=limits.default_a))
         self._external = ExternalSchedule(ExternalLimits(schedule_import=()))
-        self._derating: Derating | None = None
-        self._mute = False
+        self._on_schedule: tuple[ScheduleReqEntry | None, int, Limit | None] = (None, 0, None)
+        """The external limit as last worked out: from which entry, for how many phases."""
+        self.heat = Heat(config)
         self._grant = NOTHING_GRANTED
         self.claims = False
         """The session wants energy now; set by its owner."""
@@ -93,37 +94,11 @@ class Offer:
         self._known.clear()
         return True
 
-    def fit_sensor(self) -> None:
-        """The board tells its temperature: from now on its silence counts as heat."""
-        self._mute = False
-        if self._derating is not None:
-            self._derating.wait(self._clock.now_ms())
-        else:
-            curves = {Sensor.EVSE: curve_of(self._config)}
-            self._derating = Derating(
-                curves, rated_a=self._config.max_current_a, now_ms=self._clock.now_ms()
-            )
-
-    def heard(self, analog: BoardAnalog) -> bool:
-        """The board's measurements. True when another limit follows from them."""
-        if self._derating is None:
-            return False
-        now_ms = self._clock.now_ms()
-        before = self._derated(now_ms)
-        self._derating.take(Sensor.EVSE, analog.temperature_dc, now_ms)
-        return self._derated(now_ms) != before
-
-    def hold_sensor(self) -> None:
-        """The board does not answer; that alone stops charging, and says nothing of heat."""
-        self._mute = True
-
-    def _derated(self, now_ms: int) -> Limit | None:
-        return None if self._derating is None or self._mute else self._derating.limit(now_ms)
-
     @property
-    def derated(self) -> bool:
-        """Is less offered because of a temperature?"""
-        return self._derated(self._clock.now_ms()) is not None
+    def derated_a(self) -> float | None:
+        """What the temperature leaves of the rating; None while it takes nothing."""
+        limit = self.heat.limit(self._clock.now_ms())
+        return None if limit is None else limit.limit_a
 
     def cancel_delay(self) -> None:
         """A person overrides the running random delay."""
@@ -167,15 +142,19 @@ class Offer:
 
     def _refresh(self, now_ms: int) -> None:
         """Put what depends on the time and on others into the sources."""
-        external = None
-        if not self._external.empty:
-            external = self._external.limit(
-                self._clock.utc(),
-                nominal_v=self._config.nominal_voltage_v,
-                phases=min(self.phases, self._config.phases),
-            )
-        self._set("external", external)
-        self._set("temperature", self._derated(now_ms))
+        if not self._external.empty or self._on_schedule[0] is not None:
+            self._set("external", self._external_limit())
+        self._set("temperature", self.heat.limit(now_ms))
+
+    def _external_limit(self) -> Limit | None:
+        """Worked out anew for another entry or another number of phases."""
+        utc, phases = self._clock.utc(), min(self.phases, self._config.phases)
+        entry = self._external.active(utc)
+        if entry is not self._on_schedule[0] or phases != self._on_schedule[1]:
+            volts = self._config.nominal_voltage_v
+            limit = self._external.limit(utc, nominal_v=volts, phases=phases)
+            self._on_schedule = (entry, phases, limit)
+        return self._on_schedule[2]
 
     def _set(self, key: str, limit: Limit | None) -> None:
         if self._own.put_or_clear(key, limit):
@@ -230,7 +209,7 @@ class Offer:
         applied = self._applied
         return earliest(
             None if self._external.empty else self._schedule_ms(now_ms),
-            None if self._derating is None else self._derating.next_deadline_ms(now_ms),
+            self.heat.next_deadline_ms(now_ms),
             None
             if applied is None
             else pause.next_deadline_ms(self._paused, applied, now_ms, self._policy),

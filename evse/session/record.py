@@ -153,7 +153,9 @@ class EventWriter:
         why = ChargingPausedEVSEReasons(reasons=tuple(sorted(reasons)))
         return msgspec.structs.replace(plain, charging_paused_evse=why)
 
-    def session_started(self, reason: StartSessionReason, utc: datetime) -> SessionEvent:
+    def session_started(
+        self, reason: StartSessionReason, utc: datetime, log_path: str | None = None
+    ) -> SessionEvent:
         token = self._snapshot.token
         started = SessionStarted(
             reason=reason,
@@ -162,6 +164,7 @@ class EventWriter:
             if token is not None and reason is StartSessionReason.Authorized
             else UNSET,
             reservation_id=self._reservation_id,
+            logging_path=UNSET if log_path is None else log_path,
         )
         plain = self.plain(SessionEventEnum.SessionStarted, utc)
         return msgspec.structs.replace(plain, session_started=started)

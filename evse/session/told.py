@@ -21,6 +21,10 @@ STORE_WH = UNSEEN_WH / 2
 """How far the meter may run between transactions before its value is stored (own)."""
 
 
+_HEEDS_READINGS = frozenset({"booting", "waiting_auth", "stopping"})
+"""States whose rules look at the meter; in the others a reading moves nothing."""
+
+
 class ToldSession(SessionMachine):
     """A session that hears."""
 
@@ -43,11 +47,11 @@ class ToldSession(SessionMachine):
         """What the board that answered can do."""
         self.phases.fit(Capability.PHASE_SWITCH in capabilities)
         if Capability.TEMPERATURE in capabilities:
-            self.offer.fit_sensor()
+            self.offer.heat.fit(self._clock.now_ms())
 
     def on_analog(self, analog: BoardAnalog) -> bool:
         """The board's measurements, about once a second. True when something follows from them."""
-        if not self.offer.heard(analog):
+        if not self.offer.heat.heard(analog.temperature_dc, self._clock.now_ms()):
             return False
         self.settle()
         return True
@@ -55,7 +59,7 @@ class ToldSession(SessionMachine):
     def on_board_lost(self) -> None:
         """The link is down."""
         self.board.lost(self._clock.now_ms())
-        self.offer.hold_sensor()
+        self.offer.heat.hold()
         self.settle()
 
     def on_board_restarted(self) -> None:
@@ -63,8 +67,10 @@ class ToldSession(SessionMachine):
         self.board.restarted()
         self.on_board_lost()
 
-    def on_reading(self, reading: MeterReading) -> None:
-        """A reading of the billing meter; its supervisor keeps the register from running back."""
+    def on_reading(self, reading: MeterReading) -> bool:
+        """A reading of the billing meter; its supervisor keeps the register from running back.
+        True when something may follow from it: of sixty a minute, hardly one."""
+        heeded = self.meter.lost or self.state in _HEEDS_READINGS
         self.meter.heard(reading)
         heard = powermeter(reading, self._clock.utc())
         # A meter that starts together with us may answer 0 at first, or be another one: what the
@@ -72,8 +78,10 @@ class ToldSession(SessionMachine):
         interrupted = self.state == "booting" and self.record.transaction
         self.record.meter = not_below(self.record.meter, heard) if interrupted else heard
         self._store_meter(reading.energy_import_wh)
-        self._guard_current()
+        if not (self._guard_current() or heeded):
+            return False
         self.settle()
+        return True
 
     def _store_meter(self, energy_wh: float) -> None:
         """Between transactions the station itself may use energy, or the meter be another one:
@@ -98,17 +106,19 @@ class ToldSession(SessionMachine):
             self._shown.discard(condition)
         self.settle()
 
-    def _guard_current(self) -> None:
+    def _guard_current(self) -> bool:
         """Does the car take more than it is offered? (evse/energy/current_guard.py)"""
         reading, now_ms = self.meter.reading, self._clock.now_ms()
         if reading is None or not self.meter.fresh(now_ms):
-            return
+            return False
         offered_a = duty_bp_to_amps(self.status.duty_bp)
         self._over_current = current_guard.step(
             self._over_current, offered_a, reading.current_a, now_ms, self._over_policy
         )
-        if self._over_current.trip is not None:
-            self._shown.add(CoreCondition.OVER_CURRENT)
+        if self._over_current.trip is None:
+            return False
+        self._shown.add(CoreCondition.OVER_CURRENT)
+        return True
 
     # --- the shared fuse --------------------------------------------------------------------------
 
