@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Protocol
 
 from evse.fault_model import FaultChange
-from evse.model import CommandVerb, MeterReading
+from evse.limits import Effective
+from evse.model import BoardStatus, CommandVerb, MeterReading
 from evse.types.session import SessionEvent
 
 
@@ -33,6 +35,22 @@ class Publisher(Protocol):
     def __call__(self, variable: str, evse: int | None, value: object) -> None: ...
 
 
+class SessionLog(Protocol):
+    """Hears what happens to the EVSEs (evse/session_log/). It never waits and never raises."""
+
+    def path(self, uuid: str, utc: datetime) -> str | None:
+        """Where the log of a session that begins now will be."""
+
+    def on_event(self, evse: int, event: SessionEvent) -> None: ...
+    def on_status(self, evse: int, status: BoardStatus) -> None: ...
+    def on_limit(self, evse: int, limit: Effective) -> None: ...
+    def on_reading(self, evse: int, reading: MeterReading) -> None: ...
+    def on_fault(self, evse: int, change: FaultChange) -> None: ...
+    def delete_before(self, before: datetime, done: Callable[[int | str], None]) -> None:
+        """Forget the logs of sessions that were over before then; `done` gets how many, or why
+        not."""
+
+
 class SessionPorts(Protocol):
     """What a session needs done; core.py supplies it."""
 
@@ -50,6 +68,9 @@ class SessionPorts(Protocol):
 
     def tell_fault(self, change: FaultChange) -> None:
         """Publish that a fault was raised or cleared."""
+
+    def log_path(self, uuid: str, utc: datetime) -> str | None:
+        """Where the log of a session that begins now will be; None where there is none."""
 
 
 NewUuid = Callable[[], str]

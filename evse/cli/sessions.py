@@ -56,8 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         if arguments.delete_before:
             params = {"before": arguments.delete_before}
-            count = ask(arguments.socket, "history.delete_before", params)["deleted"]
-            print(f"{count} events are forgotten")
+            gone = ask(arguments.socket, "history.delete_before", params)
+            print(f"{gone['deleted']} events and {gone['logs']} session logs are forgotten")
             return 0
         found = list(_stored(arguments) if arguments.state_dir else _asked(arguments))
     except sqlite3.Error as error:

@@ -139,8 +139,8 @@ class DeratingPoint(Table, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class VoltageTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[evse.voltage]`: the mains that may be charged on, as the meter reads them. EN 50160 has
-    -15 % and +10 % as what a public supply keeps to; above, room is left for solar sites."""
+    """`[evse.voltage]`: the mains that may be charged on, as the meter reads them. Clauses of the
+    defaults: evse/clauses.toml, [supply]."""
 
     low_percent: Annotated[float, Meta(ge=1, le=60)] = 15.0
     """Below the nominal voltage."""
@@ -297,8 +297,22 @@ class MainsTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class JournalTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[journal]`: the durable record of events."""
+    """`[journal]`: the durable record of events (docs/journal.md)."""
 
+    keep_days: Annotated[int, Meta(ge=1, le=3_650)] = 365
+    """Events that every consumer has acknowledged; others stay a year at least."""
+    max_mb: Annotated[int, Meta(ge=8, le=4_096)] = 128
+    """Beyond it the oldest events go, whoever has read them."""
+
+
+class SessionLogTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[session_log]`: a folder a session with what happened, line by line (docs/journal.md)."""
+
+    enabled: bool = False
+    directory: DevicePath = ""
+    """Left out, `sessions` in the state directory."""
+    html: bool = True
+    """Beside the CSV file, a page to look at, once the session has ended."""
     keep_days: Annotated[int, Meta(ge=1, le=3_650)] = 365
 
 
@@ -341,4 +355,5 @@ class StationConfig(Table, frozen=True, kw_only=True, forbid_unknown_fields=True
     limits: LimitsTable = LimitsTable()
     mains: MainsTable | None = None
     journal: JournalTable = JournalTable()
+    session_log: SessionLogTable = SessionLogTable()
     door: DoorTable = DoorTable()

@@ -53,13 +53,33 @@ def sessions(core: Core, params: Sessions, reply: Reply) -> None:
 
 
 def delete(core: Core, params: DeleteBefore, reply: Reply) -> None:
-    """Answers {"deleted": events}."""
+    """Answers {"deleted": events, "logs": session logs}."""
     before = _seconds("before", params.before)
     assert before is not None
     running = frozenset(s.record.uuid for s in core.sessions.values() if s.record.uuid)
     job = partial(delete_before, before=before, running=running, unclaimed=core.config.ocpp is None)
     refuse_while_busy(core.journal)
-    core.journal.query(job, _answer(reply, lambda count: {"deleted": count}))
+    core.journal.query(job, _answer(_logs_too(core, params, reply), lambda count: count))
+
+
+def _logs_too(core: Core, params: DeleteBefore, reply: Reply) -> Reply:
+    """Once the events are gone, so are the logs of those sessions."""
+
+    def gone(count: Any) -> None:
+        def told(logs: int | str) -> None:
+            if isinstance(logs, str):
+                reply(RpcError(NOT_AVAILABLE, f"{count} events are forgotten, but a log: {logs}"))
+            else:
+                reply({"deleted": count, "logs": logs})
+
+        if isinstance(count, RpcError):
+            reply(count)
+        elif core.log is None:
+            told(0)
+        else:
+            core.log.delete_before(parse_time(params.before), told)
+
+    return gone
 
 
 def _answer(reply: Reply, say: Callable[[Any], Any]) -> Callable[[Any], None]:

@@ -36,7 +36,8 @@ from evse.run.meters import Meters, simulated_port
 from evse.run.process import boot_id
 from evse.run.record import LinkRecording
 from evse.run.sim import SimForwarder
-from evse.storage import open_database
+from evse.session_log.log import SessionLogs
+from evse.storage import Storage, open_database
 from evse.storage_thread import ThreadStorage
 from firmware_bridge.events import Analog, HostEvent, LinkDown, LinkUp, Status
 from firmware_bridge.host_session import HostSession
@@ -88,7 +89,9 @@ class CoreProcess:
             storage,
             self._clock,
             found=find(database),
-            retention=Retention(days=config.journal.keep_days),
+            retention=Retention(
+                days=config.journal.keep_days, max_bytes=config.journal.max_mb * 1_000_000
+            ),
             say=_log.warning,
         )
         if config.ocpp is None:
@@ -107,6 +110,8 @@ class CoreProcess:
             new_uuid=lambda: str(uuid.uuid4()),
             say=_log.error,
         )
+        self._logs = self._make_logs(state_dir / "sessions", storage)
+        self.core.log = self._logs
         self._expect_meters()
         self._link = BoardLink(
             HostSession(
@@ -156,6 +161,8 @@ class CoreProcess:
         self._link.stop()
         if self._recording is not None:
             self._recording.close()
+        if self._logs is not None:
+            self._logs.close()
         if unwritten := self.core.journal.close():
             _log.error("%s", unwritten)
 
@@ -194,6 +201,8 @@ class CoreProcess:
         """Let time act, then renew the lease (Core.on_settled)."""
         self._meters.tick()
         self.core.poll()
+        if self._logs is not None:
+            self._logs.poll(self._clock.now_ms())
         if self._recording is not None:
             self._recording.poll()
 
@@ -250,6 +259,21 @@ class CoreProcess:
             self._link.permit(
                 evse, close=may_close, duty_bp=offered_bp, lock=wish.lock, phases=wish.phases
             )
+
+    # --- the session logs -------------------------------------------------------------------------
+
+    def _make_logs(self, default: Path, storage: Storage) -> SessionLogs | None:
+        table = self._config.session_log
+        if not table.enabled:
+            return None
+        return SessionLogs(
+            Path(table.directory) if table.directory else default,
+            self._clock,
+            storage,
+            keep_days=table.keep_days,
+            html=table.html,
+            say=_log.error,
+        )
 
     # --- the meters -------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import msgspec
 
@@ -178,6 +179,9 @@ class Rig:
 
     def read_meter(self) -> None:
         """A reading comes with the next tick anyway."""
+
+    def log_path(self, uuid: str, utc: datetime) -> str | None:
+        return None
 
     def tell_fault(self, change: FaultChange) -> None:
         self.told_faults.append(change)
