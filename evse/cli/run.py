@@ -21,6 +21,8 @@ from evse.cli.places import (
 )
 from evse.cli.places import run_dir as run_dir_of
 from evse.config.load import ConfigError, StationConfig
+from evse.config.meters import fitted
+from evse.config.model import MeterTable
 from evse.run.process import die_with_parent, log_to_stderr
 from evse.run.supervisor import Supervisor, Unit, python_unit
 from evse.run.supervisor_door import SupervisorDoor
@@ -95,7 +97,7 @@ def units(
         found.append(python_unit("plant", "hil.plant.process", *metal, simulated_metal=True))
         board = f"{run_dir}/board.tty"
         found.append(python_unit("guard", "hil.plant.guard_process", *metal, leaves=(board,)))
-        found += [_meter(evse.id, run_dir) for evse in config.evses if evse.meter.kind != "none"]
+        found += [_meter(name, meter, run_dir) for name, meter in fitted(config)]
     recorded = () if record is None else ("--record", str(record))
     found.append(python_unit("core", "evse", "core", *ours, *recorded))
     if config.ocpp is not None:
@@ -103,11 +105,11 @@ def units(
     return found
 
 
-def _meter(evse: int, run_dir: str) -> Unit:
-    link, plant = f"{run_dir}/meter-{evse}.tty", f"{run_dir}/meter-{evse}.sock"
-    arguments = ("--link", link, "--plant", plant)
+def _meter(name: str, meter: MeterTable, run_dir: str) -> Unit:
+    link, plant = f"{run_dir}/meter-{name}.tty", f"{run_dir}/meter-{name}.sock"
+    arguments = ("--link", link, "--plant", plant, "--unit", str(meter.unit))
     return python_unit(
-        f"meter-{evse}", "hil.plant.meter_process", *arguments, simulated_metal=True, leaves=(link,)
+        f"meter-{name}", "hil.plant.meter_process", *arguments, simulated_metal=True, leaves=(link,)
     )
 
 

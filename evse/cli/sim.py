@@ -41,7 +41,33 @@ def add(parser: argparse.ArgumentParser, _name: str) -> None:
     cut = acts.add_parser("power-cut", help="kill processes, or cut the whole station's power")
     cut.add_argument("processes", nargs="*")
     cut.add_argument("--off-s", type=float, default=1.0)
+    house = acts.add_parser(
+        "house", help="what the house takes from the mains beside the EVSEs, or gives"
+    )
+    house.add_argument(
+        "amps",
+        type=float,
+        nargs="*",
+        action=_ThreeLines,
+        metavar="A",
+        help="on the lines R, S and T, below 0 from the roof: 5 3 -8; left out, it is only shown",
+    )
     acts.add_parser("state", help="what the metal is really doing")
+
+
+class _ThreeLines(argparse.Action):
+    """None or three numbers: a line that is left out would be anybody's guess."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        _option: str | None = None,
+    ) -> None:
+        if len(values) not in (0, 3):
+            parser.error(f"three numbers, one for each of the lines R, S and T, not {len(values)}")
+        setattr(namespace, self.dest, values)
 
 
 def _with_evse(parser: argparse.ArgumentParser) -> None:
@@ -100,4 +126,6 @@ def request(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     if act == "power-cut":
         named = {"processes": arguments.processes} if arguments.processes else {}
         return "sim.power_cut", {**named, "off_s": arguments.off_s}
+    if act == "house":
+        return "sim.house", {"amps": arguments.amps} if arguments.amps else {}
     return "sim.state", {}

@@ -27,6 +27,7 @@ PLANT_METHODS = (
     "sim.ev_resume",
     "sim.set_fault",
     "sim.set_voltage",
+    "sim.house",
     "sim.state",
 )
 RETRY_S = 0.1

@@ -18,8 +18,10 @@ from evse.door.jsonrpc import RpcError
 from hil.errors import HilError
 from hil.plant.model import Violation
 from hil.plant.plant import Plant
+from hil.plant.site import GREATEST_A, Amps, Site
 from hil.trace import Entry, Trace
 
+HouseAmps = Annotated[float, Meta(ge=-GREATEST_A, le=GREATEST_A)]
 TRACE = "sim.trace"
 """Variable: one entry of the trace as [t_ms, evse, lane, value]."""
 
@@ -67,6 +69,21 @@ class SetResidual(_Params, frozen=True):
     residual_ma: Annotated[float, Meta(ge=0, le=1_000)]
 
 
+class House(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`sim.house`: what everybody but the EVSEs takes from the lines R, S, T; below 0: gives.
+    Left out, nothing changes."""
+
+    amps: tuple[HouseAmps, HouseAmps, HouseAmps] | UnsetType = msgspec.UNSET
+
+
+class HouseState(msgspec.Struct, frozen=True):
+    """The site at the meter at the mains, amps on the lines R, S, T."""
+
+    house_a: Amps
+    evses_a: Amps
+    mains_a: Amps
+
+
 class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
@@ -98,11 +115,19 @@ class PlantState(msgspec.Struct, frozen=True):
 
 
 class PlantDoor:
-    """Serves plants at a hub. `now` brings them to the present first."""
+    """Serves plants at a hub. `now` brings them to the present first. `site`: where there is a
+    meter at the mains."""
 
-    def __init__(self, hub: Hub, plants: Mapping[int, Plant], now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        plants: Mapping[int, Plant],
+        now: Callable[[], int],
+        site: Site | None = None,
+    ) -> None:
         self._hub = hub
         self._plants = plants
+        self._site = site
         self._now = now
         self.changed: Callable[[], None] = lambda: None
         """Called after each command and each look: the next change may be nearer now, and what
@@ -119,6 +144,7 @@ class PlantDoor:
         hub.register("sim.set_fault", self._serve(SetFault, _set_fault))
         hub.register("sim.board_fault", self._serve(SetBoardFault, _set_board_fault))
         hub.register("sim.set_voltage", self._serve(SetVoltage, _set_voltage))
+        hub.register("sim.house", self._house)
         hub.register("sim.state", self._state)
         hub.register("subscribe", self._subscribe)
 
@@ -153,6 +179,18 @@ class PlantDoor:
         states = {str(evse): plant_state(plant, now_ms) for evse, plant in self._plants.items()}
         self.changed()
         reply(states)
+
+    def _house(self, _connection: Connection, params: Raw | UnsetType, reply: Reply) -> None:
+        wanted = jsonrpc.decode_params(params, House)
+        site = self._site
+        if site is None:
+            raise RpcError(jsonrpc.NOT_AVAILABLE, "there is no [mains] in the configuration")
+        if not isinstance(wanted.amps, UnsetType):
+            site.house_a = wanted.amps
+        now_ms = self._now()
+        state = HouseState(site.house_a, site.evses_a(now_ms), site.mains_a(now_ms))
+        self.changed()
+        reply(state)
 
     def _subscribe(self, connection: Connection, params: Raw | UnsetType, reply: Reply) -> None:
         variable = jsonrpc.decode_params(params, _Variable).variable

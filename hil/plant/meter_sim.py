@@ -55,7 +55,8 @@ def sealed(payload: bytes) -> bytes:
 
 def sdm630_floats(truth: MeterTruth) -> dict[int, float]:
     """Register address → value, each a 32-bit float over two registers, high word first."""
-    volts, amps, watts = truth.voltage_v, truth.current_a, truth.power_w
+    volts, watts = truth.voltage_v, truth.power_w
+    amps = [abs(phase_a) for phase_a in truth.current_a]  # the powers alone tell the direction
     apparent = [v * a for v, a in zip(volts, amps, strict=True)]
     energy_kwh = truth.energy_import_wh / 1000
     floats = {0x2A: sum(volts) / 3, 0x2E: sum(amps) / 3, 0x30: sum(amps)}

@@ -1,7 +1,8 @@
 """The plant as a process: the metal of a simulated station, which no software of ours can kill.
 
-Three kinds of socket in the run directory: `pins.sock` for ring 1, `meter-N.sock` for each meter,
-and `plant.sock`, the plant's own door (plant/door.py).
+Three kinds of socket in the run directory: `pins.sock` for ring 1, `meter-N.sock` for each EVSE's
+meter and `meter-mains.sock` for the one at the mains, and `plant.sock`, the plant's own door
+(plant/door.py).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import msgspec
 
 from evse.clock import MonotonicClock, earliest
 from evse.config.load import StationConfig, load
+from evse.config.meters import MAINS
 from evse.door.hub import Hub
 from evse.door.server import DoorServer
 from evse.run.process import die_with_parent
@@ -26,13 +28,12 @@ from hil.plant.meter_process import TruthLine
 from hil.plant.meter_sim import MeterMode
 from hil.plant.pin_wire import Readings, decode_turn, encode
 from hil.plant.plant import Plant
+from hil.plant.site import Site
 from hil.plant.virtual_board import plant_config, seed_of
 from hil.trace import EVENT_LANES, Entry, Lane, Trace, Value
 
 METER_MS = 100
 """How often a meter is told the truth while something flows."""
-
-
 REST_MS = 250
 """Ring 0's watchdog and the contactor's own time."""
 
@@ -70,11 +71,17 @@ class PlantProcess:
             for table in config.evses
         }
         self._read_by = {evse: FaultyMeter(plant) for evse, plant in self._plants.items()}
+        self._site: Site | None = None
+        if config.mains is not None:
+            self._site = Site(config.evses, self._plants, start_ms=now_ms)
         self._hub = Hub()
-        self._door = PlantDoor(self._hub, self._plants, self._clock.now_ms)
+        self._door = PlantDoor(self._hub, self._plants, self._clock.now_ms, self._site)
         self._door.changed = self._changed
         self._server = DoorServer(self._hub, run_dir / "plant.sock")
-        self._meters: dict[int, set[asyncio.StreamWriter]] = {evse: set() for evse in self._plants}
+        names = [str(evse) for evse in self._plants]
+        if self._site is not None:
+            names.append(MAINS)
+        self._meters: dict[str, set[asyncio.StreamWriter]] = {name: set() for name in names}
         self._timer: asyncio.TimerHandle | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -83,8 +90,8 @@ class PlantProcess:
             await self._server.start()
             stack.push_async_callback(self._server.aclose)
             await self._listen(stack, "pins.sock", self._serve_pins)
-            for evse in self._plants:
-                await self._listen(stack, f"meter-{evse}.sock", self._meter_server(evse))
+            for name in self._meters:
+                await self._listen(stack, f"meter-{name}.sock", self._meter_server(name))
             meters = asyncio.create_task(self._tell_meters())
             stack.callback(meters.cancel)
             self._schedule()
@@ -149,12 +156,12 @@ class PlantProcess:
 
     # --- meters -----------------------------------------------------------------------------------
 
-    def _meter_server(self, evse: int) -> object:
+    def _meter_server(self, name: str) -> object:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            self._meters[evse].add(writer)
+            self._meters[name].add(writer)
             with contextlib.suppress(OSError, asyncio.CancelledError):
                 await reader.read()
-            self._meters[evse].discard(writer)
+            self._meters[name].discard(writer)
             writer.close()
 
         return serve
@@ -166,12 +173,15 @@ class PlantProcess:
 
     def _tell_meters_now(self) -> None:
         now_ms = self._clock.now_ms()
-        for evse, writers in self._meters.items():
-            line = msgspec.json.encode(self._truth(evse, now_ms)) + b"\n" if writers else b""
+        for name, writers in self._meters.items():
+            line = msgspec.json.encode(self._truth(name, now_ms)) + b"\n" if writers else b""
             for writer in tuple(writers):
                 writer.write(line)
 
-    def _truth(self, evse: int, now_ms: int) -> TruthLine:
+    def _truth(self, name: str, now_ms: int) -> TruthLine:
+        if name == MAINS and self._site is not None:
+            return TruthLine.of(self._site.meter(now_ms))
+        evse = int(name)
         read = self._read_by[evse].read(now_ms)
         if read is None:
             return TruthLine.of(self._plants[evse].meter(now_ms), MeterMode.SILENT)

@@ -92,6 +92,8 @@ def meaning(*words: str) -> tuple[str, dict[str, Any]]:
             "sim.power_cut",
             {"processes": ["core", "ocpp"], "off_s": 3.0},
         ),
+        (("house", "5", "3.5", "-8"), "sim.house", {"amps": [5.0, 3.5, -8.0]}),
+        (("house",), "sim.house", {}),
         (("state",), "sim.state", {}),
     ],
 )
@@ -99,6 +101,14 @@ def test_what_a_simulation_command_asks(
     words: tuple[str, ...], method: str, params: dict[str, Any]
 ) -> None:
     assert meaning(*words) == (method, params)
+
+
+@pytest.mark.parametrize("amps", [("5",), ("5", "3"), ("1", "2", "3", "4")])
+def test_a_house_has_three_lines(amps: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        meaning("house", *amps)
+    assert ended.value.code == 2
+    assert "R, S and T" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -192,6 +202,17 @@ def test_a_simulated_station_brings_its_metal() -> None:
         if unit.simulated_metal
     ]
     assert metal == ["plant", "meter-1"], "ring 1 is of the computer: it dies in a power cut"
+
+
+def test_a_meter_at_the_mains_is_metal_too_and_answers_to_its_own_address() -> None:
+    mains = '[mains]\nmax_mains_a = 25\n[mains.meter]\nkind = "modbus"\nunit = 9\n'
+    config = station(extra=mains)
+    assert names(config) == ["plant", "guard", "meter-1", "meter-mains", "core"]
+    found = {u.name: u for u in units(config, Path("/c.toml"), Path("/state"), Path("/s.sock"))}
+    meter = found["meter-mains"]
+    assert meter.simulated_metal
+    assert meter.leaves == ("/state/run/meter-mains.tty",)
+    assert meter.argv[-2:] == ("--unit", "9")
 
 
 def test_a_station_with_a_board_is_its_core_alone() -> None:

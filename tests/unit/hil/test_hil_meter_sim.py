@@ -54,6 +54,14 @@ def test_values_stand_where_the_register_list_says(meter: SimulatedMeter) -> Non
     assert len(floats(meter.feed(request(0x00, 76), 0))) == 38
 
 
+def test_current_that_flows_out_has_its_sign_in_the_power_alone() -> None:
+    out = replace(TRUTH, current_a=(16.0, -15.5, 0.0), power_w=(3680.0, -3580.5, 0.0))
+    meter = SimulatedMeter(lambda: out)
+    assert floats(meter.feed(request(0x06, 6), 0)) == pytest.approx([16.0, 15.5, 0.0])
+    assert floats(meter.feed(request(0x0C, 6), 0)) == pytest.approx([3680.0, -3580.5, 0.0])
+    assert floats(meter.feed(request(0x34, 2), 0)) == pytest.approx([99.5])
+
+
 @pytest.mark.parametrize(
     ("asked", "code"),
     [
