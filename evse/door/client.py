@@ -35,6 +35,7 @@ class DoorClient:
         self._followers: dict[str, Notified] = {}
         self._provided: dict[str, Provided] = {}
         self._serving: set[asyncio.Task[None]] = set()
+        self._refusal: RpcError | None = None
         self._task = asyncio.create_task(self._read(), name="door client")
 
     @classmethod
@@ -46,9 +47,10 @@ class DoorClient:
         return cls(reader, writer)
 
     async def call(self, method: str, params: dict[str, Any] | None = None) -> Any:
-        """The result. Raises RpcError for a refused call, ConnectionError when the peer goes."""
+        """The result. Raises RpcError for a refused call or where the door does not let us in,
+        ConnectionError when the peer goes."""
         if self._task.done():
-            raise ConnectionError(f"{method}: the door is closed")
+            raise self._refusal or ConnectionError(f"{method}: the door is closed")
         call_id = next(self._ids)
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._pending[call_id] = future
@@ -117,7 +119,7 @@ class DoorClient:
     def _fail(self, error: ConnectionError) -> None:
         for future in self._pending.values():
             if not future.done():
-                future.set_exception(error)
+                future.set_exception(self._refusal or error)
 
     def _take(self, message: Message) -> None:
         if message.method is UNSET:
@@ -128,6 +130,8 @@ class DoorClient:
             handler(_params(message))
 
     def _answered(self, message: Message) -> None:
+        if message.id is None and isinstance(message.error, Raw):  # said to us, not to a call
+            self._refusal = jsonrpc.decode_error(message.error)
         future = self._pending.get(message.id) if isinstance(message.id, int) else None
         if future is None or future.done():
             return

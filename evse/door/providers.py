@@ -19,6 +19,7 @@ from evse.door import jsonrpc
 from evse.door.hub import Connection, Hub, Reply
 from evse.door.jsonrpc import RpcError
 from evse.door.roles import NAMESPACES, may_provide, needed
+from evse.types.interfaces import INTERFACES  # at the start: it would hold up the live loop
 from evse.types.seed import accept
 
 VEHICLE = "iso15118_extensions"
@@ -131,8 +132,6 @@ def _type_of(variable: str, namespace: str) -> Any:
 @functools.cache
 def published_by(namespace: str) -> Mapping[str, Any]:
     """Variable -> type, of all that the provider of a namespace publishes."""
-    from evse.types.interfaces import INTERFACES  # all pages: loaded once somebody provides one
-
     known = {
         f"{interface.name}.{variable.name}": variable.type
         for interface in INTERFACES

@@ -12,8 +12,6 @@ from typing import Any, get_args, get_origin
 import msgspec
 from msgspec import UnsetType
 
-from evse.config.read import nearest
-
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `([^`]*)`")
 _BAD_ENUM = re.compile(r"Invalid enum value '(.*)'", re.DOTALL)
 _NAMED_FIELD = re.compile(r" field `([^`]*)`")
@@ -36,6 +34,8 @@ def explain(error: str, type_: Any, at: str = "") -> tuple[str, str]:
 
 
 def _hint(says: str, path: str, type_: Any) -> str:
+    from evse.config.read import nearest  # for a slip alone: every client would load it
+
     reached = _follow(type_, path)
     if found := _UNKNOWN_FIELD.search(says):
         names = _field_names(reached)

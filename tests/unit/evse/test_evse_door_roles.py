@@ -20,7 +20,9 @@ from station_rig import Peer, station
 from evse.config.load import ConfigError, parse
 from evse.config.model import DoorTable
 from evse.door import jsonrpc
+from evse.door.client import DoorClient
 from evse.door.hub import Connection, Hub, Reply
+from evse.door.jsonrpc import RpcError
 from evse.door.methods import TABLE
 from evse.door.peer import NOBODY, access, credentials
 from evse.door.providers import Providers
@@ -495,3 +497,15 @@ def test_who_is_not_in_the_group_of_the_socket_can_not_even_connect() -> None:
     with tempfile.TemporaryDirectory(prefix="door-") as directory:
         Path(directory).chmod(0o755)
         with_server(Path(directory) / "d.sock", None, test, group="6000")
+
+
+def test_the_client_of_a_stranger_raises_why_it_was_not_let_in(tmp_path: Path) -> None:
+    async def test(_hub: Hub, server: DoorServer) -> None:
+        client = await DoorClient.connect(server.path)
+        for _ in range(2):
+            with pytest.raises(RpcError, match="has no role here"):
+                await client.call("evse_manager.get_id")
+            await client.closed()
+        await client.aclose()
+
+    with_server(tmp_path / "d.sock", Fixed(own_uid=-2), test)
