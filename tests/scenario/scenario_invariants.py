@@ -13,11 +13,16 @@ from hil.trace import Lane
 
 CORE_DEAD_MS = 7_000
 """Lease 0.5 s, sequence 10.2 6 s, and margin."""
+FOLLOW_MS = 7_000
+"""A car follows a lower offer in 5 s; what does not is opened after 6 s (Table A.6, 6 and 10.2)."""
 EXCUSE_MS = 350
 """So long after its healing, metal may still move because of a fault: watchdog and travel."""
 STUCK = frozenset({"contactor_weld", "contactor_stuck_closed"})
-NO_BILL = STUCK | {"mirror_stuck_open", "meter_frozen", "meter_silent"}
+COUNTERS = frozenset({"meter_replaced", "meter_jumped", "meter_phantom"})
+"""Another counter than the plant's: nothing can balance."""
+NO_BILL = STUCK | COUNTERS | {"mirror_stuck_open", "meter_frozen", "meter_silent"}
 """With these, current may flow that no transaction or no reading knows of."""
+PHASE_CONTACT = frozenset({"phase_contact_open", "phase_contact_stuck"})
 FAST_OPENING = frozenset(
     {
         "energised_without_car",
@@ -59,6 +64,8 @@ def unexcused(found: list[Violation], excuses: Excuses) -> list[str]:
         why = set(STUCK)
         if violation.rule in FAST_OPENING:
             why.add("guard dead")
+        if violation.rule == "phases_switched_under_load":
+            why |= PHASE_CONTACT
         if not excuses.excused(violation.evse, why, violation.t_ms):
             broken.append(f"{violation.rule} at {violation.t_ms} ms, faults {violation.faults}")
     return broken
@@ -97,6 +104,35 @@ class Watcher:
         assert self.core_died_ms is not None
         if now_ms - self.core_died_ms > CORE_DEAD_MS:
             self.broken.append(f"evse {evse} is energised {now_ms - self.core_died_ms} ms later")
+
+
+class FuseWatch:
+    """A part of the simulation: the EVSEs together never take more than the fuse carries, but for
+    the time that a car and its guard have to follow (spec C1)."""
+
+    def __init__(self, rig: SimRig, fuse_a: float, excuses: Excuses) -> None:
+        self._rig = rig
+        self._fuse_a = fuse_a
+        self._excuses = excuses
+        self._over_ms: int | None = None
+        self.broken: list[str] = []
+
+    @property
+    def next_deadline_ms(self) -> int | None:
+        return None
+
+    def poll(self, now_ms: int) -> None:
+        """Cars use their first phases, so that L1 carries the largest current of each."""
+        plants = self._rig.sim.plants.values()
+        drawn_a = sum(plant.current_a for plant in plants)
+        if drawn_a <= self._fuse_a + 0.1:
+            self._over_ms = None
+        elif self._over_ms is None:
+            self._over_ms = now_ms
+        elif now_ms - self._over_ms > FOLLOW_MS:
+            if not any(self._excuses.excused(p.evse, STUCK, now_ms) for p in plants):
+                self.broken.append(f"{drawn_a} A at a fuse of {self._fuse_a} A at {now_ms} ms")
+            self._over_ms = now_ms
 
 
 class Books:
