@@ -131,7 +131,9 @@ class AskedSession(ToldSession):
 
     @property
     def _may_be_enabled(self) -> bool:
-        return not self.disable_wanted and CoreCondition.SET_FAULTED not in self._shown
+        """Nobody wants it off, and nothing is wrong that only a repair ends."""
+        out_of_order = any(row.blocks and row.clears == "restart" for row in self.faults)
+        return not (self.disable_wanted or out_of_order)
 
     def pause_charging(self) -> bool:
         """False without a transaction."""

@@ -134,6 +134,7 @@ class Rig:
         boot_id: str = "boot 1",
         default_a: float | None = None,
         limits: LimitsTable | None = None,
+        shared: bool = False,
         on_event: Callable[[SessionEvent], None] | None = None,
         clock: VirtualClock | None = None,
     ) -> None:
@@ -158,6 +159,7 @@ class Rig:
             boot_id=boot_id,
             new_uuid=self._new_uuid,
             limits=limits or LimitsTable(default_a=default_a),
+            shared=shared,
         )
 
     # --- SessionPorts -----------------------------------------------------------------------------

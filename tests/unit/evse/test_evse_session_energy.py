@@ -1,0 +1,183 @@
+"""Limits as a session lives with them: the random delay, pausing with hysteresis, grants, heat."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from session_rig import PLUG_FIRST, Rig, limit_of, socket_evse, token
+
+from evse.config.model import LimitsTable, RandomDelayTable
+from evse.limits import Limit
+from evse.model import X1_BP, BoardAnalog, Capability, PilotState, Reason
+from evse.pilot import amps_to_duty_bp, duty_bp_to_amps
+
+B, C = PilotState.B, PilotState.C
+DELAYED = LimitsTable(random_delay=RandomDelayTable(enabled=True, max_s=600))
+
+
+def grant(amps: float) -> Limit:
+    return Limit(source="station fuse", limit_a=amps, safety=True)
+
+
+# --- SI 2021/1467 regulation 11 -------------------------------------------------------------------
+
+
+def test_a_person_who_plugs_in_waits_for_no_random_delay() -> None:
+    rig = Rig(limits=DELAYED).charging()
+    assert rig.board.duty_bp == amps_to_duty_bp(32)
+
+
+def test_a_schedule_s_change_waits_a_random_time_and_a_person_may_end_it() -> None:
+    rig = Rig(limits=DELAYED).charging()
+    rig.session.set_external_limits(limit_of(10))
+    rig.run(20_000)
+    assert rig.board.duty_bp == amps_to_duty_bp(32), "the old value stays while it waits"
+    ends_ms = rig.session.offer.delay.ends_ms
+    assert ends_ms is not None
+    assert ends_ms - rig.clock.now_ms() <= 600_000
+    rig.session.cancel_random_delay()
+    rig.run(6_000)
+    assert rig.board.duty_bp == amps_to_duty_bp(10)
+
+
+def test_the_delay_ends_by_itself_within_its_greatest_length() -> None:
+    rig = Rig(limits=DELAYED).charging()
+    rig.session.set_external_limits(limit_of(10))
+    rig.run(610_000)
+    assert rig.board.duty_bp == amps_to_duty_bp(10)
+
+
+def test_safety_never_waits_for_it() -> None:
+    rig = Rig(limits=DELAYED).charging()
+    rig.session.set_external_limits(limit_of(10))
+    rig.run(1_000)
+    rig.board.cable_a = 13
+    rig.run(200)
+    assert duty_bp_to_amps(rig.board.duty_bp) <= 13
+
+
+def test_two_stations_do_not_wait_the_same_time() -> None:
+    waits = set()
+    for number in range(4):
+        config = replace(socket_evse(), evse_id=f"DE*PNX*E000000{number}*1")
+        rig = Rig(config, limits=DELAYED).charging()
+        rig.session.set_external_limits(limit_of(10))
+        rig.tick()
+        waits.add(rig.session.offer.delay.ends_ms)
+    assert len(waits) > 1
+
+
+# --- grants ---------------------------------------------------------------------------------------
+
+
+def test_without_a_grant_nothing_is_offered_where_a_fuse_is_shared() -> None:
+    rig = Rig(shared=True)
+    rig.tick()
+    rig.car(B)
+    rig.session.authorize(token())
+    rig.car(C)
+    rig.run(30_000)
+    assert rig.session.state == "preparing"
+    assert rig.board.duty_bp == X1_BP
+    assert not rig.board.coil
+    rig.session.set_grant(grant(10))
+    rig.run(500)
+    assert rig.session.state == "charging"
+    assert rig.board.duty_bp == amps_to_duty_bp(10)
+
+
+def test_a_lower_grant_is_kept_at_once_and_none_pauses() -> None:
+    rig = Rig(shared=True)
+    rig.session.set_grant(grant(32))
+    rig.charging()
+    rig.session.set_grant(grant(7))
+    rig.tick()
+    assert rig.board.duty_bp == amps_to_duty_bp(7)
+    rig.session.set_grant(grant(0))
+    rig.run(500)
+    assert rig.names[len(PLUG_FIRST) :] == ["StoppingCharging", "ChargingPausedEVSE(NoEnergy)"]
+
+
+def test_a_session_claims_from_its_authorization_to_its_end_and_not_while_it_may_not_charge() -> (
+    None
+):
+    rig = Rig(shared=True)
+    rig.tick()
+    assert not rig.session.claim().wants
+    rig.car(B)
+    assert not rig.session.claim().wants
+    rig.session.authorize(token())
+    rig.tick()
+    assert rig.session.claim().wants
+    rig.session.set_grant(grant(16))
+    rig.car(C)
+    rig.session.pause_charging()
+    rig.tick()
+    assert not rig.session.claim().wants
+    rig.session.resume_charging()
+    rig.tick()
+    assert rig.session.claim().wants
+    rig.board.trip = Reason.EMERGENCY_STOP
+    rig.tick()
+    assert not rig.session.claim().wants
+
+
+@settings(max_examples=30)
+@given(st.lists(st.tuples(st.integers(1, 40), st.sampled_from([0.0, 6.0, 9.5, 32.0])), max_size=12))
+def test_whatever_is_granted_the_pilot_never_offers_more(script: list[tuple[int, float]]) -> None:
+    rig = Rig(shared=True)
+    rig.session.set_grant(grant(16))
+    rig.charging()
+    for ticks, amps in script:
+        rig.session.set_grant(grant(amps))
+        for _ in range(ticks):
+            rig.tick()
+            assert duty_bp_to_amps(rig.board.duty_bp) <= amps
+
+
+# --- heat -----------------------------------------------------------------------------------------
+
+
+def hot(rig: Rig, temperature_dc: int | None) -> None:
+    rig.session.on_analog(BoardAnalog(temperature_dc=temperature_dc))
+
+
+@pytest.mark.parametrize(("temperature_dc", "amps"), [(649, 32), (650, 16), (680, 8), (710, 0)])
+def test_the_derating_curve_reaches_the_pilot(temperature_dc: int, amps: float) -> None:
+    rig = Rig()
+    rig.session.on_capabilities(Capability.TEMPERATURE)
+    hot(rig, 300)
+    rig.charging()
+    hot(rig, temperature_dc)
+    rig.tick()
+    assert rig.board.duty_bp == amps_to_duty_bp(amps)
+
+
+def test_a_silent_sensor_counts_as_hot_but_a_silent_board_does_not() -> None:
+    rig = Rig()
+    rig.session.on_capabilities(Capability.TEMPERATURE)
+    hot(rig, 300)
+    rig.charging()
+    rig.run(6_000)
+    assert rig.board.duty_bp == X1_BP
+    hot(rig, 300)
+    rig.run(1_000)
+    assert rig.session.state == "charging"
+    rig.board_answers = False
+    rig.session.on_board_lost()
+    rig.run(20_000)
+    rig.board_answers = True
+    rig.session.on_capabilities(Capability.TEMPERATURE)
+    rig.run(1_000)
+    assert rig.session.state == "charging"
+
+
+def test_a_board_without_a_sensor_is_never_hot() -> None:
+    rig = Rig()
+    rig.session.on_capabilities(Capability(0))
+    rig.charging()
+    hot(rig, None)
+    rig.run(60_000)
+    assert rig.session.state == "charging"
