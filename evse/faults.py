@@ -197,16 +197,17 @@ def conditions(
     healthy = not status.reason.is_trip and not status.faults
     if healthy and not shown and status.lock is not LockState.JAMMED:
         return ()
-    found = (*_of_board(status), *_of_lock(status, jammed_for))
+    found = (*_of_board(status.reason, status.faults), *_of_lock(status, jammed_for))
     found += tuple(_with_companions(of_condition(c)) for c in CoreCondition if c in shown)
     return tuple(dict.fromkeys(fault for group in found for fault in group))
 
 
-def _of_board(status: BoardStatus) -> tuple[tuple[Fault, ...], ...]:
+@functools.lru_cache(maxsize=32)
+def _of_board(reason: Reason, faults: BoardFault) -> tuple[tuple[Fault, ...], ...]:
     """Flags that name the cause of BOARD_FAULT stand in its place."""
-    named = status.reason is Reason.BOARD_FAULT and status.faults & ~WARNINGS
-    tripped = None if named or not status.reason.is_trip else of_reason(status.reason)
-    rows = (*(() if tripped is None else (tripped,)), *(of_board(f) for f in status.faults))
+    named = reason is Reason.BOARD_FAULT and faults & ~WARNINGS
+    tripped = None if named or not reason.is_trip else of_reason(reason)
+    rows = (*(() if tripped is None else (tripped,)), *(of_board(flag) for flag in faults))
     return tuple(_with_companions(row) for row in rows)
 
 

@@ -14,15 +14,15 @@ from evse.faults import CoreCondition
 from evse.model import BoardAnalog
 
 DEAD_V = 50.0
-"""Below this a phase has no mains: the limit of extra-low voltage (IEC 61140) [m]."""
+"""Below this a phase has no mains. Clauses of all these numbers: evse/clauses.toml, [supply]."""
 RETURN_PERCENT = 2.0
-"""So much of the nominal voltage inside its limits before a voltage is good again (own)."""
+"""So much of the nominal voltage inside its limits before a voltage is good again."""
 SAG_MV = 11_000
-"""The pilot's +12 V and -12 V: closer to zero, state A reads as another (IEC 61851-1 A.4)."""
+"""The pilot's +12 V and -12 V: closer to zero, state A reads as another."""
 SOUND_MV = 11_400
-"""The pilot generator's own tolerance ends here (IEC 61851-1 Table A.2: 11.40 to 12.60 V)."""
+"""Where the pilot generator's own tolerance ends."""
 SAG_DWELL_MS = 1_000
-"""Two of the board's reports, which come about once a second (own)."""
+"""Two of the board's reports, which come about once a second."""
 
 Volts = tuple[float | None, float | None, float | None]
 
@@ -38,7 +38,7 @@ class Lasting(msgspec.Struct, frozen=True):
 def follow(state: Lasting, *, bad: bool, good: bool, now_ms: int, dwell_ms: int) -> Lasting:
     """One look. Neither `bad` nor `good` (between the thresholds): as it was."""
     if not (good if state.present else bad):
-        return Lasting(state.present)
+        return state if state.turning_ms is None else Lasting(state.present)
     since_ms = now_ms if state.turning_ms is None else state.turning_ms
     if now_ms - since_ms >= dwell_ms:
         return Lasting(not state.present)

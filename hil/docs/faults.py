@@ -17,15 +17,28 @@ once, with the same uuid, as the variable `sys.fault` at the door. All that stan
 `evse_manager/Inoperative` stands beside it; when the last has gone, a session that was paused goes
 on by itself.
 
+Raised by: a **trip** latched in ring 1, what the **board** reports by itself, a condition that the
+**core** sees or is told (meter, mains, supply, waits, `set_faulted`), or **with** another fault. A
+board that stops for a cause which it names is shown with that name alone.
+
 Over when: **cause** the cause has gone (a trip of ring 1: and ring 1 agrees), **unplug** and the
 car has been unplugged, **delay** so long after the cause has gone, **restart** not before the core
-has started anew."""
+has started anew.
+
+A fault that blocks `if` a setting is one that this setting of `[[evse]]` can make a warning. With a
+meter whose counter can not be (`powermeter/VendorError`) the bill keeps to its last good value; of
+one that was replaced or reset a technician says so with `evse call metering.accept`, which is
+refused while a transaction runs.
+
+A back office over OCPP 1.6 has one status for each connector: `Faulted` with the code of the oldest
+fault that blocks, so that it reads `GroundFailure` and not `OtherError`, and `info` names the
+fault; or, where nothing blocks, the code of the oldest beside the status as it is."""
 
 _RAISED = "## What this station raises"
 _NOT_RAISED = """\
-## What nothing reports yet
+## What nothing reports
 
-Kept here with its name and code, so that it means the same on the day that something does."""
+Kept here with its name and code, so that it means the same should something report it."""
 
 
 def faults_markdown() -> str:

@@ -57,4 +57,6 @@ def test_unverified_rows_are_listed() -> None:
         "timing.low_current_ms",
         "residual.1",
         "residual.2",
+        "supply.0",
+        "supply.3",
     ]

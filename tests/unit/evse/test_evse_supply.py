@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evse import supply
+from evse.clauses import load
 from evse.config.model import EvseTable, VoltageTable
 from evse.faults import CoreCondition
 from evse.model import BoardAnalog
@@ -137,3 +139,11 @@ def test_nothing_changes_twice_within_the_dwell(steps: list[tuple[int, bool]]) -
             assert state.present == bad
             assert now_ms - changed_ms >= 3_000
             changed_ms = now_ms
+
+
+def test_each_number_is_that_of_its_clause() -> None:
+    defaults = VoltageTable()
+    for row in load()["supply"]:
+        name = row["what"]
+        value = getattr(supply, name) if name.isupper() else getattr(defaults, name)
+        assert value == row["value"]
