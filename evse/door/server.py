@@ -23,12 +23,14 @@ from evse.door.roles import Access, Credentials, Role
 MAX_UNREAD_BYTES = 4 << 20
 """A peer that lets so much pile up is cut off."""
 MAX_HELD_BYTES = 8 << 20
-"""What all peers together may leave unread or half sent; beyond it, who holds most is cut off."""
+"""What all peers together may leave unread or half sent; beyond it, whoever holds most is cut."""
 SMALL_BYTES = 64 << 10
 """A peer that holds less is not looked at: with MAX_PEERS of them 4 MiB more."""
 MAX_PEERS = 64
+NEEDED = (Role.ADMIN, Role.OCPP)
+"""A station can not do without these: they are cut off last."""
 KEPT_PLACES = 16
-"""Of MAX_PEERS, for those that a station can not do without: admins and the OCPP link."""
+"""Of MAX_PEERS, for those that are NEEDED."""
 LINES_A_TURN = 16
 """A peer that has sent more waits for the loop's next turn: the lease is renewed on it."""
 
@@ -81,7 +83,7 @@ class DoorServer:
         return self._access.role_of(peer)
 
     def has_place_for(self, role: Role) -> bool:
-        kept = 0 if role in (Role.ADMIN, Role.OCPP) else KEPT_PLACES
+        kept = 0 if role in NEEDED else KEPT_PLACES
         return len(self.peers) < MAX_PEERS - kept
 
     def hold(self, peer: _Peer) -> None:
@@ -89,7 +91,8 @@ class DoorServer:
         if peer.unread_bytes > MAX_UNREAD_BYTES:
             peer.abort()
         elif sum(each.held_bytes for each in self.peers) > MAX_HELD_BYTES:
-            max(self.peers, key=lambda each: each.held_bytes).abort()
+            large = [each for each in self.peers if each.held_bytes > SMALL_BYTES]
+            max(large, key=lambda each: (each.role not in NEEDED, each.held_bytes)).abort()
 
     async def aclose(self) -> None:
         if self._server is None:
@@ -147,6 +150,10 @@ class _Peer(asyncio.Protocol):
         self._door.peers.discard(self)
         if self._connection is not None:
             self._hub.disconnect(self._connection)
+
+    @property
+    def role(self) -> Role | None:
+        return None if self._connection is None else self._connection.role
 
     @property
     def unread_bytes(self) -> int:

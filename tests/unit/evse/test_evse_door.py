@@ -17,7 +17,14 @@ from evse.door.client import DoorClient
 from evse.door.hub import Connection, Follower, Hub, Reply
 from evse.door.jsonrpc import MAX_LINE_BYTES, RpcError
 from evse.door.providers import Providers
-from evse.door.server import LINES_A_TURN, MAX_PEERS, MAX_UNREAD_BYTES, DoorServer
+from evse.door.roles import Role
+from evse.door.server import (
+    LINES_A_TURN,
+    MAX_HELD_BYTES,
+    MAX_PEERS,
+    MAX_UNREAD_BYTES,
+    DoorServer,
+)
 
 LINE = b'{"jsonrpc":"2.0","id":1,"method":"core.echo","params":{}}\n'
 
@@ -180,6 +187,87 @@ def test_a_caller_that_does_not_read_its_answers_is_cut_off(tmp_path: Path) -> N
             writer.write(big)
         await door.until(lambda: not door.server.peers and len(door.hub._connections) == 0)
         writer.transport.abort()
+        await asyncio.sleep(0)
+
+    with_door(tmp_path, check)
+
+
+def test_peers_that_read_nothing_hold_no_more_than_all_may_together(tmp_path: Path) -> None:
+    """64 of them with 4 MiB each were more than a small computer has to spare."""
+    deaf = 12
+    held: list[int] = []
+
+    async def check(door: Door) -> None:
+        writers = []
+        for _ in range(deaf):
+            reader, writer = await door.raw()
+            writer.write(LINE.replace(b"core.echo", b"core.follow"))
+            await one_line(reader)
+            writer.transport.pause_reading()  # type: ignore[attr-defined]  # of a socket's transport
+            writers.append(writer)
+        for _ in range(15):
+            door.hub.publish("core.v", None, "x" * 200_000)
+            held.append(sum(peer.held_bytes for peer in door.server.peers))
+            await asyncio.sleep(0)
+        assert 0 < len(door.server.peers) < deaf
+        good = await DoorClient.connect(door.path)
+        assert await good.call("core.echo", {"a": 1}) == {"a": 1}
+        await good.aclose()
+        for writer in writers:
+            writer.transport.abort()
+        await asyncio.sleep(0)
+
+    with_door(tmp_path, check)
+    line = 200_100
+    assert max(held) <= MAX_HELD_BYTES + line
+    assert max(held) > MAX_HELD_BYTES / 2
+
+
+def test_a_deaf_crowd_does_not_cost_the_ocpp_link_its_place(tmp_path: Path) -> None:
+    """Whoever a station can not do without is cut off last, also where it holds most."""
+
+    async def check(door: Door) -> None:
+        writers = []
+        for number in range(8):
+            reader, writer = await door.raw()
+            writer.write(LINE.replace(b"core.echo", b"core.follow"))
+            await one_line(reader)
+            writer.transport.pause_reading()  # type: ignore[attr-defined]  # of a socket's transport
+            writers.append(writer)
+            door.hub.connections[number].role = Role.OBSERVER if number else Role.OCPP
+        link = door.hub.connections[0]
+        link.wire.send(b"x" * 2_000_000 + b"\n")
+        for _ in range(10):
+            door.hub.publish("core.v", None, "x" * 200_000)
+            await asyncio.sleep(0)
+        assert link in door.hub.connections
+        assert len(door.hub.connections) < 8
+        for writer in writers:
+            writer.transport.abort()
+        await asyncio.sleep(0)
+
+    with_door(tmp_path, check)
+
+
+def test_lines_that_are_never_finished_cost_their_senders_alone(tmp_path: Path) -> None:
+    senders = 16
+
+    async def check(door: Door) -> None:
+        good = await DoorClient.connect(door.path)
+        writers = []
+        for _ in range(senders):
+            _reader, writer = await door.raw()
+            writer.write(b"x" * 900_000)
+            writers.append(writer)
+        await door.until(lambda: sum(p.held_bytes for p in door.server.peers) > MAX_HELD_BYTES / 2)
+        for _ in range(2_000):
+            await asyncio.sleep(0)
+            assert sum(p.held_bytes for p in door.server.peers) <= MAX_HELD_BYTES + 65_536 * 4
+        assert len(door.server.peers) < senders
+        assert await good.call("core.echo", {"a": 1}) == {"a": 1}
+        await good.aclose()
+        for writer in writers:
+            writer.transport.abort()
         await asyncio.sleep(0)
 
     with_door(tmp_path, check)

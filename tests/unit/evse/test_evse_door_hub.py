@@ -9,6 +9,7 @@ import pytest
 from station_rig import Peer
 
 from evse.door import jsonrpc
+from evse.door.connection import MAX_FOLLOWED
 from evse.door.hub import MAX_FORWARDED, Connection, Follower, Hub, Reply
 from evse.door.jsonrpc import RpcError
 from evse.door.providers import Providers
@@ -239,3 +240,42 @@ def test_a_provider_that_never_answers_costs_no_memory_without_end() -> None:
     assert oldest is not None
     assert oldest["error"]["code"] == jsonrpc.NOT_AVAILABLE
     assert caller.answer(2) is None
+
+
+def test_a_peer_follows_so_many_variables_and_no_more() -> None:
+    hub = hub_with_echo()
+    peer = Peer(hub)
+    for number in range(MAX_FOLLOWED):
+        hub.follow(peer.connection, f"core.{number}", Follower(None, None))
+    hub.follow(peer.connection, "core.0", Follower(1, None))
+    with pytest.raises(RpcError, match=f"you follow {MAX_FOLLOWED} variables already"):
+        hub.follow(peer.connection, "core.one_more", Follower(None, None))
+    assert len(peer.connection.follows) == MAX_FOLLOWED
+
+
+def test_variables_that_a_provider_invents_are_kept_nowhere() -> None:
+    hub = hub_with_echo()
+    provider = Provider(hub, "ocpp")
+    for number in range(100):
+        params = {"variable": f"ocpp.invented_{number}", "value": "x" * 1_000}
+        assert provider.error("publish", params)[2] == "variable"
+    assert hub._last == {}
+
+
+def test_what_a_provider_said_is_not_known_any_more_once_it_has_left() -> None:
+    hub = hub_with_echo()
+    provider = Provider(hub, "ocpp")
+    event = {"type": "StartupOfTheDevice"}
+    provider.result("publish", {"variable": "ocpp.security_event", "value": event})
+    provider.result("publish", {"variable": "ocpp.is_connected", "value": True})
+    hub.disconnect(provider.connection)
+    assert hub.last("ocpp.security_event", None) is None
+    assert hub.last("ocpp.is_connected", None) is False
+
+
+def test_a_provider_that_was_replaced_takes_nothing_along() -> None:
+    hub = hub_with_echo()
+    old, new = Provider(hub, "ocpp"), Provider(hub, "ocpp")
+    new.result("publish", {"variable": "ocpp.is_connected", "value": True})
+    hub.disconnect(old.connection)
+    assert hub.last("ocpp.is_connected", None) is True
