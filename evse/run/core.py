@@ -32,7 +32,7 @@ from evse.journal import Journal
 from evse.journal_retention import Retention
 from evse.journal_rows import MIGRATIONS, find, snapshots
 from evse.model import X1_BP, CommandVerb
-from evse.run.meters import Meters, simulated_port
+from evse.run.meters import Meters, configured_port, simulated_port
 from evse.run.process import boot_id
 from evse.run.record import LinkRecording
 from evse.run.sim import SimForwarder
@@ -278,7 +278,7 @@ class CoreProcess:
     # --- the meters -------------------------------------------------------------------------------
 
     def _make_meters(self) -> Meters:
-        ports = simulated_port(self._run_dir) if self._simulated else lambda t: t.meter.port
+        ports = simulated_port(self._run_dir) if self._simulated else configured_port
         return Meters(
             self._config,
             self._clock,
@@ -286,6 +286,7 @@ class CoreProcess:
             on_reading=self._guarded(lambda evse, reading: self.core.on_reading(evse, reading)),
             on_lost=self._guarded(lambda evse: self.core.on_meter_lost(evse)),
             on_findings=self._guarded(lambda evse, found: self.core.on_findings(evse, found)),
+            on_mains=self._guarded(lambda reading: self.core.on_mains(reading)),
         )
 
     def _expect_meters(self) -> None:

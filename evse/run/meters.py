@@ -1,4 +1,4 @@
-"""The billing meters of a running core: buses, polls, and the supervisor's verdicts."""
+"""The meters of a running core: buses, polls, and the supervisor's verdicts on those that bill."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ from drivers.meter import MeterPoller, ModbusMeter
 from drivers.meter_map import Line, MeterMap, load_map
 from drivers.modbus_bus import ModbusBus
 from evse.clock import Clock
-from evse.config.model import EvseTable, MeterTable, StationConfig
+from evse.config.meters import MAINS
+from evse.config.model import MeterTable, StationConfig
 from evse.metering.desk import MeterDesk
 from evse.metering.plausibility import Finding
 from evse.metering.supervisor import FindingRaised, MeterChange
 from evse.model import MeterReading
+from evse.run.mains_meter import MainsMeter
 
 _log = logging.getLogger(__name__)
+
+
+Ports = Callable[[str, MeterTable], str]
+"""The device of a meter, by its name (evse/config/meters.py) and its table."""
 
 
 class Meters:
@@ -29,13 +35,15 @@ class Meters:
         config: StationConfig,
         clock: Clock,
         *,
-        ports: Callable[[EvseTable], str],
+        ports: Ports,
         on_reading: Callable[[int, MeterReading], None],
         on_lost: Callable[[int], None],
         on_findings: Callable[[int, frozenset[Finding]], None],
+        on_mains: Callable[[MeterReading], None],
     ) -> None:
-        """`ports` names the device of an EVSE's meter."""
+        """`on_mains` gets the readings of the meter at the mains, where there is one."""
         self._clock = clock
+        self._ports = ports
         self._buses: dict[str, ModbusBus] = {}
         self._pollers: dict[int, MeterPoller] = {}
         fitted = [table for table in config.evses if table.meter.kind == "modbus"]
@@ -48,21 +56,28 @@ class Meters:
             say=_say,
         )
         for table in fitted:
-            self._add(table.id, table.meter, ports(table))
+            self._add(table.id, table.meter)
+        self._mains: MainsMeter | None = None
+        if config.mains is not None and config.mains.meter.kind == "modbus":
+            meter = self._meter(MAINS, config.mains.meter)
+            self._mains = MainsMeter(config.mains, meter, clock, on_reading=on_mains)
 
-    def _add(self, evse: int, table: MeterTable, port: str) -> None:
-        meter_map = load_map(table.model)
-        bus = self._buses.get(port)
-        if bus is None:
-            line = line_settings(table, meter_map)
-            bus = self._buses[port] = ModbusBus(port, line, timeout_ms=table.timeout_ms)
+    def _add(self, evse: int, table: MeterTable) -> None:
         self._pollers[evse] = MeterPoller(
-            ModbusMeter(bus, meter_map, table.unit, self._clock),
+            self._meter(str(evse), table),
             self._clock,
             poll_ms=table.poll_ms,
             on_reading=lambda reading: self._desk.took(evse, reading, self._clock.now_ms()),
             on_failure=lambda error: self._failed(evse, error),
         )
+
+    def _meter(self, name: str, table: MeterTable) -> ModbusMeter:
+        meter_map, port = load_map(table.model), self._ports(name, table)
+        bus = self._buses.get(port)
+        if bus is None:
+            line = line_settings(table, meter_map)
+            bus = self._buses[port] = ModbusBus(port, line, timeout_ms=table.timeout_ms)
+        return ModbusMeter(bus, meter_map, table.unit, self._clock)
 
     def read_now(self, evse: int) -> None:
         """The core's MeterPort: what comes of it arrives as any reading."""
@@ -83,6 +98,8 @@ class Meters:
             async with asyncio.TaskGroup() as group:
                 for evse, poller in self._pollers.items():
                     group.create_task(poller.run(), name=f"meter {evse}")
+                if self._mains is not None:
+                    group.create_task(self._mains.run(), name="mains meter")
                 await asyncio.get_running_loop().create_future()
         finally:
             for bus in self._buses.values():
@@ -91,6 +108,8 @@ class Meters:
     def tick(self) -> None:
         """Let age act: a meter whose bus hangs is called stale and lost all the same."""
         self._desk.tick(self._clock.now_ms())
+        if self._mains is not None:
+            self._mains.tick()
 
     def _failed(self, evse: int, error: MeterError) -> None:
         self._desk.failed(evse, str(error), self._clock.now_ms())
@@ -115,9 +134,14 @@ def line_settings(table: MeterTable, meter_map: MeterMap) -> Line:
     )
 
 
-def simulated_port(run_dir: Path) -> Callable[[EvseTable], str]:
+def configured_port(_name: str, table: MeterTable) -> str:
+    """Where the meters are on metal."""
+    return table.port
+
+
+def simulated_port(run_dir: Path) -> Ports:
     """Where the simulated meters are."""
-    return lambda table: str(run_dir / f"meter-{table.id}.tty")
+    return lambda name, _table: str(run_dir / f"meter-{name}.tty")
 
 
 def _forget(future: asyncio.Future[MeterReading]) -> None:

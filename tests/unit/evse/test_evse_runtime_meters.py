@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from drivers.meter_map import Line, load_map
-from evse.clock import VirtualClock
+from evse.clock import MonotonicClock, VirtualClock
 from evse.config.load import parse
-from evse.config.model import EvseTable, MeterTable
-from evse.run.meters import Meters, line_settings, simulated_port
+from evse.config.meters import MAINS
+from evse.config.model import MeterTable
+from evse.model import MeterReading
+from evse.run.meters import Meters, configured_port, line_settings, simulated_port
+from hil.plant.meter_process import MeterPort
+from hil.plant.meter_sim import SimulatedMeter
+from hil.plant.model import MeterTruth
 
 SDM630 = load_map("sdm630")
 
@@ -33,8 +39,11 @@ def test_each_named_setting_replaces_the_models(table: MeterTable, line: Line) -
 
 
 def test_simulated_meters_are_in_the_run_directory() -> None:
-    table = EvseTable(id=3, evse_id="DE*PNX*E3*1", connector="cable", max_current_a=32.0)
-    assert simulated_port(Path("/run/x"))(table) == "/run/x/meter-3.tty"
+    port = simulated_port(Path("/run/x"))
+    table = MeterTable(port="/dev/ttyUSB0")
+    assert port("3", table) == "/run/x/meter-3.tty"
+    assert port(MAINS, table) == "/run/x/meter-mains.tty"
+    assert configured_port(MAINS, table) == "/dev/ttyUSB0"
 
 
 BOTH = """
@@ -77,10 +86,11 @@ def test_a_meter_that_never_answered_is_lost_in_time_and_an_evse_without_one_nev
     meters = Meters(
         parse(BOTH),
         clock,
-        ports=lambda table: table.meter.port,
+        ports=configured_port,
         on_reading=lambda evse, reading: None,
         on_lost=lost.append,
         on_findings=lambda _evse, _found: None,
+        on_mains=lambda reading: None,
     )
     clock.advance_to(1_000 + 9_999)
     meters.tick()
@@ -92,6 +102,70 @@ def test_a_meter_that_never_answered_is_lost_in_time_and_an_evse_without_one_nev
     meters.read_now(3)
 
 
+MAINS_TABLE = """
+[mains]
+max_mains_a = 25
+[mains.meter]
+kind = "modbus"
+port = "/dev/ttyUSB0"
+unit = 9
+poll_ms = 100
+"""
+
+
+class SharedLine:
+    """Three meters on one RS-485 line."""
+
+    def __init__(self) -> None:
+        self.mains_w = -1_840.0
+        self._slaves = [SimulatedMeter(self._truth(unit), unit=unit) for unit in (1, 2, 9)]
+
+    def _truth(self, unit: int) -> Callable[[], MeterTruth]:
+        watts = (0.0, 0.0, 0.0)
+        return lambda: MeterTruth(
+            (230.0,) * 3,
+            (5.0, 3.0, 8.0) if unit == 9 else (0.0, 0.0, float(unit)),
+            (1_150.0, 690.0, self.mains_w) if unit == 9 else watts,
+            0.0,
+            50.0,
+        )
+
+    def feed(self, data: bytes, now_ms: int) -> bytes:
+        return b"".join(slave.feed(data, now_ms) for slave in self._slaves)
+
+
+def test_a_meter_at_the_mains_may_share_the_line_of_those_that_bill(tmp_path: Path) -> None:
+    """Nothing is taken for another one's answer, and its readings go to nobody else."""
+    billed: list[tuple[int, MeterReading]] = []
+    link = tmp_path / "line"
+
+    async def body() -> list[MeterReading]:
+        heard: asyncio.Queue[MeterReading] = asyncio.Queue()
+        port = MeterPort(SharedLine(), link, MonotonicClock())
+        meters = Meters(
+            parse(BOTH + MAINS_TABLE),
+            MonotonicClock(),
+            ports=lambda _name, _table: str(link),
+            on_reading=lambda evse, reading: billed.append((evse, reading)),
+            on_lost=lambda evse: None,
+            on_findings=lambda _evse, _found: None,
+            on_mains=heard.put_nowait,
+        )
+        task = asyncio.create_task(meters.run())
+        async with asyncio.timeout(20):
+            found = [await heard.get() for _ in range(3)]
+        task.cancel()
+        await asyncio.wait([task])
+        port.close()
+        return found
+
+    for reading in asyncio.run(body()):
+        assert reading.current_a == (5.0, 3.0, 8.0)
+        assert reading.power_phase_w == (1_150.0, 690.0, -1_840.0)
+    assert {evse for evse, _ in billed} == {1, 2}
+    assert all(reading.current_a == (0.0, 0.0, float(evse)) for evse, reading in billed)
+
+
 def test_a_station_without_meters_has_nothing_to_poll_and_lives_on() -> None:
     """The core ends when its meters' task does."""
     config = parse(BOTH.replace('kind = "modbus"', 'kind = "none"'))
@@ -100,10 +174,11 @@ def test_a_station_without_meters_has_nothing_to_poll_and_lives_on() -> None:
         meters = Meters(
             config,
             VirtualClock(),
-            ports=lambda table: table.meter.port,
+            ports=configured_port,
             on_reading=lambda evse, reading: None,
             on_lost=lambda evse: None,
             on_findings=lambda _evse, _found: None,
+            on_mains=lambda reading: None,
         )
         task = asyncio.create_task(meters.run())
         for _ in range(5):
