@@ -58,7 +58,7 @@ def folder_name(began: datetime, uuid: str) -> str:
 def folders(root: Path) -> list[Folder]:
     """Ours, the oldest first. Empty where there is no such place."""
     found = []
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         for path in root.iterdir():
             match = _NAME.match(path.name)
             if match and not path.is_symlink() and path.is_dir():

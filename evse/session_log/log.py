@@ -26,7 +26,7 @@ from evse.types.session import SessionEvent, SessionEventEnum
 FLUSH_MS = 5_000
 TIDY_EVERY_MS = 86_400_000
 MAX_WAITING = 2_000
-"""Lines that wait for the disk; further ones are counted and left out."""
+"""Lines that wait for the disk; what is more is counted and left out. Events have twice as much."""
 MAX_LINES = 20_000
 """Of one session, about 1.5 MB: a pilot that flaps for a day must not fill the disk."""
 
@@ -85,7 +85,7 @@ class SessionLogs:
             self._begin(evse, event)
         elif event.event is SessionEventEnum.SessionResumed:
             self._resume(evse, event)
-        self._add(evse, [lines.event(event)])
+        self._add(evse, [lines.event(event)], room=2 * MAX_WAITING)
         if event.event is SessionEventEnum.SessionFinished:
             self._end(evse)
 
@@ -119,13 +119,13 @@ class SessionLogs:
             self._waiting.append(self._entry(log, None))
             self._flush()
 
-    def _add(self, evse: int, said: list[Line]) -> None:
+    def _add(self, evse: int, said: list[Line], room: int = MAX_WAITING) -> None:
         log = self._open.get(evse)
         if log is None:
             return
         for line in said:
             log.count += 1
-            if len(self._waiting) >= MAX_WAITING:
+            if len(self._waiting) >= room:
                 self._lost += 1
             elif log.count < MAX_LINES:
                 self._waiting.append(self._entry(log, line))

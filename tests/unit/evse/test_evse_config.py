@@ -169,7 +169,7 @@ def test_a_misspelt_key_names_file_place_and_the_nearest_known_key() -> None:
 
 def test_a_key_that_resembles_nothing_lists_what_is_known() -> None:
     assert only_problem(("keep_days = 30", "keep_days = 30\nxyzzy = 1")) == (
-        "station.toml: [journal] xyzzy is not known; known here: keep_days"
+        "station.toml: [journal] xyzzy is not known; known here: keep_days, max_mb"
     )
 
 
