@@ -238,7 +238,7 @@ class SessionMachine(SessionState):
             (CoreCondition.BOARD_LOST, self.board.is_lost and self.state != "booting"),
             (CoreCondition.METER_LOST, self.meter.lost),
             (CoreCondition.METER_START_FAILED, self._has_no_start_reading()),
-            (CoreCondition.HOT, self.offer.derated_a is not None),
+            (CoreCondition.HOT, self.offer.heat.measured(self._clock.now_ms()) is not None),
         )
         return frozenset((*self._shown, *(condition for condition, holds in own if holds)))
 

@@ -37,6 +37,7 @@ class ToldSession(SessionMachine):
             self.record.standing_trip = self.board.standing_trip
             self._ports.checkpoint(self.record.encode())
         self.offer.set_cable(status.cable_a)
+        self.offer.heat.warned(status.faults)
         if status.pilot is PilotState.A:
             self._over_current = current_guard.State()
             self._shown.discard(CoreCondition.OVER_CURRENT)

@@ -239,6 +239,19 @@ def test_a_warning_is_told_and_keeps_nobody_from_charging(bench: Bench, case: Ca
     office.is_content()
 
 
+@pytest.mark.station(default_a=None)
+@pytest.mark.parametrize("flag", ["HIGH_TEMPERATURE", "CABLE_HOT"])
+def test_a_board_that_warns_of_heat_makes_the_station_offer_half(bench: Bench, flag: str) -> None:
+    charging(bench, draw_a=32.0)
+    assert bench.probe.metal().current_a > 31
+    bench.faults.board_fault(flag)
+    bench.clock.run_for(15)
+    assert 15 < bench.probe.metal().current_a <= 16
+    bench.faults.board_fault(flag, False)
+    bench.clock.run_for(15)
+    assert bench.probe.metal().current_a > 31
+
+
 @pytest.mark.station(back_office=True)
 def test_a_car_that_takes_more_than_it_is_offered_is_let_go_for_good(bench: Bench) -> None:
     log, office = FaultLog(bench), BackOffice(bench)
