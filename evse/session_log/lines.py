@@ -10,7 +10,16 @@ from msgspec import UNSET, UnsetType
 from evse.fault_model import FaultChange
 from evse.history import mask
 from evse.limits import Effective
-from evse.model import F_BP, X1_BP, BoardStatus, LockState, MeterReading, Reason, SelfTest
+from evse.model import (
+    F_BP,
+    X1_BP,
+    BoardStatus,
+    LockState,
+    MeterReading,
+    PilotState,
+    Reason,
+    SelfTest,
+)
 from evse.pilot import duty_bp_to_amps
 from evse.types.authorization import ProvidedIdToken
 from evse.types.powermeter import Powermeter
@@ -126,7 +135,8 @@ def _metered(reading: MeterReading) -> str:
 def _changes(before: BoardStatus, now: BoardStatus) -> list[Line]:
     found: list[Line] = []
     if now.pilot is not before.pilot:
-        found.append(Line(Origin.CAR, f"pilot {before.pilot.name} -> {now.pilot.name}"))
+        came = f"{before.pilot.name} -> " if before.pilot is not PilotState.UNKNOWN else ""
+        found.append(Line(Origin.CAR, f"pilot {came}{now.pilot.name}"))
     if now.cable_a != before.cable_a:
         found.append(Line(Origin.CAR, f"cable {f'of {now.cable_a} A' if now.cable_a else 'gone'}"))
     if now.duty_bp != before.duty_bp:
