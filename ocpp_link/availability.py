@@ -85,7 +85,8 @@ class Availability:
         self, evse: int, *, operative: bool, on_reply: Callable[[CoreReply], None] | None = None
     ) -> None:
         method = "enable" if operative else "disable"
-        self._station.command(method, evse, {"connector_id": 0}, on_reply)
+        asked = {"connector_id": 0, "source": "CSMS"}
+        self._station.command(method, evse, asked, on_reply)
 
     def _in_transaction(self, evse: int) -> bool:
         return self._station.states[evse].in_transaction

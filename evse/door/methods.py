@@ -24,7 +24,9 @@ from evse.door.older_faults import OlderFaults
 from evse.door.spelling import Spelling
 from evse.door.vehicle import send_certificate, serve_providers
 from evse.journal import TooManyConsumers
+from evse.limits import LOWEST_PRIORITY as LAST
 from evse.session.availability import LOWEST_PRIORITY, PRIORITIES
+from evse.session.external_limits import UNNAMED, Lifetime
 from evse.session.session import Session
 from evse.types.authorization import ProvidedIdToken, ValidationResult
 from evse.types.energy import ExternalLimits
@@ -80,7 +82,14 @@ class StopTransaction(Params, frozen=True):
 
 
 class SetExternalLimits(Params, frozen=True):
+    """`source` and what follows are ours: whose limit it is, for how long it holds, and what
+    holds then (session/external_limits.py)."""
+
     value: ExternalLimits
+    source: Annotated[str, Meta(min_length=1, max_length=50)] | UnsetType = UNSET
+    lifetime_s: Annotated[float, Meta(gt=0, le=31_536_000)] | UnsetType = UNSET
+    fallback_a: Annotated[float, Meta(ge=0, le=80)] | UnsetType = UNSET
+    priority: Annotated[int, Meta(ge=0, le=1_000)] | UnsetType = UNSET
 
 
 class SetCertificate(Params, frozen=True):
@@ -218,8 +227,14 @@ def _withdraw(core: Core, params: Params, reply: Reply) -> None:
 
 def _set_external_limits(core: Core, params: SetExternalLimits, reply: Reply) -> None:
     session = session_of(core, params)
+    source = UNNAMED if isinstance(params.source, UnsetType) else params.source
+    life = Lifetime(
+        lifetime_s=_or_none(params.lifetime_s),
+        fallback_a=_or_none(params.fallback_a),
+        priority=LAST if isinstance(params.priority, UnsetType) else params.priority,
+    )
     try:
-        session.set_external_limits(params.value)
+        session.set_external_limits(params.value, source, life)
     except ValueError as error:
         field = {"field": "value.schedule_import"}
         raise RpcError(jsonrpc.INVALID_PARAMS, str(error), field) from error
@@ -240,6 +255,10 @@ def _certificate_response(core: Core, params: SetCertificateResponse, reply: Rep
 
 def _accept_meter(core: Core, params: Params, reply: Reply) -> None:
     reply(core.accept_meter(session_of(core, params).config.id))
+
+
+def _or_none(value: float | UnsetType) -> float | None:
+    return None if isinstance(value, UnsetType) else value
 
 
 def _why(core: Core, params: Params, reply: Reply) -> None:

@@ -11,6 +11,7 @@ from msgspec import UNSET
 
 from evse.faults import CoreCondition
 from evse.session import availability
+from evse.session.external_limits import UNNAMED, Lifetime
 from evse.session.forced_unlock import ForcedUnlock
 from evse.session.phase_switch import ONE, THREE
 from evse.session.told import ToldSession
@@ -26,6 +27,7 @@ from evse.types.session import (
     StopTransactionRequest,
 )
 
+FOR_EVER = Lifetime()
 _TAKES_NO_TOKEN = frozenset({"booting", "stopping", "finished", "disabled"})
 """While booting, an interrupted session must be closed before another one begins."""
 
@@ -184,9 +186,12 @@ class AskedSession(ToldSession):
         self.offer.cancel_delay()
         self.settle()
 
-    def set_external_limits(self, limits: ExternalLimits) -> None:
-        """Replaces what was set before. Raises ValueError for a time that no calendar has."""
-        self.offer.set_external(limits)
+    def set_external_limits(
+        self, limits: ExternalLimits, source: str = UNNAMED, life: Lifetime = FOR_EVER
+    ) -> None:
+        """Replaces what `source` set before. Raises ValueError, and then changes nothing
+        (external_limits.py)."""
+        self.offer.external.put(source, limits, life)
         self.settle()
 
     def _availability(self, connector_id: int) -> bool:

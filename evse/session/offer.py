@@ -8,6 +8,7 @@ some markets want.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from random import Random
 
 from msgspec.structs import replace
@@ -16,12 +17,11 @@ from evse.clock import Clock, earliest
 from evse.config.model import EvseTable, LimitsTable
 from evse.energy import pause, random_delay
 from evse.energy.derating import Sensor
-from evse.energy.external import ExternalSchedule
 from evse.energy.random_delay import Cause, Change, Delay
 from evse.limits import Effective, Limit, Sources, lowest
 from evse.pilot import amps_to_duty_bp
+from evse.session.external_limits import ExternalLimitSources
 from evse.session.heat import Heat
-from evse.types.energy import ExternalLimits, ScheduleReqEntry
 
 GRANT = "station fuse"
 EXTERNAL = "external"
@@ -55,9 +55,8 @@ class Offer:
         self._own.put("rated", replace(rated, phases=config.phases))
         if limits.default_a is not None:
             self._own.put("default", Limit(source="local default", limit_a=limits.default_a))
-        self._external = ExternalSchedule(ExternalLimits(schedule_import=()))
-        self._on_schedule: tuple[ScheduleReqEntry | None, int, Limit | None] = (None, 0, None)
-        """The external limit as last worked out: from which entry, for how many phases."""
+        self.external = ExternalLimitSources(clock, config.nominal_voltage_v)
+        self._externals: frozenset[str] = frozenset()
         self.heat = Heat(config)
         self._grant = NOTHING_GRANTED
         self.claims = False
@@ -75,10 +74,6 @@ class Offer:
         """Since when PWM has been on."""
 
     # --- what is told it --------------------------------------------------------------------------
-
-    def set_external(self, limits: ExternalLimits) -> None:
-        """Raises ValueError for a time that no calendar has; then nothing changed."""
-        self._external = ExternalSchedule(limits)
 
     def set_cable(self, cable_a: int) -> None:
         """The plug's rating; 0 = not known."""
@@ -142,21 +137,20 @@ class Offer:
 
     def _refresh(self, now_ms: int) -> None:
         """Put what depends on the time and on others into the sources."""
-        if not self._external.empty or self._on_schedule[0] is not None:
-            self._set("external", self._external_limit())
+        if self._externals or not self.external.empty:
+            self._put_external()
         self._set("temperature", self.heat.limit(now_ms))
 
-    def _external_limit(self) -> Limit | None:
-        """Worked out anew for another entry or another number of phases."""
-        utc, phases = self._clock.utc(), min(self.phases, self._config.phases)
-        entry = self._external.active(utc)
-        if entry is not self._on_schedule[0] or phases != self._on_schedule[1]:
-            volts = self._config.nominal_voltage_v
-            limit = self._external.limit(utc, nominal_v=volts, phases=phases)
-            self._on_schedule = (entry, phases, limit)
-        return self._on_schedule[2]
+    def _put_external(self) -> None:
+        """What each source allows; a source that has gone takes its limit along."""
+        limits = self.external.limits(min(self.phases, self._config.phases))
+        for source in self._externals - limits.keys():
+            self._set(("external", source), None)
+        for source, limit in limits.items():
+            self._set(("external", source), limit)
+        self._externals = frozenset(limits)
 
-    def _set(self, key: str, limit: Limit | None) -> None:
+    def _set(self, key: Hashable, limit: Limit | None) -> None:
         if self._own.put_or_clear(key, limit):
             self._known.clear()
 
@@ -208,15 +202,10 @@ class Offer:
         """When the limit or the offer may change by itself."""
         applied = self._applied
         return earliest(
-            None if self._external.empty else self._schedule_ms(now_ms),
+            self.external.next_deadline_ms(now_ms),
             self.heat.next_deadline_ms(now_ms),
             None
             if applied is None
             else pause.next_deadline_ms(self._paused, applied, now_ms, self._policy),
             self.delay.ends_ms,
         )
-
-    def _schedule_ms(self, now_ms: int) -> int | None:
-        utc = self._clock.utc()
-        change = self._external.next_change(utc)
-        return None if change is None else now_ms + int((change - utc).total_seconds() * 1000) + 1

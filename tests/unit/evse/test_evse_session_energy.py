@@ -12,7 +12,10 @@ from evse.config.model import LimitsTable, RandomDelayTable
 from evse.limits import Limit
 from evse.model import X1_BP, BoardAnalog, Capability, PilotState, Reason
 from evse.pilot import amps_to_duty_bp, duty_bp_to_amps
+from evse.session.external_limits import MAX_SOURCES, Lifetime
+from evse.types.energy import ExternalLimits
 
+NOTHING = ExternalLimits(schedule_import=())
 B, C = PilotState.B, PilotState.C
 DELAYED = LimitsTable(random_delay=RandomDelayTable(enabled=True, max_s=600))
 
@@ -181,3 +184,56 @@ def test_a_board_without_a_sensor_is_never_hot() -> None:
     hot(rig, None)
     rig.run(60_000)
     assert rig.session.state == "charging"
+
+
+# --- limits from outside --------------------------------------------------------------------------
+
+
+def test_each_named_source_has_its_own_limit_and_the_lowest_holds() -> None:
+    rig = Rig()
+    session = rig.session
+    session.set_external_limits(limit_of(20), "grid")
+    session.set_external_limits(limit_of(10), "app")
+    session.set_external_limits(limit_of(16))
+    assert session.limit().limit_a == 10
+    session.set_external_limits(NOTHING, "app")
+    assert session.limit().limit_a == 16
+    session.set_external_limits(NOTHING)
+    assert session.limit().limit_a == 20
+    session.set_external_limits(NOTHING, "grid")
+    assert session.limit().limit_a == 32
+
+
+def test_past_its_lifetime_a_limit_leaves_its_fall_back_or_nothing() -> None:
+    rig = Rig().charging()
+    rig.session.set_external_limits(limit_of(20), "grid", Lifetime(60, fallback_a=8))
+    rig.session.set_external_limits(limit_of(16), "app", Lifetime(30))
+    rig.run(10_000)
+    assert rig.board.duty_bp == amps_to_duty_bp(16)
+    rig.run(26_000)
+    assert rig.board.duty_bp == amps_to_duty_bp(20)
+    rig.run(35_000)
+    assert rig.board.duty_bp == amps_to_duty_bp(8)
+    assert rig.session.limit().source == "grid, expired"
+
+
+def test_a_limit_that_ends_by_itself_is_a_deadline() -> None:
+    rig = Rig().charging()
+    rig.run(10_000)
+    now_ms = rig.clock.now_ms()
+    rig.session.set_external_limits(limit_of(32), "grid", Lifetime(60, fallback_a=8))
+    due_ms = rig.session.next_deadline_ms(now_ms)
+    while due_ms is not None and rig.session.limit().limit_a > 8:
+        rig.clock.advance_to(due_ms)
+        rig.session.poll()
+        due_ms = rig.session.next_deadline_ms(due_ms)
+    assert rig.clock.now_ms() - now_ms == 60_000
+
+
+def test_the_number_of_sources_is_bounded() -> None:
+    rig = Rig()
+    for number in range(MAX_SOURCES):
+        rig.session.set_external_limits(limit_of(10 + number), f"source {number}")
+    with pytest.raises(ValueError, match="16 sources"):
+        rig.session.set_external_limits(limit_of(6), "one more")
+    assert rig.session.limit().limit_a == 10

@@ -183,7 +183,7 @@ def test_5_2_with_a_transaction_it_is_scheduled_for_its_end(rig: Rig) -> None:
     assert rig.ask("ChangeAvailability", change) == ("result", {"status": "Scheduled"})
     assert rig.core.called("disable") == []
     rig.stop_transaction()
-    assert rig.core.called("disable") == [{"evse": 1, "connector_id": 0}]
+    assert rig.core.called("disable") == [{"evse": 1, "connector_id": 0, "source": "CSMS"}]
     assert rig.brain.statuses[0] == "Unavailable"
 
 
@@ -207,7 +207,7 @@ def test_5_2_out_of_operation_survives_a_restart(tmp_path: Path) -> None:
     rig.ask("ChangeAvailability", {"connectorId": 0, "type": "Inoperative"})
     rig.database.close()
     again = Rig(database=Database(path)).start()
-    assert again.core.called("disable") == [{"evse": 1, "connector_id": 0}]
+    assert again.core.called("disable") == [{"evse": 1, "connector_id": 0, "source": "CSMS"}]
     assert again.brain.statuses[0] == "Unavailable"
 
 
