@@ -15,6 +15,9 @@ from firmware_bridge.capture import CaptureFile, Record, RecordedTransport, Reco
 from firmware_bridge.transports import Transport
 
 WRITE_EVERY_MS = 1_000
+MAX_WAITING = 20_000
+"""Pieces that wait for the disk, a few minutes of eight EVSEs: a disk that takes longer ends the
+recording rather than fill the memory."""
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +35,7 @@ class LinkRecording:
         self._recorder = Recorder(self._collect)
         self._waiting: list[Record] = []
         self._due_ms = clock.now_ms() + WRITE_EVERY_MS
+        self._writing = False
         self.failed = ""
         """Why the disk refused; empty while it writes."""
 
@@ -46,19 +50,26 @@ class LinkRecording:
             self.flush()
 
     def flush(self) -> None:
-        """Hand over what was collected."""
+        """Hand over what was collected, one piece of work at a time."""
+        if self._writing or not self._waiting or self.failed:
+            return
         batch, self._waiting = self._waiting, []
-        if batch and not self.failed:
-            self._storage.submit(lambda _db: self._write(batch), self._written)
+        self._writing = True
+        self._storage.submit(lambda _db: self._write(batch), self._written)
 
     def close(self) -> None:
         """Hand over the rest, and close the file when it is written."""
+        self._writing = False
         self.flush()
         self._storage.submit(lambda _db: self._file.close(), lambda _outcome: None)
 
     def _collect(self, record: Record) -> None:
-        if not self.failed:
-            self._waiting.append(record)
+        if self.failed:
+            return
+        self._waiting.append(record)
+        if len(self._waiting) > MAX_WAITING:
+            self._waiting.clear()
+            self._end("the disk is too slow")
 
     def _write(self, batch: list[Record]) -> str:
         """On the storage thread; why it could not."""
@@ -70,6 +81,10 @@ class LinkRecording:
         return ""
 
     def _written(self, outcome: str | sqlite3.Error) -> None:
+        self._writing = False
         if outcome and not self.failed:
-            self.failed = str(outcome)
-            _log.error("the link is recorded no more: %s", self.failed)
+            self._end(str(outcome))
+
+    def _end(self, why: str) -> None:
+        self.failed = why
+        _log.error("the link is recorded no more: %s", why)
