@@ -237,5 +237,6 @@ def test_a_restart_with_a_feedback_is_never_on_its_way() -> None:
     assert (seen, rig.outputs.phases) == ({3}, 3)
 
 
-def test_a_contact_that_was_never_driven_is_nowhere_wrong() -> None:
-    assert look(PhaseContact(), 0, 10) == PhaseContact()
+@pytest.mark.parametrize("feedback", [0, 1, 3])
+def test_a_contact_that_was_never_driven_is_nowhere_wrong(feedback: int) -> None:
+    assert look(PhaseContact(), feedback, 10) == PhaseContact()
