@@ -16,6 +16,7 @@ from evse.authorization.broker import Broker
 from evse.authorization.reservations import Reservations, restore
 from evse.clock import Clock, earliest
 from evse.config.model import StationConfig
+from evse.countdown import Countdowns
 from evse.energy.station import StationEnergy, needed
 from evse.enforced import Enforced
 from evse.facts import Facts
@@ -82,6 +83,8 @@ class Core:
         self.energy = StationEnergy(config) if needed(config) else None
         """Grants, where the EVSEs may want more than there is."""
         self._enforced = Enforced(publish, clock)
+        delayed = config.limits.random_delay.enabled
+        self._countdowns = Countdowns(publish, clock) if delayed else None
         self.facts = Facts(config, publish)
         stored = {t.id: _restore(snapshots.get(t.id), t.id, say) for t in config.evses}
         self.sessions: dict[int, Session] = {
@@ -225,6 +228,8 @@ class Core:
         able = None if identity is None else identity.capabilities
         for evse, session in self.sessions.items():
             self._enforced.note(evse, session)
+            if self._countdowns is not None:
+                self._countdowns.note(evse, session)
             self.facts.note(evse, session, able)
             self._publish_limits(evse, session)
             self._publish_faults(evse, session)
@@ -256,6 +261,7 @@ class Core:
         return earliest(
             None if self.energy is None else self.energy.next_deadline_ms(now_ms),
             self._enforced.next_deadline_ms,
+            None if self._countdowns is None else self._countdowns.next_deadline_ms,
             self.authorization.next_deadline_ms,
             self.journal.next_deadline_ms,
             *(session.next_deadline_ms(now_ms) for session in self.sessions.values()),

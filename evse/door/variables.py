@@ -49,6 +49,7 @@ VARIABLES = frozenset(
         "reservation.reservation_update",
         "sys.fault",
         "sys.faults",
+        "uk_random_delay.countdown",
     }
 )
 

@@ -29,6 +29,7 @@ PAGES: dict[str, str] = {
     "powermeter": "powermeter",
     "ocmf": "powermeter",
     "reservation": "reservation",
+    "uk_random_delay": "uk_random_delay",
     "seed.shapes": "seed",
     "seed.session_shapes": "seed",
 }
