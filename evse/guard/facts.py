@@ -41,6 +41,8 @@ class Inputs(msgspec.Struct, frozen=True, gc=False):
     """Auxiliary contact of the phase contact: L2 and L3 are connected; None: no reading."""
     faults: BoardFault = BoardFault(0)
     """What the board's own protections say."""
+    supply_12v_mv: int = 12_000
+    """What the pilot is made of; measured for the core (evse/supply.py), not judged here."""
 
 
 class Outputs(msgspec.Struct, frozen=True, gc=False):

@@ -21,6 +21,7 @@ def inputs(sensed: Sensed) -> Inputs:
         sensed.current_ma,
         sensed.phase_feedback,
         sensed.faults,
+        sensed.supply_mv,
     )
 
 

@@ -60,6 +60,8 @@ class Sensed(msgspec.Struct, frozen=True, gc=False):
     phase_feedback: bool | None
     """L2 and L3 are connected; None: no phase contact is fitted."""
     faults: BoardFault
+    supply_mv: int
+    """The board's own +12 V."""
 
 
 class MeterTruth(msgspec.Struct, frozen=True, gc=False):

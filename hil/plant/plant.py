@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from evse.model import X1_BP, BoardFault
 from hil.errors import TimeRunsBack, UnknownFault
-from hil.plant.faults import FAULT_SUPPLY_MV, FAULTS
+from hil.plant.faults import FAULTS
 from hil.plant.metal import Metal
 from hil.plant.model import (
     NEVER_MS,
@@ -25,9 +25,6 @@ from hil.plant.pilot import scatter
 from hil.plant.record import PlantRecord
 from hil.plant.safety import SafetyWatch
 from hil.trace import Trace
-
-SUPPLY_MV = 12_000
-"""What the pilot is made of, while all is well."""
 
 
 class Plant:
@@ -128,11 +125,6 @@ class Plant:
     def faults(self) -> frozenset[str]:
         """The active faults."""
         return frozenset(self._faults)
-
-    @property
-    def supply_mv(self) -> int:
-        """The board's own +12 V."""
-        return FAULT_SUPPLY_MV if "supply_sag" in self._faults else SUPPLY_MV
 
     def drive(self, driven: Driven, now_ms: int) -> None:
         """Ring 1 outputs this from `now_ms` on; each call also refreshes the coil's watchdog."""

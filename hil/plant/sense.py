@@ -10,6 +10,7 @@ from hil.plant.contactor import Contactor
 from hil.plant.faults import (
     FAULT_PP_SHORT_OHM,
     FAULT_RAIL_MV,
+    FAULT_SUPPLY_MV,
     FAULT_TEMPERATURE_DC,
 )
 from hil.plant.lock import LockMotor
@@ -32,7 +33,11 @@ _DEAD = Sensed(
     current_ma=None,
     phase_feedback=None,
     faults=BoardFault(0),
+    supply_mv=0,
 )
+
+
+SUPPLY_MV = 12_000
 
 
 class Sensors:
@@ -81,6 +86,7 @@ class Sensors:
             current_ma=current_ma if self._config.current_sensor else None,
             phase_feedback=phases == 3 if self._config.phase_switch else None,
             faults=board_faults,
+            supply_mv=FAULT_SUPPLY_MV if "supply_sag" in faults else SUPPLY_MV,
         )
 
     def _pilot(self, faults: Set[str], duty_bp: int, car: Car) -> tuple[bool, int, int]:
@@ -138,4 +144,5 @@ class Sensors:
             quiet.current_ma,
             quiet.phase_feedback,
             quiet.faults,
+            quiet.supply_mv,
         )

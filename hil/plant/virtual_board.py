@@ -97,5 +97,6 @@ def analog(inputs: Inputs) -> BoardAnalog:
         hi_mv=0 if sample is None else sample.hi_mv,
         lo_mv=0 if sample is None or sample.lo_mv is None else sample.lo_mv,
         temperature_dc=inputs.temperature_dc,
+        supply_12v_mv=inputs.supply_12v_mv,
         current_ma=inputs.current_ma,
     )

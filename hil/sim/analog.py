@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from msgspec.structs import replace
-
 from evse.core import Core
 from hil.plant import adapter
 from hil.plant.plant import Plant
@@ -30,5 +28,4 @@ class SimAnalog:
             return
         for evse, plant in self._plants.items():
             if not core.sessions[evse].board.is_lost:
-                measured = analog(adapter.inputs(plant.sense(now_ms)))
-                core.on_analog(evse, replace(measured, supply_12v_mv=plant.supply_mv))
+                core.on_analog(evse, analog(adapter.inputs(plant.sense(now_ms))))
