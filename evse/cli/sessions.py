@@ -21,7 +21,7 @@ from evse.door.jsonrpc import RpcError
 from evse.history import Charge, Page, page
 
 COLUMNS = ("began", "ended", "evse", "token", "energy_wh", "duration_s", "reason", "running")
-HEAD = f"{'began (UTC)':<17} {'ended':<8} {'EVSE':>4}  {'token':<8} {'kWh':>9}  {'time':>7}  reason"
+HEAD = f"{'began (UTC)':<17} {'ended':<8} {'EVSE':>4}  {'token':<8} {'kWh':>9}  {'h:mm':>7}  reason"
 
 
 def add(parser: argparse.ArgumentParser, _name: str) -> None:
@@ -30,6 +30,7 @@ def add(parser: argparse.ArgumentParser, _name: str) -> None:
         "--state-dir", type=Path, help="read this directory of a station that does not run"
     )
     parser.add_argument("--since", type=_date, metavar="DATE", help="began then (UTC) or later")
+    parser.add_argument("--until", type=_date, metavar="DATE", help="began before then (UTC)")
     parser.add_argument("--evse", type=int, help="of this EVSE alone")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--csv", action="store_true", help="one line a session, with a head")
@@ -74,6 +75,8 @@ def _asked(arguments: argparse.Namespace) -> Iterator[Charge]:
     params: dict[str, Any] = {"after_seq": 0}
     if arguments.since:
         params["from"] = arguments.since
+    if arguments.until:
+        params["to"] = arguments.until
     if arguments.evse is not None:
         params["evse"] = arguments.evse
     while params["after_seq"] is not None:
@@ -84,13 +87,18 @@ def _asked(arguments: argparse.Namespace) -> Iterator[Charge]:
 
 def _stored(arguments: argparse.Namespace) -> Iterator[Charge]:
     """The file of a station, left as it is. Raises sqlite3.Error."""
-    uri = f"{(arguments.state_dir / 'core.db').absolute().as_uri()}?mode=ro"
+    path = (arguments.state_dir / "core.db").absolute()
+    closed = not path.with_name("core.db-wal").exists()  # then no file need be made to read it
+    uri = f"{path.as_uri()}?mode=ro{'&immutable=1' * closed}"
     db = sqlite3.connect(uri, uri=True)
-    since = None if arguments.since is None else parse_time(arguments.since).timestamp()
+    since, until = (
+        None if text is None else parse_time(text).timestamp()
+        for text in (arguments.since, arguments.until)
+    )
     try:
         after_seq: int | None = 0
         while after_seq is not None:
-            found = page(db, since=since, evse=arguments.evse, after_seq=after_seq)
+            found = page(db, since=since, until=until, evse=arguments.evse, after_seq=after_seq)
             yield from found.sessions
             after_seq = found.after_seq
     finally:

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from journal_rig import new_disk
+from journal_rig import JournalRig, new_disk
 from station_rig import BAD_PARAMS, Peer, station
 
 from evse.cli import main
@@ -215,6 +215,35 @@ def test_deletion_takes_whole_sessions_and_keeps_the_newest_number() -> None:
     db.close()
 
 
+def test_what_is_deleted_on_request_is_not_left_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "core.db"
+    db = fill(open_database(path, MIGRATIONS, utc=VirtualClock().utc(), say=print), THREE)
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    assert path.read_bytes().count(b"04A1B2C3") > 3
+    db.execute("BEGIN")
+    delete_before(db, 2e9, running=frozenset(), unclaimed=True)
+    db.execute("COMMIT")
+    stay = sum(text.count(b"04A1B2C3") for (text,) in db.execute("SELECT body FROM event"))
+    db.close()
+    assert path.read_bytes().count(b"04A1B2C3") == stay == 2, "those of the session that runs"
+
+
+def test_twelve_months_of_sessions_are_kept() -> None:
+    rig = JournalRig()
+    rig.journal.acknowledge("ocpp", 0)
+    begun = rig.journal.append(1, body("SessionStarted", "a"), b"s")
+    rig.journal.append(1, body("SessionFinished", "a"), b"s")
+    rig.settle()
+    rig.journal.acknowledge("ocpp", 2)
+    rig.wait(364 * 86_400_000)
+    rig.append("today")
+    rig.settle()
+    assert [s.seq for s in page(rig.disk).sessions] == [begun]
+    rig.wait(2 * 86_400_000)
+    rig.settle()
+    assert page(rig.disk).sessions == ()
+
+
 # --- the door ---------------------------------------------------------------------------------
 
 
@@ -299,6 +328,8 @@ def state_dir(tmp_path: Path) -> Path:
         (["--json"], lambda out: json.loads(out)["totals"]["energy_wh"] == 12_000),
         (["--since", "2027-01-15T12:00:00+00:00"], lambda out: "2 session(s)" in out),
         (["--since", "2027-01-16"], lambda out: "0 session(s)" in out),
+        (["--until", "2027-01-15T12:00:00+00:00"], lambda out: "1 session(s)" in out),
+        (["--since", "2027-01-15", "--until", "2027-01-16"], lambda out: "3 session(s)" in out),
         (["--evse", "2"], lambda out: "7.000 kWh" in out),
     ],
 )
@@ -310,6 +341,7 @@ def test_a_station_that_does_not_run_is_read_from_its_directory(
 ) -> None:
     assert main(["sessions", "--state-dir", str(state_dir), *options]) == 0
     assert holds(capsys.readouterr().out)
+    assert [path.name for path in state_dir.iterdir()] == ["core.db"], "left as it was"
 
 
 def test_no_station_and_no_directory_are_said(
