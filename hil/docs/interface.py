@@ -17,7 +17,8 @@ import msgspec.inspect as fields_of
 from msgspec import Raw
 
 from evse.door import jsonrpc
-from evse.door.methods import TABLE, StopTransaction
+from evse.door.methods import TABLE
+from evse.door.params import StopTransaction
 from evse.door.providers import VEHICLE, VEHICLE_VARIABLES
 from evse.door.roles import METHODS, NAMESPACES, Role
 from evse.door.variables import VARIABLES

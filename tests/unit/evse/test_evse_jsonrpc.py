@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from evse.door import jsonrpc
 from evse.door.jsonrpc import RpcError
-from evse.door.methods import AuthorizeResponse, ConnectorParams, SetExternalLimits
+from evse.door.params import AuthorizeResponse, ConnectorParams, SetExternalLimits
 
 
 @pytest.mark.parametrize(

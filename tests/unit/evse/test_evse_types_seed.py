@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 from published import STRUCTS, json_of, name_of, plain_values
 
-from evse.door.methods import AuthorizeResponse, Params, SetExternalLimits, StopTransaction
+from evse.door.params import AuthorizeResponse, Params, SetExternalLimits, StopTransaction
 from evse.faults import catalogue
 from evse.types.authorization import (
     AuthorizationStatus,
