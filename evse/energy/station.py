@@ -35,15 +35,17 @@ class StationEnergy:
         sum_a = sum(evse.max_current_a for evse in config.evses)
         fuse_a = min(sum_a, config.station.fuse_a or sum_a)
         mains = config.mains
-        self._fuse = Fuse(
+        self.fuse = Fuse(
             limit_a=fuse_a,
             safe_a=fuse_a if mains is None else mains.fallback_a,
             slice_ms=config.station.fuse_turn_s * MS_PER_S,
         )
-        self._site: Site | None = None
+        self.site: Site | None = None
+        """None where there is no meter at the mains."""
+        self.mode = Mode.NORMAL
         if mains is not None:
-            self._mode = Mode(mains.mode)
-            self._site = Site(
+            self.mode = Mode(mains.mode)
+            self.site = Site(
                 max_mains_a=mains.max_mains_a,
                 max_circuit_a=fuse_a,
                 max_sum_a=mains.max_sum_a,
@@ -54,39 +56,49 @@ class StationEnergy:
                 solar_stop_ms=mains.solar_stop_s * MS_PER_S,
             )
         self.balance = Balance()
-        self._sharing = Sharing()
-        self._reading: Reading | None = None
+        self.sharing = Sharing()
+        self.reading: Reading | None = None
+        """The last one of the meter at the mains."""
+        self._read: frozenset[int] = frozenset()
+        """Lines of which it has ever told the current."""
 
     def heard(self, reading: MeterReading, claims: Sequence[Claim]) -> None:
         """A reading of the meter at the mains. Currents that it gives without a sign get that of
-        the power of their phase."""
-        mains_a = tuple(
+        the power of their phase. A line that a meter of one phase never tells counts as 0 A; one
+        that it told before and now does not leaves the whole reading out."""
+        told = frozenset(line for line, amps in enumerate(reading.current_a) if amps is not None)
+        self._read |= told
+        if not told or told != self._read:
+            return
+        one, two, three = (
             _signed(amps or 0.0, watts)
             for amps, watts in zip(reading.current_a, reading.power_phase_w, strict=True)
         )
-        one, two, three = mains_a
-        known = any(amps is not None for amps in reading.current_a)
-        if known:
-            self._reading = Reading(reading.taken_ms, (one, two, three), _drawn(claims))
+        self.reading = Reading(reading.taken_ms, (one, two, three), _drawn(claims))
+
+    @property
+    def budget_a(self) -> float:
+        """What all EVSEs together may take per line now."""
+        return self.fuse.limit_a if self.site is None else self.balance.budget_a
 
     def step(self, claims: Sequence[Claim], now_ms: int) -> dict[int, Limit]:
         """What each EVSE may take per phase from now on. All EVSEs of the station claim."""
-        budget_a: Amps | None = (self._fuse.limit_a,) * 3
-        if self._site is not None:
+        lost = False
+        if self.site is not None:
             wanting = sum(1 for claim in claims if claim.wants)
             self.balance = balancing.step(
-                self.balance, self._mode, self._site, self._reading, wanting, now_ms
+                self.balance, self.mode, self.site, self.reading, wanting, now_ms
             )
             lost = self.balance.phase is Phase.FALLBACK
-            budget_a = None if lost else (self.balance.budget_a,) * 3
-        self._sharing = sharing.step(self._sharing, claims, self._fuse, now_ms, budget_a=budget_a)
-        return {claim.evse: self._sharing.limit(claim.evse) for claim in claims}
+        budget_a: Amps | None = None if lost else (self.budget_a,) * 3
+        self.sharing = sharing.step(self.sharing, claims, self.fuse, now_ms, budget_a=budget_a)
+        return {claim.evse: self.sharing.limit(claim.evse) for claim in claims}
 
     def next_deadline_ms(self, now_ms: int) -> int | None:
         """When the grants may change though the claims do not."""
-        site = self._site
+        site = self.site
         return earliest(
-            sharing.next_deadline_ms(self._sharing, self._fuse, now_ms),
+            sharing.next_deadline_ms(self.sharing, self.fuse, now_ms),
             None if site is None else balancing.next_deadline_ms(self.balance, site, now_ms),
         )
 

@@ -1,0 +1,172 @@
+"""A station's energy as one: what a reading of the mains is worth, and how it all stands."""
+
+from __future__ import annotations
+
+from evse.config.load import parse
+from evse.energy.claims import Claim
+from evse.energy.mains import Mode, Phase
+from evse.energy.standing import Mains, Part, standing
+from evse.energy.station import StationEnergy, needed
+from evse.model import MeterReading
+
+Amps = tuple[float | None, float | None, float | None]
+
+EVSE = """
+[[evse]]
+id = {n}
+evse_id = "DE*PNX*E{n}*1"
+connector = "cable"
+max_current_a = 32.0
+phase_rotation = "RST"
+"""
+MAINS = """
+[mains]
+mode = "{mode}"
+max_mains_a = 25
+fallback_a = 7
+[mains.meter]
+kind = "modbus"
+"""
+LOST_MS = 10_000
+
+
+def energy(fuse_a: float | None = None, *, mains: str = "smart") -> StationEnergy:
+    fuse = "" if fuse_a is None else f"fuse_a = {fuse_a}"
+    head = f'[station]\nidentity = "E-1"\n{fuse}\n[board]\nkind = "simulated"\n'
+    evses = EVSE.format(n=1) + EVSE.format(n=2)
+    tail = '[authorization]\nmode = "free"\n' + (MAINS.format(mode=mains) if mains else "")
+    config = parse(head + evses + tail)
+    assert needed(config)
+    return StationEnergy(config)
+
+
+def claims(*evses: int) -> list[Claim]:
+    return [
+        Claim(evse=n, wants=n in evses, limit_a=32.0, lines=(0, 1, 2), draw_a=(0.0, 0.0, 0.0))
+        for n in (1, 2)
+    ]
+
+
+def reading(at_ms: int, amps: Amps, watts: Amps = (1_000.0, 1_000.0, 1_000.0)) -> MeterReading:
+    return MeterReading(taken_ms=at_ms, energy_import_wh=0.0, current_a=amps, power_phase_w=watts)
+
+
+def seen(of: StationEnergy) -> tuple[float, float, float] | None:
+    return None if of.reading is None else of.reading.mains_a
+
+
+# --- what a reading is worth ----------------------------------------------------------------------
+
+
+def test_a_current_without_a_sign_takes_that_of_its_power() -> None:
+    one = energy()
+    one.heard(reading(0, (5.0, 3.0, 8.0), (1_150.0, None, -1_840.0)), claims())
+    assert seen(one) == (5.0, 3.0, -8.0)
+
+
+def test_a_current_that_has_its_sign_keeps_it() -> None:
+    one = energy()
+    one.heard(reading(0, (5.0, -3.0, -8.0), (1_150.0, None, -1_840.0)), claims())
+    assert seen(one) == (5.0, -3.0, -8.0)
+
+
+def test_a_meter_of_one_phase_is_believed() -> None:
+    one = energy()
+    one.heard(reading(0, (9.0, None, None)), claims())
+    assert seen(one) == (9.0, 0.0, 0.0)
+
+
+def test_a_line_that_falls_silent_is_not_taken_for_one_without_load() -> None:
+    """The other lines go on: the reading is no reading, and the meter is lost in time."""
+    one = energy()
+    one.heard(reading(0, (9.0, 20.0, 9.0)), claims(1))
+    one.step(claims(1), 0)
+    for at_ms in range(1_000, LOST_MS + 1_000, 1_000):
+        one.heard(reading(at_ms, (9.0, None, 9.0)), claims(1))
+        one.step(claims(1), at_ms)
+    assert seen(one) == (9.0, 20.0, 9.0)
+    assert one.balance.phase is Phase.FALLBACK
+
+
+def test_a_reading_without_any_current_is_none() -> None:
+    one = energy()
+    one.heard(reading(0, (None, None, None)), claims())
+    assert one.reading is None
+
+
+# --- how it stands --------------------------------------------------------------------------------
+
+
+def test_before_the_first_step_nothing_is_granted_and_nothing_known() -> None:
+    found = standing(energy(40.0), 0)
+    assert (found.fuse_a, found.budget_a, found.turn_left_ms, found.evses) == (40.0, 0.0, None, ())
+    assert found.mains == Mains(
+        mode=Mode.SMART,
+        phase=Phase.IDLE,
+        limit_a=25.0,
+        sum_limit_a=None,
+        fallback_a=7.0,
+        current_a=None,
+        age_ms=None,
+        lost=False,
+        solar_stop_left_ms=None,
+        blocked_left_ms=None,
+    )
+
+
+def test_a_fuse_without_a_meter_is_its_own_budget() -> None:
+    one = energy(40.0, mains="")
+    one.step(claims(1, 2), 0)
+    found = standing(one, 0)
+    assert (found.mains, found.budget_a) == (None, 40.0)
+    assert found.evses == (Part(1, 20.0, True, False), Part(2, 20.0, True, False))
+
+
+def test_turns_are_told_with_their_end() -> None:
+    one = energy(8.0, mains="")
+    one.step(claims(1, 2), 1_000)
+    found = standing(one, 61_000)
+    assert found.turn_left_ms == 900_000 - 60_000
+    assert found.evses == (Part(1, 8.0, True, False), Part(2, 0.0, False, True))
+
+
+def test_a_running_meter_is_told_with_its_age_and_a_lost_one_with_what_it_said_last() -> None:
+    one = energy()
+    one.heard(reading(0, (5.0, 5.0, 5.0)), claims(1))
+    one.step(claims(1), 100)
+    found = standing(one, 600).mains
+    assert found is not None
+    assert (found.phase, found.lost, found.age_ms) == (Phase.RUNNING, False, 600)
+    one.step(claims(1), LOST_MS)
+    found = standing(one, LOST_MS).mains
+    assert found is not None
+    assert (found.lost, found.age_ms, found.current_a) == (True, LOST_MS, (5.0, 5.0, 5.0))
+    assert standing(one, LOST_MS).budget_a == 7.0
+
+
+def test_an_overloaded_mains_is_told_with_the_time_that_nobody_starts() -> None:
+    one = energy()
+    one.heard(reading(0, (5.0, 5.0, 5.0)), claims(1))
+    one.step(claims(1), 0)
+    one.heard(reading(1_000, (60.0, 5.0, 5.0)), claims(1))
+    one.step(claims(1), 1_000)
+    found = standing(one, 31_000).mains
+    assert found is not None
+    assert (found.phase, found.blocked_left_ms) == (Phase.HARD_SHORTAGE, 30_000)
+    over = standing(one, 61_000).mains
+    assert over is not None
+    assert over.blocked_left_ms is None
+
+
+def test_too_little_sun_is_told_with_the_time_that_is_bridged() -> None:
+    one = energy(mains="solar")
+    out = (-2_000.0, -2_000.0, -2_000.0)
+    one.heard(reading(0, (8.0, 8.0, 8.0), out), claims(1))
+    one.step(claims(1), 0)
+    for at_ms in (1_000, 2_000, 3_000):
+        one.heard(reading(at_ms, (8.0, 8.0, 8.0)), claims(1))
+        one.step(claims(1), at_ms)
+    found = standing(one, 3_000).mains
+    assert found is not None
+    assert found.phase is Phase.SOFT_SHORTAGE
+    assert found.solar_stop_left_ms == 600_000 - 2_000
