@@ -410,6 +410,8 @@ def test_while_a_car_follows_what_is_free_raises_those_that_charge_and_starts_no
 def test_of_what_a_car_may_still_take_only_what_counts_is_kept() -> None:
     (lowered,) = settle([share(1, 20_000, ((5_000, 10_000),))], [6_000], [32_000] * 3, 0)
     assert lowered.falling == ((RELEASE_MS, 20_000),)
+    (again,) = settle([share(1, 20_000, ((5_000, 20_000),))], [6_000], [32_000] * 3, 0)
+    assert again.falling == ((RELEASE_MS, 20_000),)
     (lowered,) = settle([lowered], [0], [32_000] * 3, 1_000)
     assert lowered.falling == ((RELEASE_MS, 20_000), (1_000 + RELEASE_MS, 6_000))
 
