@@ -15,7 +15,7 @@ from msgspec import UNSET
 from evse.clock import Clock
 from evse.config.model import EvseTable, LimitsTable
 from evse.faults import CoreCondition, Severity, conditions, events, may_acknowledge
-from evse.model import CommandVerb
+from evse.model import CommandVerb, Reason
 from evse.ports import SessionPorts
 from evse.session.chart import Act
 from evse.session.forced_unlock import ForcedUnlock
@@ -90,6 +90,8 @@ class SessionMachine(SessionState):
         else:
             raise RuntimeError(f"evse {self.config.id}: the session does not settle: {self.state}")
         now_ms = self._clock.now_ms()
+        if self.status.reason is Reason.PHASE_CONTACT:
+            self.phases.give_up(self.status)
         self.phases.follow(self.limit().phases, now_ms)
         self.offer.note(offering=self._offers(), now_ms=now_ms)
         self._acknowledge_trip()

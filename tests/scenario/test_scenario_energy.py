@@ -344,3 +344,22 @@ def test_a_limit_to_one_phase_is_followed_and_its_watts_are_then_spread_over_one
     assert states(sim) == ["charging"]
     assert drawn_a(sim) == pytest.approx((10.0, 0.0, 0.0), abs=0.5)
     assert sim.plants[1].violations == []
+
+
+def test_a_phase_contact_that_sticks_is_a_fault_and_charging_goes_on_where_it_is() -> None:
+    sim = station(1, more=SWITCHED)
+    sim.run_for(3_000)
+    switched(sim)
+    assert sim.station is not None
+    sim.plants[1].set_fault("phase_contact_stuck")
+    sim.wake()
+    assert sim.station.core.sessions[1].switch_three_phases(False) == "Success"
+    sim.wake()
+    seen = set()
+    for _ in range(60):
+        sim.run_for(1_000)
+        seen.update(fault_codes(sim))
+    assert "evse_board_support/MREC17EVSEContactorFault" in seen
+    assert states(sim) == ["charging"]
+    assert drawn_a(sim) == pytest.approx((16.0, 16.0, 16.0), abs=0.5)
+    assert sim.plants[1].violations == []
