@@ -146,6 +146,7 @@ class Books:
         self.billed_wh = 0.0
         self.transactions = 0
         self.seq = 0
+        self.reserved = False
         self._before = ""
         self.broken: list[str] = []
 
@@ -159,6 +160,9 @@ class Books:
         name, event = heard.name, heard.event
         self._demand(heard.seq > self.seq, heard, "numbers count up")
         if name in ("Enabled", "Disabled"):
+            return
+        if name in ("ReservationStart", "ReservationEnd"):
+            self._reserve(heard, starts=name == "ReservationStart")
             return
         if name == "SessionStarted":
             self._demand(not self.session, heard, "one session at a time")
@@ -184,6 +188,12 @@ class Books:
             self.transaction = ""
         elif name == "ChargingStarted":
             self._demand(bool(self.transaction), heard, "charging is inside a transaction")
+
+    def _reserve(self, heard: Heard, *, starts: bool) -> None:
+        """One that is consumed ends without an event."""
+        self._demand(not heard.event.uuid, heard, "a reservation belongs to no session")
+        self._demand(starts or self.reserved, heard, "it had been started")
+        self.reserved = starts
 
     def _register(self, heard: Heard, energy_wh: float) -> float:
         self._demand(energy_wh >= self.register_wh, heard, "registers rise")

@@ -13,9 +13,19 @@ import pytest
 from hypothesis import HealthCheck, Phase, note, seed, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from hypothesis.stateful import run_state_machine_as_test as live
-from scenario_invariants import NO_BILL, Books, Excuses, Watcher, bill_broken, closings, unexcused
+from scenario_invariants import (
+    NO_BILL,
+    Books,
+    Excuses,
+    FuseWatch,
+    Watcher,
+    bill_broken,
+    closings,
+    unexcused,
+)
 from scenario_steps import limit
 
+from evse.model import BoardFault
 from hil.bench.bench import Bench, Process
 from hil.bench.plugin import SIMULATED, started
 from hil.bench.sim import SimBench
@@ -29,6 +39,7 @@ pytestmark = [pytest.mark.needs("virtual_time", "disk_stall"), pytest.mark.timeo
 
 METAL = sorted(set(FAULTS) - {"power_cut", "mains_lost"})
 REASONS = ("Remote", "Local", "DeAuthorized", "EmergencyStop", "Other")
+BOARD_FAULTS = sorted(fault.name for fault in BoardFault if fault.name)
 HOUR_S = 3600.0
 HEAL_S = 65.0
 """60 s, and the 5 s by which a connection timeout of 60 s may be late to begin."""
@@ -52,7 +63,13 @@ STOPS: dict[str, Callable[[Bench], object]] = {
     "link": lambda bench: bench.faults.cut_link(),
     "car": lambda bench: bench.ev.pause(),
     "unplug": lambda bench: bench.ev.unplug(),
+    "one phase": lambda bench: _switch(bench, three=False),
+    "board": lambda bench: bench.faults.board_fault("VENDOR_ERROR"),
 }
+
+
+def _switch(bench: Bench, *, three: bool) -> None:
+    bench.dut.call("evse_manager.switch_three_phases_while_charging", three_phases=three)
 
 
 def act(**drawn: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Any]:
@@ -72,7 +89,7 @@ def act(**drawn: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Any]
 class StationLife(RuleBasedStateMachine):
     """A station and everything that may happen to it."""
 
-    setup = StationSetup()
+    setup = StationSetup(phase_switch="both")
     lived_ms = 0
     """In all examples of this class."""
 
@@ -83,8 +100,13 @@ class StationLife(RuleBasedStateMachine):
         self.excuses = Excuses()
         self.watcher = Watcher(self.bench.rig, self.excuses)
         self.bench.rig.sim.parts.append(self.watcher)
+        self.fuse: FuseWatch | None = None
+        if self.setup.fuse_a is not None:
+            self.fuse = FuseWatch(self.bench.rig, self.setup.fuse_a, self.excuses)
+            self.bench.rig.sim.parts.append(self.fuse)
         self.books = {evse: Books() for evse in self.bench.evses}
         self.stalled = False
+        self.faulted = False
         self.lossy = False
         """The core died with records that were not on disk: it can not know what it forgot."""
         started(self.bench)
@@ -176,6 +198,31 @@ class StationLife(RuleBasedStateMachine):
     def withdraw(self, pick: int) -> None:
         self._at(pick).dut.call("evse_manager.withdraw_authorization")
 
+    @precondition(lambda self: self._core_runs)
+    @act(pick=picks, reservation_id=st.integers(1, 2))
+    def reserve(self, pick: int, reservation_id: int) -> None:
+        self._at(pick).dut.call("evse_manager.reserve", reservation_id=reservation_id)
+
+    @precondition(lambda self: self._core_runs)
+    @act(pick=picks)
+    def cancel_reservation(self, pick: int) -> None:
+        self._at(pick).dut.call("evse_manager.cancel_reservation")
+
+    @precondition(lambda self: self._core_runs)
+    @act(pick=picks)
+    def set_faulted(self, pick: int) -> None:
+        """Until the core is started anew."""
+        self.faulted = True
+        self._at(pick).dut.call("evse_manager.set_faulted")
+
+    @precondition(lambda self: self._core_runs)
+    @act(pick=picks, three=st.booleans(), busy=often)
+    def switch_phases(self, pick: int, three: bool, busy: bool) -> None:
+        bench = self._at(pick)
+        if busy:
+            self._bring_back(bench, "normal")
+        _switch(bench, three=three)
+
     # --- misfortune -------------------------------------------------------------------------------
 
     @act(pick=picks, name=st.sampled_from(METAL), lasts_s=lasting_s, busy=often)
@@ -189,6 +236,16 @@ class StationLife(RuleBasedStateMachine):
             self.bench.clock.run_for(lasts_s)
             bench.faults.clear(name)
             self.excuses.end(bench.evse, name, bench.clock.now_ms())
+
+    @act(pick=picks, name=st.sampled_from(BOARD_FAULTS), lasts_s=lasting_s, busy=often)
+    def board_complains(self, pick: int, name: str, lasts_s: float | None, busy: bool) -> None:
+        bench = self._at(pick)
+        if busy:
+            self._bring_back(bench, "normal")
+        bench.faults.board_fault(name)
+        if lasts_s is not None:
+            self.bench.clock.run_for(lasts_s)
+            bench.faults.board_fault(name, False)
 
     @act(pick=picks)
     def heals(self, pick: int) -> None:
@@ -212,6 +269,19 @@ class StationLife(RuleBasedStateMachine):
         if lasts_s is not None:
             self.bench.clock.run_for(lasts_s)
             self.bench.faults.mend_link()
+
+    @act(pick=picks, away_s=spans_s, variant=manners)
+    def swapped_while_the_link_is_cut(self, pick: int, away_s: float, variant: str) -> None:
+        """One car leaves and another comes, and nobody tells the core."""
+        bench = self._at(pick)
+        bench.faults.cut_link()
+        bench.clock.run_for(8)
+        bench.ev.unplug()
+        bench.clock.run_for(away_s)
+        if not bench.probe.metal().cable_in:
+            bench.ev.plug(variant=variant)
+        bench.clock.run_for(1)
+        bench.faults.mend_link()
 
     @precondition(lambda self: self._core_runs)
     @act(stalled=st.booleans())
@@ -238,7 +308,7 @@ class StationLife(RuleBasedStateMachine):
         bench = self._at(pick)
         self._bring_back(bench, variant)
         if stops == "core":
-            self._note_stall()
+            self._dies(Process.CORE)
         STOPS[stops](bench)
 
     @act(pick=picks)
@@ -246,10 +316,10 @@ class StationLife(RuleBasedStateMachine):
         self._bring_back(self._at(pick), "normal")
 
     def _bring_back(self, bench: Bench, variant: str) -> None:
-        for process in (Process.GUARD, Process.CORE):
-            self._restart(process)
+        self._all_run()
         bench.faults.mend_link()
         self._heal_metal(bench)
+        bench.dut.call("evse_manager.cancel_reservation")
         bench.dut.call("evse_manager.enable", connector_id=1)
         bench.dut.call("evse_manager.set_external_limits", value={"schedule_import": []})
         self._customer(bench, variant)
@@ -286,6 +356,7 @@ class StationLife(RuleBasedStateMachine):
         if not hasattr(self, "bench"):
             return
         assert not self.watcher.broken, self.watcher.broken
+        assert self.fuse is None or not self.fuse.broken, self.fuse.broken
         for evse in self.bench.evses:
             bench, books = self.bench.at(evse), self.books[evse]
             assert not (found := unexcused(bench.probe.violations(), self.excuses)), found
@@ -313,18 +384,25 @@ class StationLife(RuleBasedStateMachine):
         type(self).lived_ms += self.bench.clock.now_ms() - self.begin_ms
         self.bench.close()
 
+    def _all_run(self) -> None:
+        """Both processes; the core anew where it was told to be out of order until then."""
+        if self.faulted:
+            self._dies(Process.CORE)
+            self.bench.faults.kill(Process.CORE)
+        for process in (Process.GUARD, Process.CORE):
+            self._restart(process)
+
     def _heal(self) -> None:
         bench = self.bench
         bench.mains.on()
-        bench.faults.restart(Process.GUARD)
-        self._lives(Process.GUARD)
-        bench.faults.restart(Process.CORE)
+        self._all_run()
         bench.faults.stall_disk(False)
         bench.faults.mend_link()
         for evse in bench.evses:
             one = bench.at(evse)
             self._heal_metal(one)
             one.ev.unplug()
+            one.dut.call("evse_manager.cancel_reservation")
             one.dut.call("evse_manager.enable", connector_id=1)
             one.dut.call("evse_manager.set_external_limits", value={"schedule_import": []})
         bench.clock.run_for(HEAL_S)
@@ -366,6 +444,7 @@ class StationLife(RuleBasedStateMachine):
     def _dies(self, process: Process) -> None:
         if process is Process.CORE:
             self._note_stall()
+            self.faulted = False
         else:
             for evse in self.bench.evses:
                 self.excuses.begin(evse, "guard dead")
@@ -377,9 +456,9 @@ class StationLife(RuleBasedStateMachine):
 
 
 class LifeOfTwo(StationLife):
-    """Two EVSEs, and tokens that must be presented."""
+    """Two EVSEs at one fuse, and tokens that must be presented."""
 
-    setup = StationSetup(evses=2, authorization="list", ventilation=True)
+    setup = StationSetup(evses=2, authorization="list", ventilation=True, fuse_a=20.0)
     lived_ms = 0
 
 
