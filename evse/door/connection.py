@@ -43,6 +43,13 @@ class Connection:
         self.forwarded: dict[Id, Reply] = {}
         self.follows: dict[str, Follower] = {}
         self.open = True
+        self.when_ready: Callable[[Callable[[], None]], None] = _at_once
+        """Calls its argument once the peer has read most of what it was sent; of several that
+        wait, the last alone."""
+
+
+def _at_once(then: Callable[[], None]) -> None:
+    then()
 
 
 class Follower:

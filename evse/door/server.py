@@ -13,6 +13,7 @@ import errno
 import logging
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 from evse.door.hub import Connection, Hub
@@ -127,6 +128,8 @@ class _Peer(asyncio.Protocol):
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
         self._connection: Connection | None = None
+        self._full = False
+        self._waits: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -145,11 +148,27 @@ class _Peer(asyncio.Protocol):
         else:
             self._door.peers.add(self)
             self._connection = self._hub.connect(self, role)
+            self._connection.when_ready = self._when_ready
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 asyncio's signature
         self._door.peers.discard(self)
         if self._connection is not None:
             self._hub.disconnect(self._connection)
+
+    def pause_writing(self) -> None:
+        self._full = True
+
+    def resume_writing(self) -> None:
+        self._full = False
+        waits, self._waits = self._waits, None
+        if waits is not None:
+            waits()
+
+    def _when_ready(self, then: Callable[[], None]) -> None:
+        if self._full:
+            self._waits = then
+        else:
+            then()
 
     @property
     def role(self) -> Role | None:

@@ -147,8 +147,8 @@ class Variables:
                 self._hand_out(connection, follower, record)
             if len(found) < BATCH:  # what is written later is told later: outcomes come in order
                 follower.live = True
-            else:
-                self._catch_up(connection, follower)
+            else:  # the disk is faster than a peer
+                connection.when_ready(lambda: self._catch_up(connection, follower))
 
         self._journal.read(follower.next_seq or 1, BATCH, fetched)
 

@@ -11,7 +11,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from journal_rig import SteppedStorage, new_disk
 
+from evse.clock import VirtualClock
 from evse.door import jsonrpc
 from evse.door.client import DoorClient
 from evse.door.hub import Connection, Follower, Hub, Reply
@@ -25,6 +27,10 @@ from evse.door.server import (
     MAX_UNREAD_BYTES,
     DoorServer,
 )
+from evse.door.variables import SESSION_EVENT, Variables
+from evse.journal import Journal
+from evse.journal_rows import Found
+from evse.storage import Done, Job
 
 LINE = b'{"jsonrpc":"2.0","id":1,"method":"core.echo","params":{}}\n'
 
@@ -305,6 +311,44 @@ def test_a_peer_that_vanishes_in_the_middle_of_a_line_leaves_nothing(tmp_path: P
         await door.until(lambda: not door.server.peers)
 
     with_door(tmp_path, check)
+
+
+class OnTheLoop(SteppedStorage):
+    """A disk that answers in the loop's next turn, always faster than any peer reads."""
+
+    def submit(self, job: Job, done: Done) -> None:
+        super().submit(job, done)
+        asyncio.get_running_loop().call_soon(self.drain)
+
+
+def test_a_follower_that_reads_slowly_gets_years_of_events_and_little_waits_for_it(
+    tmp_path: Path,
+) -> None:
+    """It was cut off each time that 8 MiB had piled up, and the disk is always faster."""
+    stored, held = 20_000, []
+    disk = new_disk()
+    disk.executemany(
+        "INSERT INTO event VALUES (?, 1, 0, ?)",
+        [(seq, msgspec.json.encode({"n": "x" * 400})) for seq in range(1, stored + 1)],
+    )
+
+    async def check(door: Door) -> None:
+        journal = Journal(OnTheLoop(disk), VirtualClock(), found=Found("j", 1, stored))
+        Variables(door.hub, journal, [1])
+        reader, writer = await door.raw()
+        writer.write(jsonrpc.request(1, "subscribe", {"variable": SESSION_EVENT, "from_seq": 1}))
+        assert (await one_line(reader))["result"]["last_seq"] == stored
+        for seq in range(1, stored + 1):
+            assert (await one_line(reader))["params"]["seq"] == seq
+            if seq % 100 == 0:
+                held.append(sum(peer.held_bytes for peer in door.server.peers))
+                await asyncio.sleep(0)
+        writer.close()
+        await door.until(lambda: not door.server.peers)
+
+    with_door(tmp_path, check)
+    disk.close()
+    assert max(held) < 1 << 20
 
 
 # --- one station a socket -------------------------------------------------------------------------
