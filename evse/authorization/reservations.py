@@ -84,8 +84,9 @@ class Reservations(ReservationBook):
         return found is not None
 
     def use(self, reservation: Reservation) -> None:
-        """Its holder has started."""
-        self._end(reservation, ReservationUpdate.Used)
+        """Its holder has started. Ended by then, it stays as it ended."""
+        if self._all.get(reservation.reservation_id) is reservation:
+            self._end(reservation, ReservationUpdate.Used)
 
     # --- time -------------------------------------------------------------------------------------
 

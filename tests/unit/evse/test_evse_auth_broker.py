@@ -165,6 +165,17 @@ def test_a_remote_start_never_ends_a_transaction() -> None:
     assert rig.running() == {1: "APP"}
 
 
+def test_a_remote_start_of_the_group_starts_beside_it_where_stopping_goes_first() -> None:
+    rig = AuthRig(2, **STOP_FIRST)
+    rig.start(1, "ONE", "FLEET")
+    rig.plug(2)
+    given = token("APP", prevalidated=True, parent_id_token=of_group("FLEET"))
+    given = msgspec.structs.replace(given, authorization_type=AuthorizationType.OCPP)
+    assert rig.broker.present(given) == "Accepted"
+    rig.settle()
+    assert rig.running() == {1: "ONE", 2: "APP"}
+
+
 def test_a_token_of_the_group_ends_the_transaction_where_no_evse_is_free() -> None:
     rig = AuthRig()
     rig.start(1, "ONE", "FLEET")
@@ -422,6 +433,14 @@ def test_a13_a_verdict_for_an_evse_is_taken_from_whoever_chose_it() -> None:
     rig.swipe("TWO")
     rig.door.answer(good("FLEET"))
     assert rig.running() == {1: "TWO", 2: "CARD"}
+
+
+def test_a13_the_same_verdict_again_is_told_once() -> None:
+    rig = AuthRig()
+    for _ in range(2):
+        rig.broker.respond(1, token(), good())
+        rig.settle()
+    assert rig.statuses == ["CARD Accepted"]
 
 
 def test_a13_a_refusal_for_an_evse_changes_nothing_and_is_remembered() -> None:

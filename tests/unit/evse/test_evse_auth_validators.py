@@ -157,6 +157,7 @@ def test_whatever_order_answers_come_in_there_is_at_most_one_verdict(
     verdicts: list[Answer] = []
     validation = Validation(token(), scripts, verdicts.append)
     validation.begin()
+    refused: set[int] = set()
     for number, act in acts:
         script = scripts[number % count]
         if act == "abandon":
@@ -164,7 +165,9 @@ def test_whatever_order_answers_come_in_there_is_at_most_one_verdict(
         elif act == "silence":
             validation.give_up("silence")
         elif script.answered:
+            refused |= {number % count} if act == "refuse" else set()
             script.answered[-1](Answer((good() if act == "accept" else bad(),)))
     assert len(verdicts) <= 1
-    for earlier, later in itertools.pairwise(scripts):
+    for number, (earlier, later) in enumerate(itertools.pairwise(scripts)):
         assert len(later.answered) <= len(earlier.answered) <= 1, "in order, and each once"
+        assert not later.answered or number in refused, "only after the one before has refused"

@@ -1,12 +1,57 @@
-"""Who may charge where: free, listed, asked of the back office, and for which EVSE."""
+"""Authorization through the door of a whole station: providers, validators, displays, limits of
+its methods. What the broker decides is in test_evse_auth_*.py."""
 
 from __future__ import annotations
 
-import pytest
-from station_rig import Peer, accepted, station, token
+from typing import Any
 
-from evse.authorization import LINK_BACKSTOP_MS
+import msgspec
+import pytest
+from station_rig import BAD_PARAMS, Peer, accepted, config, station, token
+
+from evse.authorization.validators import METHOD, NAMESPACE
+from evse.config.load import StationConfig
 from hil.sim.simulation import Simulation
+
+STATUS = "auth_token_provider.token_validation_status"
+UPDATE = "reservation.reservation_update"
+
+
+class Display(Peer):
+    """Follows what becomes of tokens and reservations."""
+
+    def __init__(self, sim: Simulation) -> None:
+        assert sim.station is not None
+        super().__init__(sim.station.hub)
+        for variable in (STATUS, UPDATE):
+            self.result("subscribe", {"variable": variable})
+
+    @property
+    def shown(self) -> list[str]:
+        told = (params["value"] for params in self.notified(STATUS))
+        return [f"{value['token']['id_token']['value']} {value['status']}" for value in told]
+
+
+class Validator(Peer):
+    """Another process that knows tokens; `judge` is what it says of the last."""
+
+    def __init__(self, sim: Simulation) -> None:
+        assert sim.station is not None
+        super().__init__(sim.station.hub)
+        assert self.result("provide", {"namespace": NAMESPACE}) is True
+
+    @property
+    def asked(self) -> list[dict[str, Any]]:
+        return [m for m in self.lines if m.get("method") == METHOD]
+
+    def judge(self, outcome: Any, *, error: bool = False) -> None:
+        request = self.asked[-1]
+        body = {"code": -32002, "message": outcome} if error else outcome
+        reply = {"jsonrpc": "2.0", "id": request["id"], "error" if error else "result": body}
+        self.say(msgspec.json.encode(reply))
+
+    def leave(self) -> None:
+        self.hub.disconnect(self.connection)
 
 
 def plug(sim: Simulation, *evses: int) -> None:
@@ -28,6 +73,22 @@ def peer(sim: Simulation) -> Peer:
 
 def present(sim: Simulation, value: str = "CARD", **more: object) -> str:
     return str(peer(sim).result("auth_token_provider.present", {"token": token(value, **more)}))
+
+
+def changed(evses: int = 1, **authorization: Any) -> Simulation:
+    """A station whose `[authorization]` says something else."""
+    text = config(evses)
+    table = msgspec.structs.replace(text.authorization, **authorization)
+    return booted(msgspec.structs.replace(text, authorization=table))
+
+
+def booted(settings: StationConfig) -> Simulation:
+    sim = Simulation(settings)
+    sim.run_for(3_000)
+    return sim
+
+
+GOOD = [{"authorization_status": "Accepted", "tariff_messages": []}]
 
 
 def test_free_mode_charges_every_car_on_the_free_token() -> None:
@@ -61,32 +122,66 @@ def test_a_listed_token_is_taken_without_regard_to_case_and_another_is_not() -> 
     assert present(sim, "listed") == "Accepted"
 
 
-def test_the_back_office_is_asked_once_unless_somebody_else_validated() -> None:
+def test_a_validator_at_the_door_is_asked_and_displays_hear_of_each_step() -> None:
     sim = station()
-    caller = peer(sim)
-    caller.result("subscribe", {"variable": "auth_token_provider.provided_token"})
-    caller.result("provide", {"namespace": "ocpp"})
-    assert present(sim, "CARD") == "Processing"
-    (asked,) = caller.notified("auth_token_provider.provided_token")
-    assert asked["value"]["id_token"]["value"] == "CARD"
-    assert state(sim) == "idle"
-    assert present(sim, "CARD", prevalidated=True) == "Accepted"
+    display, validator = Display(sim), Validator(sim)
+    plug(sim, 1)
+    assert present(sim) == "Processing"
+    (asked,) = validator.asked
+    assert asked["params"] == {"provided_token": token("CARD")}
+    assert state(sim) == "waiting_auth"
+    validator.judge(GOOD)
+    assert state(sim) == "preparing", "at once, and not with the next status"
+    assert display.shown == ["CARD Processing", "CARD Accepted", "CARD UsedToStart"]
+    sim.run_for(10_000)
+    assert state(sim) == "charging"
+    assert present(sim) == "UsedToStop"
+
+
+def test_whoever_follows_is_told_of_every_token_that_is_presented() -> None:
+    sim = station(1, mode="list")
+    follower = peer(sim)
+    follower.result("subscribe", {"variable": "auth_token_provider.provided_token"})
+    present(sim, "STRANGER")
+    (told,) = follower.notified("auth_token_provider.provided_token")
+    assert told["value"] == token("STRANGER")
 
 
 def test_without_a_back_office_link_a_token_is_rejected_and_why_says_so() -> None:
     sim = station()
     plug(sim, 1)
-    caller = peer(sim)
-    caller.result("subscribe", {"variable": "auth_token_provider.provided_token"})
     assert present(sim) == "Rejected"
-    assert not caller.notified("auth_token_provider.provided_token")
-    assert "no back office link" in caller.result("sys.why")
-    assert caller.result("provide", {"namespace": "ocpp"})
+    assert "no back office link" in peer(sim).result("sys.why")
+    validator = Validator(sim)
     assert present(sim) == "Processing"
-    assert sim.station is not None
-    sim.station.hub.disconnect(caller.connection)
+    validator.leave()
+    assert state(sim) == "waiting_auth"
     assert present(sim) == "Rejected"
     assert present(sim, prevalidated=True) == "Accepted"
+
+
+def test_the_words_of_a_validator_that_can_not_say_are_kept_for_why() -> None:
+    sim = station()
+    validator = Validator(sim)
+    plug(sim, 1)
+    present(sim)
+    validator.judge("the back office is out of reach, and the token is not known here", error=True)
+    assert sim.station is not None
+    outcome = sim.station.core.authorization.last_outcome(1)
+    assert outcome is not None
+    assert outcome.status == "Rejected"
+    assert "the back office is out of reach" in outcome.says
+
+
+def test_the_configured_list_and_a_validator_of_ones_own_need_no_ocpp() -> None:
+    sim = changed(mode="door", tokens=("HOUSE",))
+    plug(sim, 1)
+    assert present(sim) == "Rejected"
+    validator = Validator(sim)
+    assert present(sim) == "Processing"
+    validator.judge({"authorization_status": "Blocked", "tariff_messages": []})
+    assert state(sim) == "waiting_auth"
+    assert present(sim, "house") == "Accepted"
 
 
 @pytest.mark.parametrize("status", ["Invalid", "Blocked", "Expired", "Unknown", "ConcurrentTx"])
@@ -121,17 +216,27 @@ def test_a_token_goes_to_a_waiting_car_before_a_free_evse() -> None:
     assert (state(sim, 1), state(sim, 2)) == ("idle", "preparing")
 
 
-def test_an_authorization_of_a_dead_link_that_no_car_came_for_lapses() -> None:
+def test_an_authorization_that_no_car_came_for_lapses_in_its_time() -> None:
     sim = station()
-    timeout_ms = LINK_BACKSTOP_MS
+    display = Display(sim)
+    timeout = {"connection_timeout_s": 45}
+    peer(sim).result("authorization.set_connection_timeout", timeout)
     assert present(sim, prevalidated=True) == "Accepted"
     assert sim.station is not None
     session = sim.station.core.sessions[1]
-    sim.run_for(timeout_ms - 1_000)
+    sim.run_for(44_900)
     assert session.authorized
-    sim.run_for(2_000)
+    sim.run_for(200)
     assert not session.authorized
     assert session.record.uuid == ""
+    assert display.shown == ["CARD Accepted", "CARD TimedOut"]
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 3_601, 1.5, True])
+def test_a_timeout_out_of_bounds_is_refused(seconds: Any) -> None:
+    params = {"connection_timeout_s": seconds}
+    code, _, field = peer(station()).error("authorization.set_connection_timeout", params)
+    assert (code, field) == (BAD_PARAMS, "connection_timeout_s")
 
 
 def test_a_car_that_comes_in_time_stops_the_clock() -> None:
@@ -159,3 +264,56 @@ def test_a_token_in_the_spelling_of_2023_is_taken() -> None:
     assert peer(sim).result("evse_manager.authorize_response", params) is None
     sim.run_for(1_000)
     assert state(sim) in ("preparing", "charging")
+
+
+def test_a_choice_and_a_withdrawal_at_the_door() -> None:
+    sim = changed(2, selection="UserInput")
+    caller = peer(sim)
+    assert caller.result("authorization.select", {"evse": 2}) is False
+    assert present(sim, prevalidated=True) == "Accepted"
+    assert caller.result("authorization.select", {"evse": 2}) is True
+    assert sim.station is not None
+    assert sim.station.core.sessions[2].authorized
+    assert caller.result("authorization.withdraw", {"request": {"evse_id": 2}}) == "Accepted"
+    assert not sim.station.core.sessions[2].authorized
+    wrong = {"request": {"evse_id": 9}}
+    assert caller.result("authorization.withdraw", wrong) == "EvseNotFound"
+    code, _, field = caller.error("authorization.select", {"evse": 3})
+    assert (code, field) == (BAD_PARAMS, "evse")
+
+
+def test_a_reservation_at_the_door_outlives_a_restart_of_the_core() -> None:
+    sim = station(2)
+    display = Display(sim)
+    wanted = {
+        "reservation_id": 7,
+        "id_token": "CARD",
+        "expiry_time": "2026-01-01T03:00:00Z",
+        "evse_id": 1,
+    }
+    asked = {"id_token": "other", "evse_id": 1}
+    assert peer(sim).result("reservation.reserve_now", {"reservation": wanted}) == "Accepted"
+    assert peer(sim).result("reservation.check", {"check": asked}) == "ReservedForOtherToken"
+    assert display.notified(UPDATE)[0]["value"]["reservation_status"] == "Placed"
+    assert sim.station is not None
+    sim.run_for(100)
+    sim.kill_core()
+    sim.run_for(1_000)
+    sim.start_core()
+    sim.run_for(5_000)
+    assert peer(sim).result("reservation.check", {"check": asked}) == "ReservedForOtherToken"
+    assert sim.station.core.sessions[1].reservation_id == 7
+    assert present(sim, "OTHER", prevalidated=True, connectors=[1]) == "Rejected"
+    assert present(sim, "CARD", prevalidated=True) == "Accepted"
+    assert sim.station.core.sessions[1].record.reservation_id == 7
+    assert peer(sim).result("reservation.cancel_reservation", {"reservation_id": 7}) is False
+
+
+def test_reservations_that_can_not_be_read_hold_nobody_up() -> None:
+    sim = station()
+    sim.kill_core()
+    sim.database.execute("REPLACE INTO snapshot VALUES (0, x'ff')")
+    sim.start_core()
+    sim.run_for(3_000)
+    assert [words for words in sim.said if "reservations can not be read" in words]
+    assert present(sim, prevalidated=True) == "Accepted"
