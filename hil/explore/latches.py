@@ -141,10 +141,10 @@ _LATCHES = (
         False,
     ),
 )
-LATCH_TRACKERS = {
-    f"{name}_latch": _latch(f"{name}_latch", cause, until_unplugged)
+LATCH_TRACKERS = tuple(
+    _latch(f"{name}_latch", cause, until_unplugged)
     for name, _, _, cause, until_unplugged in _LATCHES
-}
+)
 
 
 def _closes_not_while(latch: str) -> Judgement:

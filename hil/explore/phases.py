@@ -6,7 +6,48 @@ release time ago, or whose mirror has been caught lying and not been acknowledge
 
 from __future__ import annotations
 
-from hil.explore.moment import Invariant, Moment, under
+from collections.abc import Hashable
+
+from hil.explore.moment import Invariant, Moment, Tracker, since, under
+
+
+def _confirmed_open(memory: int | None, m: Moment) -> Hashable:
+    """How long the coil has been off and the mirror open."""
+    is_open = not m.before.coil and not m.seen.mirror_closed
+    m.open_ms = since(is_open, memory, m.timing.mirror_release_ms)
+    return m.open_ms
+
+
+def _sent(memory: int | None, m: Moment) -> Hashable:
+    """How long the phase contact has been driven where it is, as of before this step's decision.
+    The first time it may be there already, and be read there."""
+    m.sent_ms = None if memory is None else since(True, memory, m.timing.phase_ms)
+    found = m.before.phases.driven == 0 and m.seen.phases == m.after.phases.driven
+    if m.moved:
+        return m.timing.phase_ms if found else 0
+    return m.sent_ms
+
+
+def _astray(memory: int | None, m: Moment) -> Hashable:
+    """How long the phase contact's feedback has shown another position than it is driven to."""
+    driven = m.before.phases.driven
+    wrong = m.hardware.phase_feedback and driven != 0 and m.seen.phases != driven
+    m.astray_ms = since(wrong, memory, m.timing.mirror_glitch_ms)
+    return None if m.moved else m.astray_ms
+
+
+def _closed_at(memory: int, m: Moment) -> Hashable:
+    """Where the phase contact was driven when the contactor closed."""
+    m.closed_at = m.after.phases.driven if m.rising else memory
+    return m.closed_at if m.after.coil else 0
+
+
+PHASE_TRACKERS = (
+    Tracker("confirmed_open", None, _confirmed_open),
+    Tracker("sent", None, _sent),
+    Tracker("astray", None, _astray),
+    Tracker("closed_at", 0, _closed_at),
+)
 
 
 def _contactor_is_open(m: Moment) -> bool:

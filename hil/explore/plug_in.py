@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from evse.model import PilotState
-from hil.explore.moment import PLUGGED_STATES, Invariant, Moment
+from hil.explore.moment import PLUGGED_STATES, Invariant, Moment, Tracker
+
+
+def _empty(memory: bool, m: Moment) -> Hashable:
+    """Since the last car: state A was reported, or F of our own over a socket without coding."""
+    m.empty = memory
+    pilot = m.after.pilot.state
+    bare = m.hardware.socket and not m.seen.cable_a and pilot is PilotState.F and m.own_f
+    return pilot not in PLUGGED_STATES and (memory or pilot is PilotState.A or bare)
+
+
+PLUG_IN_TRACKERS = (Tracker("empty", False, _empty),)
 
 
 def _came(m: Moment) -> bool:

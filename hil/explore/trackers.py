@@ -196,47 +196,8 @@ def _own_f(memory: bool, m: Moment) -> Hashable:
     return m.own_f
 
 
-def _confirmed_open(memory: int | None, m: Moment) -> Hashable:
-    """How long the coil has been off and the mirror open."""
-    is_open = not m.before.coil and not m.seen.mirror_closed
-    m.open_ms = since(is_open, memory, m.timing.mirror_release_ms)
-    return m.open_ms
-
-
-def _sent(memory: int | None, m: Moment) -> Hashable:
-    """How long the phase contact has been driven where it is, as of before this step's decision.
-    The first time it may be there already, and be read there."""
-    m.sent_ms = None if memory is None else since(True, memory, m.timing.phase_ms)
-    found = m.before.phases.driven == 0 and m.seen.phases == m.after.phases.driven
-    if m.moved:
-        return m.timing.phase_ms if found else 0
-    return m.sent_ms
-
-
-def _astray(memory: int | None, m: Moment) -> Hashable:
-    """How long the phase contact's feedback has shown another position than it is driven to."""
-    driven = m.before.phases.driven
-    wrong = m.hardware.phase_feedback and driven != 0 and m.seen.phases != driven
-    m.astray_ms = since(wrong, memory, m.timing.mirror_glitch_ms)
-    return None if m.moved else m.astray_ms
-
-
-def _closed_at(memory: int, m: Moment) -> Hashable:
-    """Where the phase contact was driven when the contactor closed."""
-    m.closed_at = m.after.phases.driven if m.rising else memory
-    return m.closed_at if m.after.coil else 0
-
-
-def _empty(memory: bool, m: Moment) -> Hashable:
-    """Since the last car: state A was reported, or F of our own over a socket without coding."""
-    m.empty = memory
-    pilot = m.after.pilot.state
-    bare = m.hardware.socket and not m.seen.cable_a and pilot is PilotState.F and m.own_f
-    return pilot not in PLUGGED_STATES and (memory or pilot is PilotState.A or bare)
-
-
-TRACKERS = {
-    name: Tracker(name, start, advance)
+TRACKERS: tuple[Tracker, ...] = tuple(
+    Tracker(name, start, advance)
     for name, start, advance in (
         ("lease", None, _lease),
         ("unwanted", None, _unwanted),
@@ -259,11 +220,6 @@ TRACKERS = {
         ("coded", (0, 0), _coded),
         ("blind", None, _blind),
         ("own_f", False, _own_f),
-        ("confirmed_open", None, _confirmed_open),
-        ("sent", None, _sent),
-        ("astray", None, _astray),
-        ("closed_at", 0, _closed_at),
-        ("empty", False, _empty),
     )
-}
+)
 """In the order in which they run: later ones may look at what earlier ones set."""

@@ -146,7 +146,7 @@ class World(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def trackers(self) -> tuple[Tracker, ...]:
         needed = {name for invariant in self.invariants for name in invariant.needs}
-        return tuple(tracker for name, tracker in ALL_TRACKERS.items() if name in needed)
+        return tuple(tracker for tracker in ALL_TRACKERS if tracker.name in needed)
 
     @cached_property
     def _advances(self) -> tuple[Advance, ...]:

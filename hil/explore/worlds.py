@@ -205,6 +205,16 @@ WIDE_WORLDS = {
             permits=(None, STOP, GO, GO_X1),
             leaves_out=_STEADY_DIODE + _STEADY_LEVELS,
         ),
+        World(
+            "phases, all free",
+            Hardware(phase_switch=True, phase_feedback=True),
+            timing=_BRISK,
+            bands=(B, C),
+            mirror=(False, True),
+            phases=(1, 3),
+            permits=(None, GO, ON_L1),
+            leaves_out=_STEADY_DIODE + _STEADY_LEVELS,
+        ),
     )
 }
 """Groups of inputs freed together: minutes each."""
