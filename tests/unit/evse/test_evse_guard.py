@@ -743,6 +743,16 @@ def test_capabilities_are_what_is_fitted() -> None:
     assert everything.capabilities() == Capability(1_023)
 
 
+@pytest.mark.parametrize("timing", [Timing(), Timing.small()], ids=["product", "exploration"])
+def test_every_time_is_whole_periods_so_that_none_lasts_one_period_longer(timing: Timing) -> None:
+    times_ms = {n: getattr(timing, n) for n in Timing.__struct_fields__ if n.endswith("_ms")}
+    assert {name: ms for name, ms in times_ms.items() if ms <= 0 or ms % 10} == {}
+
+
+def test_a_jam_is_told_after_three_tries() -> None:
+    assert Timing().lock_tries == 3
+
+
 def test_a_self_test_needs_an_output_to_watch() -> None:
     with pytest.raises(ValueError, match="rcd_self_test needs rcd"):
         Hardware(rcd_self_test=True)
@@ -871,3 +881,82 @@ def test_the_count_of_plug_ins_turns_over() -> None:
         plugged = msgspec.structs.replace(seen, band=PilotState.B)
         state = step(Hardware(), Timing(), RULES, state, now_ms, plugged)
     assert (state.session, state.plugs) == (True, 0)
+
+
+# --- commands and status --------------------------------------------------------------
+
+
+def unlocking_pulses(rig: GuardRig, span_ms: int) -> int:
+    """How many begin within that time."""
+    begun, driven = 0, rig.outputs.lock_drive
+    for _ in range(span_ms // 10):
+        before, driven = driven, rig.step().lock_drive
+        begun += driven is LockDrive.UNLOCK and before is not LockDrive.UNLOCK
+    return begun
+
+
+def test_a_forced_unlock_gives_a_jammed_lock_all_its_tries_again() -> None:
+    rig = GuardRig(SOCKET)
+    rig.lock = LockTarget.UNLOCK
+    assert unlocking_pulses(rig, 10_000) == Timing().lock_tries
+    assert rig.status.lock is LockState.JAMMED
+    assert rig.command(CommandVerb.FORCE_UNLOCK) is CommandStatus.DONE
+    assert rig.status.lock is LockState.MOVING
+    assert unlocking_pulses(rig, 10_000) == Timing().lock_tries
+    assert rig.status.lock is LockState.JAMMED
+
+
+def test_a_forced_unlock_on_the_way_gives_no_tries_beyond_the_rest() -> None:
+    rig = GuardRig(SOCKET)
+    rig.lock = LockTarget.UNLOCK
+    assert unlocking_pulses(rig, 1_000) == 1
+    rig.command(CommandVerb.FORCE_UNLOCK)
+    assert unlocking_pulses(rig, 10_000) == Timing().lock_tries - 1
+
+
+def test_no_self_test_beside_a_coil_that_is_on_or_an_output_that_is_tripped(full: GuardRig) -> None:
+    full.charge()
+    full.level = "B"
+    full.until_open(100)
+    full.run(3_000)
+    full.mirror, full.level = False, "C"
+    full.until("coil", 1_000)
+    assert full.command(CommandVerb.RCD_SELF_TEST) is CommandStatus.REFUSED
+    full.level, full.mirror = "A", None
+    full.run(3_000)
+    full.rcd = True
+    full.step()
+    assert full.command(CommandVerb.RCD_SELF_TEST) is CommandStatus.REFUSED
+    full.rcd = None
+    full.run(100)
+    assert full.command(CommandVerb.RCD_SELF_TEST) is CommandStatus.DONE
+
+
+def test_a_veto_is_told_only_of_an_unlock_that_is_wanted_and_has_yet_to_be_done() -> None:
+    rig = GuardRig(SOCKET)
+    rig.readings = dict(LOCKED)
+    rig.lock = LockTarget.LOCK
+    rig.charge()
+    assert not rig.status.vetoed_unlock
+    rig.lock = LockTarget.UNLOCK
+    rig.run(200)
+    assert rig.status.vetoed_unlock
+    rig.level, rig.mirror, rig.readings = "A", True, {"lock_unlocked": True}
+    rig.run(1_000)
+    assert not rig.status.vetoed_unlock
+
+
+def test_a_board_without_a_lock_vetoes_nothing(rig: GuardRig) -> None:
+    rig.lock, rig.mirror = LockTarget.UNLOCK, True
+    rig.run(1_000)
+    assert not rig.status.vetoed_unlock
+
+
+def test_the_status_tells_what_was_read_and_whether_there_is_leave(full: GuardRig) -> None:
+    full.run(1_000)
+    assert (full.status.mirror_closed, full.status.rcd_tripped) == (False, False)
+    assert full.status.lease_live
+    full.mirror, full.rcd, full.alive = True, True, False
+    full.run(600)
+    assert (full.status.mirror_closed, full.status.rcd_tripped) == (True, True)
+    assert not full.status.lease_live
