@@ -15,11 +15,12 @@ from evse.config.load import load
 from evse.door import jsonrpc
 from evse.door.client import DoorClient
 from evse.door.methods import TABLE
-from evse.door.roles import Role
+from evse.door.roles import NAMESPACES, Role
 from evse.door.server import DoorServer
 from hil.sim.simulation import Simulation
 
-METHODS = sorted({*TABLE, "subscribe", "get", "provide", "publish", "ocpp.get_variables", "sim.x"})
+BESIDE = ("hello", "subscribe", "get", "provide", "publish", "ocpp.get_variables", "sim.x")
+METHODS = sorted({*TABLE, *BESIDE})
 KNOWN_FIELDS = [
     "evse",
     "connector_id",
@@ -95,11 +96,11 @@ def _encode(message: Any) -> bytes:
 class Rude:
     """A peer that says anything; what it hears must be JSON-RPC."""
 
-    def __init__(self, sim: Simulation) -> None:
+    def __init__(self, sim: Simulation, role: Role = Role.ADMIN) -> None:
         assert sim.station is not None
         self.hub = sim.station.hub
         self.heard = 0
-        self.connection = self.hub.connect(self, Role.ADMIN)
+        self.connection = self.hub.connect(self, role)
 
     def send(self, line: bytes) -> None:
         self.heard += 1
@@ -133,6 +134,33 @@ def test_the_hub_answers_with_an_error_or_not_at_all(said: list[bytes]) -> None:
     good = sim.peer()
     assert isinstance(good.ask("sys.why"), str)
     peer.hub.disconnect(peer.connection)
+
+
+def everything(sim: Simulation) -> tuple[Any, ...]:
+    """What a station holds of its sessions, its journal and its metal."""
+    assert sim.station is not None
+    core, hub = sim.station.core, sim.station.hub
+    sessions = [
+        (s.state, s.record.encode(), s.limit(), s.user_pause, s.wish(sim.now_ms))
+        for s in core.sessions.values()
+    ]
+    metal = [(plant.energised, plant.locked, plant.driven) for plant in sim.plants.values()]
+    namespaces = [hub.provider(name) for name in NAMESPACES]
+    return sessions, metal, core.journal.last_seq, core.facts.vehicles[1].take_request(), namespaces
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(lines, min_size=1, max_size=10))
+def test_an_observer_changes_nothing_whatever_it_says(said: list[bytes]) -> None:
+    """Beside a twin of the station, to whom nobody speaks."""
+    sim, twin = charging_station(), charging_station()
+    peer = Rude(sim, Role.OBSERVER)
+    for line in said:
+        peer.say(line)
+    assert everything(sim) == everything(twin)
+    for each in (sim, twin):
+        each.run_for(2_000)
+    assert everything(sim) == everything(twin)
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
