@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from evse.core import Core
+from evse.energy.standing import standing
+from evse.energy.wording import clock, shortage
 from evse.model import LockState, Reason, SelfTest
 from evse.session.offer import GRANT
 from evse.session.session import Session
@@ -56,10 +58,10 @@ def _validator(core: Core) -> str:
     return "present a token of the configured list." if mode == "list" else "free mode grants it."
 
 
-def _preparing(_core: Core, session: Session) -> str:
+def _preparing(core: Core, session: Session) -> str:
     limit = session.limit()
     if not session.offer.enough:
-        return _no_energy(session)
+        return _no_energy(core, session)
     if session.board.wants_power:
         return f"is about to charge: {_contactor(session)}."
     return (
@@ -68,13 +70,19 @@ def _preparing(_core: Core, session: Session) -> str:
     )
 
 
-def _charging(_core: Core, session: Session) -> str:
+def _charging(core: Core, session: Session) -> str:
     limit = session.limit()
     if not session.status.mirror_closed:
         return f"is about to charge: {_contactor(session)}."
     reading = session.meter.reading
     power = reading.power_w if reading is not None else None
     drawn = "" if power is None else f" and the car draws {power / 1000:.1f} kW"
+    delay = session.offer.delay
+    if delay.ends_ms is not None:
+        return (
+            f"is charging: {delay.applied_a:g} A are offered{drawn}; {delay.wanted_a:g} A follow "
+            f"after the random delay of smart charging, in {_left(core, session)}."
+        )
     return f"is charging: {limit.limit_a:g} A are offered, limited by {limit.source}{drawn}."
 
 
@@ -101,10 +109,10 @@ def _paused_ev(_core: Core, session: Session) -> str:
     )
 
 
-def _paused_evse(_core: Core, session: Session) -> str:
+def _paused_evse(core: Core, session: Session) -> str:
     if PauseReason.UserPause in session.announced:
         return "is not charging because it was paused by request; `resume_charging` goes on."
-    return _no_energy(session)
+    return _no_energy(core, session)
 
 
 def _waking(_core: Core, _session: Session) -> str:
@@ -120,27 +128,30 @@ def _switching(_core: Core, session: Session) -> str:
     return f"is not charging because it is being switched to {words}; it goes on by itself."
 
 
-def _no_energy(session: Session) -> str:
+def _no_energy(core: Core, session: Session) -> str:
     limit = session.limit()
     if session.offer.delay.ends_ms is not None:
         return (
-            "is not charging because the random delay of smart charging runs; "
-            "`uk_random_delay.cancel` ends it."
+            "is not charging because the random delay of smart charging runs for another "
+            f"{_left(core, session)}; `evse charge-now` ends it."
         )
     if limit.enough:
         return (
             f"is not charging because {limit.source} had limited it to less than 6 A; it goes on "
             "when there is enough for a while."
         )
-    if limit.source == GRANT:
-        return (
-            f"is not charging because the station fuse has {limit.limit_a:g} A left for it, and "
-            "less than 6 A can not be offered; the EVSEs take turns."
-        )
+    if limit.source == GRANT and core.energy is not None:
+        cause = shortage(standing(core.energy, core.clock.now_ms()))
+        return f"is not charging because {cause}."
     return (
         f"is not charging because {limit.source} limits it to {limit.limit_a:g} A, "
         "and less than 6 A can not be offered."
     )
+
+
+def _left(core: Core, session: Session) -> str:
+    """Of the random delay."""
+    return clock(session.offer.delay.remaining_s(core.clock.now_ms()) * 1_000)
 
 
 def _stopping(_core: Core, _session: Session) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from evse.console import views
+from evse.console import energy, views
 from evse.console.layout import plain, wrap
 from evse.console.pin import IDLE_MS
 from evse.door.jsonrpc import RpcError
@@ -55,7 +55,7 @@ HELP: dict[str, str] = {
     "status": "the station at one glance",
     "why [EVSE]": "why is it not charging? with the facts that lead there",
     "pilot [EVSE]": "control pilot: state, volts, duty",
-    "limits [EVSE]": "what limits the current, and who set it",
+    "limits [EVSE]": "what limits the current, who set it; fuse and mains",
     "meter [EVSE]": "the billing meter",
     "lock [EVSE]": "lock, contactor, residual-current device, permit",
     "faults [EVSE]": "what is wrong, with hints",
@@ -67,6 +67,7 @@ HELP: dict[str, str] = {
     "lock-console": "read-only again",
     "enable, disable [EVSE]": "availability",
     "pause, resume [EVSE]": "charging",
+    "charge-now [EVSE]": "end the random delay that holds the current back",
     "stop [EVSE]": "end the transaction",
     "unlock-plug [EVSE]": "end the transaction, open, and free the plug",
     "help": "this",
@@ -150,16 +151,26 @@ class Console:
         return Reply(["locked"])
 
     def _act(self, words: list[str], method: str, params: dict[str, Any]) -> Reply:
-        """One act on one EVSE, that must be named where there are several."""
+        """One act on one EVSE."""
+        evse = self._one(words)
+        done = self._ask(method, evse=evse, **params)
+        return Reply([f"EVSE {evse}: {'done' if done else 'nothing to do, or not possible now'}"])
+
+    def _charge_now(self, words: list[str]) -> Reply:
+        evse = self._one(words)
+        if self._ask("sys.inspect", evse=evse)["delay"] is None:
+            return Reply([f"EVSE {evse}: no random delay is running"])
+        self._ask("uk_random_delay.cancel", evse=evse)
+        return Reply([f"EVSE {evse}: done"])
+
+    def _one(self, words: list[str]) -> int:
+        """The EVSE to act on, that must be named where there are several."""
         if self.locked:
             raise Refused("the console is read-only; unlock it with its PIN")
         evses = self.evses(words)
         if len(evses) != 1:
             raise Refused(f"which EVSE: one of {evses}")
-        done = self._ask(method, evse=evses[0], **params)
-        return Reply(
-            [f"EVSE {evses[0]}: {'done' if done else 'nothing to do, or not possible now'}"]
-        )
+        return evses[0]
 
     # --- the door ---------------------------------------------------------------------------------
 
@@ -183,6 +194,11 @@ class Console:
                 lines.append(f"--- EVSE {evse}")
             lines += show(self._ask("sys.inspect", evse=evse))
         return Reply(lines)
+
+    def _limits(self, words: list[str]) -> Reply:
+        """What all EVSEs share goes first."""
+        shared = energy.energy(self._ask("sys.state"))
+        return Reply([*shared, *self._each(words, views.limits).lines])
 
     def _log(self, words: list[str]) -> Reply:
         count = LOG_LINES
@@ -227,7 +243,7 @@ _VERBS: dict[str, Verb] = {
     "status": _station(views.status),
     "why": _evse(views.why),
     "pilot": _evse(views.pilot),
-    "limits": _evse(views.limits),
+    "limits": lambda console, words: console._limits(words),
     "meter": _evse(views.meter),
     "lock": _evse(views.lock),
     "faults": _evse(views.faults),
@@ -241,6 +257,7 @@ _VERBS: dict[str, Verb] = {
     "disable": _acting("disable", connector_id=0),
     "pause": _acting("pause_charging"),
     "resume": _acting("resume_charging"),
+    "charge-now": lambda console, words: console._charge_now(words),
     "stop": _acting("stop_transaction", request={"reason": "Local"}),
     "unlock-plug": _acting("force_unlock", connector_id=1),
     "help": _help,

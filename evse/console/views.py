@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from evse.console import energy
 from evse.console.layout import number, plain, row, volts, wrap, yes
 
 Answer = dict[str, Any]
@@ -81,7 +82,7 @@ def limits(seen: Answer) -> list[str]:
     for source in sorted(seen["limits"], key=lambda s: float(s["limit_a"])):
         rules = source["source"] == now["source"] and source["limit_a"] == now["limit_a"]
         lines += row(f"{source['limit_a']:>8.1f} A", f"{source['source']}{'  *' * rules}")
-    return lines
+    return [*lines, *energy.delay(seen)]
 
 
 def meter(seen: Answer) -> list[str]:
@@ -184,6 +185,7 @@ def watch(state: Answer, seen: list[Answer]) -> list[str]:
         WATCH_HEAD,
     ]
     lines += [_watched(evse) for evse in seen]
+    lines += energy.watched(state)
     return [*lines, "", *(line for evse in seen for line in wrap(evse["why"], 2))]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from evse.core import Core
+from evse.door.energy import delay_state
 from evse.evidence import evidence
 from evse.pilot import duty_bp_to_amps
 from evse.session.session import Session
@@ -29,6 +30,7 @@ def inspect(core: Core, evse: int) -> dict[str, Any]:
         "pilot": _pilot(core, session),
         "limit": {"limit_a": limit.limit_a, "source": limit.source, "phases": limit.phases},
         "limits": [{"source": s.source, "limit_a": s.limit_a} for s in session.limit_sources()],
+        "delay": delay_state(core, session),
         "meter": _meter(core, session),
         "lock": _lock(core, session),
         "contactor": _contactor(session),

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from evse.core import Core
+from evse.door.energy import delay_state, energy_state
 from evse.door.hub import Hub
 from evse.fault_report import report_active
 from evse.session.session import Session
@@ -33,6 +34,7 @@ def sys_state(core: Core, hub: Hub, link: Any = None) -> dict[str, Any]:
             "trouble": core.journal.trouble(core.clock.now_ms()),
             "lost": core.journal.lost,
         },
+        "energy": energy_state(core),
         "door": {"bad_lines": hub.bad_lines},
         "evses": [_evse(core, evse, session) for evse, session in core.sessions.items()],
     }
@@ -70,6 +72,7 @@ def _evse(core: Core, evse: int, session: Session) -> dict[str, Any]:
         "permit": {"close": wish.close, "duty_bp": wish.duty_bp, "lock": wish.lock.name.lower()},
         "limit_a": limit.limit_a,
         "limit_source": limit.source,
+        "delay": delay_state(core, session),
         "session": session.record.uuid,
         "transaction": session.record.transaction,
         "authorized": session.authorized,

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from station_rig import Peer, station
 
+from evse.config.load import parse
 from evse.console.console import HELP, Console
 from evse.console.layout import COLUMNS
 from evse.console.pin import IDLE_MS
@@ -18,6 +19,7 @@ from evse.door.jsonrpc import RpcError
 from evse.door.sys_state import sys_state
 from evse.model import BoardAnalog
 from firmware_bridge.host_session import HostSession
+from hil.sim.mains import SimMains
 from hil.sim.simulation import Simulation
 
 QUESTIONS = ("status", "why", "pilot", "limits", "meter", "lock", "faults", "log", "link", "ocpp")
@@ -140,6 +142,7 @@ def test_a_board_that_is_away_is_the_one_fact() -> None:
 def test_pilot_tells_volts_and_duty_as_a_meter_would() -> None:
     sim = charging()
     assert sim.station is not None
+    sim.station.core.analog.clear()
     assert "volts         - / -" in shown(console(sim), "pilot 1")
     sim.station.core.on_analog(1, BoardAnalog(hi_mv=6_000, lo_mv=-12_000, temperature_dc=253))
     said = shown(console(sim), "pilot 1")
@@ -162,7 +165,8 @@ def test_limits_name_who_set_them_and_mark_the_one_that_rules() -> None:
     said = shown(Console(door, "the door", OpenGate()), "limits")
     assert "now           10 A on 3 phase(s), by the office" in said
     assert "10.0 A    the office  *" in said
-    assert "32.0 A    configuration\n" in said
+    assert "32.0 A    configuration" in said
+    assert said.count("*") == 1
 
 
 def test_meter_lock_and_faults_of_a_charging_car() -> None:
@@ -241,12 +245,12 @@ def test_whatever_is_typed_is_answered_in_ascii(text: str) -> None:
 def test_inspection_is_plain_json() -> None:
     found = SimDoor(charging()).ask("sys.inspect", {})
     assert msgspec.json.decode(msgspec.json.encode(found)) == found
-    assert found["limits"][0] == {"source": "configuration", "limit_a": 32.0}
+    assert {"source": "configuration", "limit_a": 32.0} in found["limits"]
 
 
 # --- what changes something -----------------------------------------------------------------------
 
-ACTS = ("enable", "disable", "pause", "resume", "stop", "unlock-plug")
+ACTS = ("enable", "disable", "pause", "resume", "stop", "unlock-plug", "charge-now")
 
 
 @pytest.mark.parametrize("act", ACTS)
@@ -299,3 +303,131 @@ def test_an_idle_console_locks_itself() -> None:
 
 def test_a_pin_is_asked_for_unseen() -> None:
     assert console(shared(1)).line("unlock").then == "pin"
+
+
+# --- what is shared, and what waits ---------------------------------------------------------------
+
+SHARED = """
+[station]
+identity = "TEST-1"
+fuse_a = {fuse}
+[board]
+kind = "simulated"
+[[evse]]
+id = 1
+evse_id = "DE*PNX*E1*1"
+connector = "cable"
+max_current_a = 32.0
+phase_rotation = "RST"
+[[evse]]
+id = 2
+evse_id = "DE*PNX*E2*1"
+connector = "cable"
+max_current_a = 32.0
+phase_rotation = "STR"
+[authorization]
+mode = "free"
+{more}
+"""
+MAINS = """
+[mains]
+max_mains_a = 25
+fallback_a = 6
+max_sum_a = 60
+[mains.meter]
+kind = "modbus"
+"""
+
+
+def sharing(fuse_a: float, more: str = "") -> Simulation:
+    """Both want to charge; the house takes 5 and 3 A and gives 8 where it is metered."""
+    sim = Simulation(parse(SHARED.format(fuse=fuse_a, more=more)), seed=1)
+    if more:
+        SimMains(sim, (5.0, 3.0, -8.0))
+    sim.run_for(3_000)
+    for plant in sim.plants.values():
+        plant.car.plug()
+    sim.wake()
+    sim.run_for(60_000)
+    return sim
+
+
+def fits(lines: list[str]) -> bool:
+    return all(len(line) <= COLUMNS and line.isascii() for line in lines)
+
+
+def test_a_fuse_that_is_shared_is_shown_before_the_limits() -> None:
+    one = console(sharing(20.0))
+    lines = one.line("limits").lines
+    assert lines[:2] == ["to share      20 A of 20 A a line, for all EVSEs", "--- EVSE 1"]
+    assert "    10.0 A    station fuse  *" in lines
+    assert one.watch()[4] == "to share 20 A of 20 A"
+
+
+def test_turns_are_shown_with_the_one_that_waits() -> None:
+    one = console(sharing(8.0))
+    (turns,) = (line for line in one.line("limits").lines if line.startswith("turns"))
+    assert turns.startswith("turns         EVSE 1 now, EVSE 2 waits; the next turn is in 14:")
+    said = shown(one, "why 2").replace("\n", " ")
+    assert "not enough for 6 A to everybody, and the EVSEs take turns" in said
+
+
+def test_the_mains_are_shown_line_by_line_with_their_age_and_what_is_made_of_them() -> None:
+    one = console(sharing(20.0, MAINS))
+    lines = one.line("limits 1").lines
+    mains = next(line for line in lines if line.startswith("mains"))
+    assert mains.startswith("mains         ")
+    assert " / " in mains
+    assert mains.endswith("of 25 A, read 0.0 s ago")
+    assert any(line.endswith("of 60 A") for line in lines)
+    assert "balancing     smart, running" in lines
+    assert fits(lines)
+    assert fits(one.watch())
+    assert "mains" in one.watch()[4]
+
+
+def test_a_lost_meter_at_the_mains_is_shown_with_what_is_left() -> None:
+    sim = sharing(20.0, MAINS)
+    sim.parts.clear()
+    sim.run_for(20_000)
+    one = console(sim)
+    lines = one.line("limits").lines
+    assert lines[0] == "to share      6 A of 20 A a line, for all EVSEs"
+    assert lines[1] == "mains         METER LOST, last read 20.0 s ago: the EVSEs share 6 A"
+    assert one.watch()[4] == "to share 6 A of 20 A, MAINS METER LOST"
+    assert "the meter at the mains does not answer" in shown(one, "why").replace("\n", " ")
+
+
+def test_a_station_that_shares_nothing_shows_nothing_of_it() -> None:
+    assert shown(console(shared(1)), "limits").startswith("now ")
+
+
+DELAYED = """
+[limits.random_delay]
+enabled = true
+"""
+
+
+def test_a_random_delay_is_shown_and_ended_by_a_person() -> None:
+    sim = Simulation(parse(SHARED.format(fuse=64.0, more=DELAYED)), seed=3)
+    sim.run_for(3_000)
+    sim.plants[1].car.plug()
+    sim.wake()
+    sim.run_for(20_000)
+    entry = {
+        "timestamp": "2020-01-01T00:00:00Z",
+        "limits_to_leaves": {"ac_max_current_A": {"value": 10.0, "source": "grid"}},
+    }
+    door = SimDoor(sim)
+    door.ask("evse_manager.set_external_limits", {"evse": 1, "value": {"schedule_import": [entry]}})
+    one = Console(door, "the door", OpenGate())
+    (delay,) = (line for line in one.line("limits 1").lines if line.startswith("random delay"))
+    assert delay.startswith("random delay  32 A for another ")
+    assert delay.endswith(", then 10 A; charge-now ends it")
+    assert "10 A follow after the random delay" in shown(one, "why 1").replace("\n", " ")
+    shown(one, "unlock 246810")
+    assert shown(one, "charge-now 2") == "EVSE 2: no random delay is running"
+    assert shown(one, "charge-now 1") == "EVSE 1: done"
+    assert shown(one, "charge-now 1") == "EVSE 1: no random delay is running"
+    assert shown(one, "charge-now") == "which EVSE: one of [1, 2]"
+    assert "random delay" not in shown(one, "limits")

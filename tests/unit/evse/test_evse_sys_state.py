@@ -30,6 +30,7 @@ def test_all_of_it_is_plain_json() -> None:
         "link",
         "ocpp",
         "journal",
+        "energy",
         "door",
         "evses",
     }
@@ -37,6 +38,7 @@ def test_all_of_it_is_plain_json() -> None:
     assert found["uptime_ms"] == 3_000
     assert found["ocpp"] == {"needed": True, "running": False, "connected": False}
     assert found["door"] == {"bad_lines": 0}
+    assert found["energy"] is None
 
 
 def test_each_evse_tells_its_state_and_why() -> None:

@@ -79,7 +79,9 @@ def test_a_dead_board_is_named_with_its_reason() -> None:
     sim = charging()
     sim.kill_guard()
     sim.run_for(2_000)
-    assert "the board does not answer: the board sent no status for 600 ms" in sentence(sim)
+    assert "the board does not answer: the board sent no status of EVSE 1 for 600 ms" in sentence(
+        sim
+    )
 
 
 def test_an_evse_that_is_not_here_is_a_key_error() -> None:
