@@ -55,15 +55,14 @@ class Assignments:
             and (evse not in self._lapsed or candidates == [evse])
         ]
 
-    def holds(self, token: ProvidedIdToken, evses: Iterable[int]) -> bool:
-        """Is one of `evses` authorized with `token`, and has no transaction yet?"""
+    def held_with(self, token: ProvidedIdToken, evses: Iterable[int]) -> int | None:
+        """That of `evses` which `token` holds, with a transaction or without."""
         for evse in evses:
             session = self._sessions[evse]
             held = session.record.token if session.authorized else None
-            waits = held is not None and not session.record.transaction
-            if waits and held is not None and held.id_token.same_as(token.id_token):
-                return True
-        return False
+            if held is not None and held.id_token.same_as(token.id_token):
+                return evse
+        return None
 
     def _may_start(self, session: Session) -> bool:
         open_to_tokens = session.state in ("waiting_auth", "idle") and not session.authorized

@@ -104,10 +104,11 @@ class Broker:
             return self._refuse(token, evses, "it names no EVSE of this station")
         if key_of(token) in self._validating:
             return S.Processing
-        if self._placing.is_waiting(token) or self.assignments.holds(token, evses):
-            return S.Accepted
         if (stopped := self._stopping.by_swipe(token, evses)) is not None:
             return stopped
+        held = self.assignments.held_with(token, evses) is not None
+        if held or self._placing.is_waiting(token):
+            return S.Accepted
         if not (self.assignments.places(evses) or self._stopping.could_stop(token, evses)):
             return self._refuse(token, evses, NO_EVSE)
         if self._config.mode == "free" or token.prevalidated is True:
@@ -223,6 +224,8 @@ class Broker:
         evses = candidates(token, self._sessions)
         if not answer.accepted:
             return self._refuse(token, evses, answer.refusal)
+        if (evse := self.assignments.held_with(token, evses)) is not None:
+            return self._refuse(token, (evse,), "it was given an EVSE meanwhile")
         known = [with_parent(token, result) for result in answer.accepted]
         if any(map(self._stopping.is_master, known)):
             return self._stopping.by_master(token, evses)

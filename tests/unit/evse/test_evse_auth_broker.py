@@ -89,6 +89,17 @@ def test_held_to_the_reader_again_while_it_waits_for_its_car_it_stays_accepted()
     assert rig.swipe("OTHER") == "Rejected"
 
 
+def test_a_token_that_was_given_an_evse_while_it_was_validated_gets_no_second() -> None:
+    rig = AuthRig(2)
+    rig.plug(2)
+    rig.swipe()
+    rig.broker.respond(2, token(), good())
+    rig.settle()
+    rig.door.answer(good())
+    assert rig.authorized() == {2: "CARD"}
+    assert rig.says(2) == "it was given an EVSE meanwhile"
+
+
 def test_a_token_that_names_no_evse_of_the_station_is_rejected() -> None:
     rig = AuthRig(2)
     assert rig.swipe(connectors=(7,)) == "Rejected"
