@@ -94,6 +94,7 @@ def meter(seen: Answer) -> list[str]:
     energy = found["energy_wh"]
     return [
         *row("reading", f"{number(None if age is None else age / 1000, 's')} old{lost}"),
+        *row("odd", ", ".join(found["odd"]).replace("_", " ") or "nothing"),
         *row("energy", number(None if energy is None else energy / 1000, "kWh", 3)),
         *row("power", number(found["power_w"], "W", 0)),
         *row("voltage", ", ".join(number(v, "V") for v in found["voltage_v"])),

@@ -57,6 +57,7 @@ def _meter(core: Core, session: Session) -> dict[str, Any]:
     return {
         "fitted": meter.fitted,
         "lost": meter.lost,
+        "odd": sorted(core.instruments[session.config.id].findings),
         "age_ms": None if reading is None else core.clock.now_ms() - reading.taken_ms,
         "energy_wh": None if reading is None else reading.energy_import_wh,
         "power_w": None if reading is None else reading.power_w,

@@ -10,6 +10,7 @@ from station_rig import Peer, config, station
 from evse.door.sys_state import sys_state
 from evse.fault_model import INOPERATIVE
 from evse.faults import CoreCondition, stopped_by
+from evse.metering.plausibility import Finding
 from evse.metering.start import START_READING_MS
 from evse.model import BoardFault, BoardStatus, PilotState, Reason
 from evse.session.record import Snapshot
@@ -202,6 +203,9 @@ CARD = {"id_token": {"value": "LISTED", "type": "ISO14443"}, "authorization_type
 def test_a_replaced_meter_counts_for_nothing_until_a_technician_vouches_for_it() -> None:
     sim = replaced()
     assert faults(sim) == [f"{METER}VendorError"]
+    seen = ask(sim, "sys.inspect")
+    assert isinstance(seen, dict)
+    assert seen["meter"]["odd"] == [Finding.ENERGY_BACKWARDS]
     assert ask(sim, "metering.accept") is True
     sim.run_for(2_000)
     assert faults(sim) == []
