@@ -17,16 +17,17 @@ import msgspec.inspect as fields_of
 from msgspec import Raw
 
 from evse.door import jsonrpc
+from evse.door.hello import Hello
 from evse.door.methods import TABLE
 from evse.door.params import StopTransaction
-from evse.door.providers import VEHICLE, VEHICLE_VARIABLES
-from evse.door.roles import METHODS, NAMESPACES, Role
-from evse.door.variables import VARIABLES
+from evse.door.providers import VEHICLE, VEHICLE_VARIABLES, Provide, Publish
+from evse.door.variables import VARIABLES, Get, Subscribe
 from evse.types.interface_model import Command, Interface
 from evse.types.interfaces import INTERFACES
 from evse.types.seed import accept
 from evse.types.seed.spelling import ARGUMENTS
 from hil.docs.interface_golden import golden_json
+from hil.docs.interface_roles import roles_sections
 from hil.docs.interface_type import limits_text, type_section, type_text
 from hil.docs.interface_types import SEED, pages
 
@@ -53,48 +54,26 @@ with `get`, both with `variable` = `interface.variable`. Each call to `evse_mana
 
 LINK = Path(__file__).resolve().parents[2] / "ocpp_link"
 NOT_YET = "not yet"
+_BASIC: dict[str, Any] = {
+    "hello": Hello,
+    "subscribe": Subscribe,
+    "get": Get,
+    "provide": Provide,
+    "publish": Publish,
+}
+_SAYS = {
+    "evse_manager.ready": "true once the session has booted",
+    "evse_manager.selected_protocol": "`IEC61851-1` in a session, else `Unknown`",
+    "evse_manager.powermeter_public_key_ocmf": "`null`: no meter here signs yet",
+}
 _TITLES = {SEED: "Shapes of September 2023"}
-
-
-_ROLES = """\
-The kernel tells the door the uid and the groups of each peer, and these decide its role; a method
-without a row here is the admin's alone, who has all of them.
-
-| role | who |
-|---|---|
-| admin | root, the user that the core runs as, and `[door] admins` |
-| technician | `[door] technicians`: a person before the station |
-| ocpp | `[door] ocpp`; whoever is named there is never more than that |
-| provider | `[door] providers`: an ISO 15118 stack, a card reader |
-| observer | `[door] observers`: looks and changes nothing |
-
-`[door]` names users, and groups with an `@`: `technicians = ["ann", "@service", "1001"]`; left out,
-they are the user `pievse-ocpp` and the groups `pievse-admin`, `-technician`, `-provider` and
-`-observer`. A name that the computer does not know gives nobody anything, and the core says so in
-its log. Of several roles the highest holds, but for `ocpp`. Who has none is told so and cut off.
-The socket is open to its owner and its group alone: `group = "pievse"` gives it to one, whose
-members may then knock. Where everything runs as one user, as under `evse run`, all peers are
-admins until they provide a namespace. `sim.*` is there on a simulated board only.
-
-`hello` answers `role`, `interface` and the `methods` that the role may call."""
-
-_PROVIDERS = """\
-`provide {"namespace": ...}` makes a peer the one that serves a namespace, in place of the one
-before it; an admin that does so has the role of the namespace from then on. `publish {"variable",
-"value", "evse"}` tells a value, read as the type of its page first. Who provides
-`iso15118_extensions` also publishes `evse_manager.ev_info` (the whole of it each time; emptied when
-a session begins and ends) and `evse_manager.car_manufacturer` (`Unknown` again at each plug-in). An
-answer to `iso15118_certificate_request` goes to it once; where no car waits for one it is dropped,
-with a line in the log. A provider that leaves takes what it said along; `is_connected` is then
-false."""
 
 
 def interface_markdown() -> str:
     """The whole page."""
     parts = [_INTRO, "\n".join(_served()), *(part for i in INTERFACES for part in _interface(i))]
     parts += ["## Beside the pages", "\n".join(_beside())]
-    parts += ["## Roles", _ROLES, "\n".join(_roles()), "## Providers", _PROVIDERS]
-    parts += ["\n".join(_namespaces()), "## Types"]
+    parts += [*roles_sections(), "## Types"]
     for page, types in pages().items():
         parts.append(f"### {_TITLES.get(page, page)}")
         parts += (type_section(type_, golden_json(type_)) for type_ in types.values())
@@ -200,8 +179,11 @@ def _beside() -> Iterator[str]:
     for method in sorted(TABLE.keys() - published):
         params = ", ".join(f"`{name}`" for name in _params(method))
         yield f"| method | `{method}` | {params} |"
+    for method in ("hello", "subscribe", "get", "provide", "publish"):
+        params = ", ".join(f"`{name}`" for name in _BASIC[method].__struct_encode_fields__)
+        yield f"| method | `{method}` | {params} |"
     for variable in sorted(VARIABLES - published):
-        yield f"| variable | `{variable}` | |"
+        yield f"| variable | `{variable}` | {_SAYS.get(variable, '')} |"
 
 
 def _today(name: str) -> str:
@@ -212,23 +194,6 @@ def _today(name: str) -> str:
     if name.startswith(f"{VEHICLE}."):
         return "provider"
     return "link" if name in link_names() else NOT_YET
-
-
-def _roles() -> Iterator[str]:
-    """Who may call what."""
-    roles = [role for role in Role if role is not Role.ADMIN]
-    yield f"| method | {' | '.join(roles)} |"
-    yield f"|---|{'---|' * len(roles)}"
-    for method, allowed in METHODS.items():
-        cells = ("yes" if role in allowed else "" for role in roles)
-        yield f"| `{method}` | {' | '.join(cells)} |"
-
-
-def _namespaces() -> Iterator[str]:
-    yield "| namespace | role |"
-    yield "|---|---|"
-    for namespace, role in NAMESPACES.items():
-        yield f"| `{namespace}` | {role} |"
 
 
 def _type(type_: Any) -> str:
