@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check-config": ("evse.cli.check_config", "say what is wrong with a configuration"),
     "why": ("evse.cli.ask", "why is it not charging?"),
     "state": ("evse.cli.ask", "everything about the station, as JSON"),
+    "charge-now": ("evse.cli.charge_now", "end the random delay that holds the current back"),
     "call": ("evse.cli.ask", "call any method at the door"),
     "console": ("evse.cli.console", "a technician's terminal, also on a serial line"),
     "sessions": ("evse.cli.sessions", "what was charged: table, CSV, JSON"),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from evse.cli import COMMANDS, main
+from evse.cli import COMMANDS, charge_now, main
 from evse.cli import sim as sim_commands
 from evse.cli.places import default_socket, run_dir
 from evse.cli.run import simulated, units
@@ -123,6 +123,45 @@ def test_an_answer_is_shown_as_json_or_as_a_word(
     assert capsys.readouterr().out == f"{shown}\n"
 
 
+class DelayingStation:
+    """EVSE 1 charges, EVSE 2 waits out a random delay; keeps what it was asked to change."""
+
+    def __init__(self) -> None:
+        self.cancelled: list[int] = []
+
+    def __call__(self, _socket: Path, method: str, params: dict[str, Any]) -> Any:
+        if method == "sys.state":
+            return {"evses": [{"evse": 1, "delay": None}, {"evse": 2, "delay": {"left_s": 240}}]}
+        assert method == "uk_random_delay.cancel"
+        self.cancelled.append(params["evse"])
+        return None
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "cancelled", "told"),
+    [
+        ((), 0, [2], "EVSE 1: no random delay is running\nEVSE 2: the random delay is over\n"),
+        (("2",), 0, [2], "EVSE 2: the random delay is over\n"),
+        (("1",), 0, [], "EVSE 1: no random delay is running\n"),
+        (("3",), 1, [], "evse 3 is not here: one of [1, 2]\n"),
+    ],
+)
+def test_charge_now_ends_the_delay_of_one_evse_or_of_all(
+    words: tuple[str, ...],
+    code: int,
+    cancelled: list[int],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    station = DelayingStation()
+    monkeypatch.setattr(charge_now, "ask", station)
+    assert main(["charge-now", *words]) == code
+    assert station.cancelled == cancelled
+    out = capsys.readouterr()
+    assert told in (out.out, out.err)
+
+
 def test_a_command_that_is_not_there_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["charge"]) == 2
     told = capsys.readouterr()
@@ -156,10 +195,10 @@ def test_without_a_station_a_command_says_how_to_start_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nowhere = ["--socket", str(tmp_path / "door.sock")]
-    for words in (["why"], ["state"], ["call", "sys.state"]):
+    for words in (["why"], ["state"], ["charge-now"], ["call", "sys.state"]):
         assert main([*words, *nowhere]) == 1
         assert "no station is running" in capsys.readouterr().err
-    for words in (["plug-in"], ["swipe"], ["power-cut"]):
+    for words in (["plug-in"], ["swipe"], ["house"], ["power-cut"]):
         assert main(["sim", *nowhere, *words]) == 1
         assert "no station is running" in capsys.readouterr().err
 
