@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from evse.authorization.wording import awaited
 from evse.core import Core
 from evse.energy.standing import standing
 from evse.energy.wording import clock, shortage
@@ -43,19 +44,11 @@ def _idle(_core: Core, session: Session) -> str:
 
 def _waiting(core: Core, session: Session) -> str:
     if not session.authorized:
-        return f"is not charging because the car waits for authorization: {_validator(core)}"
+        awaits = awaited(core.authorization, session, core.clock.now_ms())
+        return f"is not charging because the car waits for authorization: {awaits}"
     if session.config.connector == "socket" and not session.status.cable_a:
         return "is not charging because the cable's rating (PP) has not been read yet."
     return "is not charging because the meter has not given a fresh reading yet."
-
-
-def _validator(core: Core) -> str:
-    mode = core.config.authorization.mode
-    if core.authorization.lacks_validator:
-        return "no back office link (OCPP process) is there to check a token."
-    if mode == "ocpp":
-        return "present a token, or start it from the back office."
-    return "present a token of the configured list." if mode == "list" else "free mode grants it."
 
 
 def _preparing(core: Core, session: Session) -> str:

@@ -84,6 +84,11 @@ class Broker:
         self._door = door
 
     @property
+    def mode(self) -> str:
+        """`[authorization] mode`."""
+        return self._config.mode
+
+    @property
     def lacks_validator(self) -> bool:
         """A token that is presented now would be asked of nobody but the list."""
         door = self._door

@@ -88,7 +88,7 @@ class DoorValidator:
 def _read(outcome: Any) -> Answer:
     """A reply of the door: one result or several, in the present or the older spelling."""
     if isinstance(outcome, RpcError):
-        return Answer(says=f"no validator answered: {outcome.message}")
+        return Answer(says=f"it could not be checked: {outcome.message}")
     given = outcome if isinstance(outcome, list) else [outcome]
     try:
         results = [accept.upgrade(ValidationResult, result) for result in given]

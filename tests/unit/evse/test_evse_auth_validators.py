@@ -49,7 +49,7 @@ def test_a_listed_token_charges_while_no_validator_is_there() -> None:
     rig.door.there = False
     assert rig.broker.lacks_validator
     assert rig.swipe() == "Rejected"
-    assert rig.says() == "no validator answered: nobody provides auth_token_validator.* now"
+    assert rig.says() == "it could not be checked: nobody provides auth_token_validator.* now"
     assert rig.swipe("LISTED") == "Accepted"
 
 
@@ -79,7 +79,7 @@ def test_a_validator_that_leaves_has_refused() -> None:
     rig = at_a_car()
     rig.swipe()
     rig.door.say(RpcError(NOT_AVAILABLE, "the provider left before it answered"))
-    assert rig.says() == "no validator answered: the provider left before it answered"
+    assert rig.says() == "it could not be checked: the provider left before it answered"
 
 
 def test_a_validator_that_answers_twice_is_heard_once() -> None:

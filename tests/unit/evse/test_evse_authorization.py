@@ -166,11 +166,28 @@ def test_the_words_of_a_validator_that_can_not_say_are_kept_for_why() -> None:
     plug(sim, 1)
     present(sim)
     validator.judge("the back office is out of reach, and the token is not known here", error=True)
-    assert sim.station is not None
-    outcome = sim.station.core.authorization.last_outcome(1)
-    assert outcome is not None
-    assert outcome.status == "Rejected"
-    assert "the back office is out of reach" in outcome.says
+    sim.run_for(12_000)
+    assert peer(sim).result("sys.why") == (
+        "EVSE 1 is not charging because the car waits for authorization: the token of 12 s ago "
+        "came to nothing: it could not be checked: the back office is out of reach, and the token "
+        "is not known here; present a token, or start it from the back office."
+    )
+
+
+def test_why_says_that_a_card_is_being_checked_was_refused_or_is_not_the_one_awaited() -> None:
+    sim = station()
+    validator = Validator(sim)
+    expiry = "2026-01-01T03:00:00Z"
+    kept = {"reservation_id": 7, "id_token": "HOLDER", "expiry_time": expiry, "evse_id": 1}
+    peer(sim).result("reservation.reserve_now", {"reservation": kept})
+    assert "it is reserved (reservation 7)" in peer(sim).result("sys.why")
+    plug(sim, 1)
+    present(sim)
+    assert "a token is being checked" in peer(sim).result("sys.why")
+    validator.judge({"authorization_status": "Blocked"})
+    assert "it was refused (Blocked); it is reserved" in peer(sim).result("sys.why")
+    assert peer(sim).result("reservation.cancel_reservation", {"reservation_id": 7}) is True
+    assert "(Blocked); present a token, or" in peer(sim).result("sys.why")
 
 
 def test_the_configured_list_and_a_validator_of_ones_own_need_no_ocpp() -> None:
