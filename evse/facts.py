@@ -31,6 +31,8 @@ class Facts:
         self.vehicles: dict[int, Vehicle] = {}
         self.ask: Ask = _nobody
         """Set by the owner of the door."""
+        self.on_reset: Callable[[int], None] = lambda _evse: None
+        """Called with an EVSE when a session of it begins or ends: another car may come."""
         for table in config.evses:
             self.vehicles[table.id] = Vehicle(partial(self._tell, table.id))
             self._tell_hardware(table, None, None)
@@ -38,7 +40,8 @@ class Facts:
 
     def heard(self, evse: int, event: SessionEventEnum) -> None:
         """An event of a session, as it is emitted."""
-        self.vehicles[evse].heard(event)
+        if self.vehicles[evse].heard(event):
+            self.on_reset(evse)
 
     def note(self, evse: int, session: Session, board: Capability | None) -> None:
         """`board`: what it declared when it answered last; None before."""

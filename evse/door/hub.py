@@ -216,10 +216,11 @@ class Hub:
         found = self._last.get((variable, evse))
         return None if found is None else self.spelling.told(interface, *found)
 
-    def forget(self, variable: str) -> None:
-        """Keep no last value of `variable`, of no EVSE."""
+    def forget(self, variable: str, evse: int | None = None) -> None:
+        """Keep no last value of `variable`, of that EVSE or of any."""
         for key in [key for key in self._last if key[0] == variable]:
-            del self._last[key]
+            if evse in (None, key[1]):
+                del self._last[key]
 
     def follow(self, connection: Connection, variable: str, follower: Follower) -> None:
         """Raises RpcError where the peer follows too much already."""

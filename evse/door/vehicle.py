@@ -17,6 +17,9 @@ from evse.session.vehicle import Vehicle
 from evse.types.iso15118 import ExiStatus, RequestExiStreamSchema, ResponseExiStreamStatus
 
 REQUEST = f"{VEHICLE}.iso15118_certificate_request"
+REQUEST_2023 = "evse_manager.iso15118_certificate_request"
+OF_ONE_CAR = (REQUEST, REQUEST_2023, f"{VEHICLE}.charging_needs", f"{VEHICLE}.ev_info")
+"""Variables whose last value is not of the next car."""
 RESPONSE = f"{VEHICLE}.set_get_certificate_response"
 
 _log = logging.getLogger(__name__)
@@ -28,8 +31,14 @@ def serve_providers(hub: Hub, core: Core) -> None:
     def gone(namespace: str) -> None:
         if namespace == VEHICLE:
             core.facts.lose_provider()
+            hub.forget(REQUEST_2023)
+
+    def reset(evse: int) -> None:
+        for variable in OF_ONE_CAR:
+            hub.forget(variable, evse)
 
     core.facts.ask = hub.ask
+    core.facts.on_reset = reset
     Providers(hub, list(core.sessions), sinks=_sinks(hub, core.facts.vehicles), on_gone=gone)
 
 
@@ -38,7 +47,7 @@ def _sinks(hub: Hub, vehicles: Mapping[int, Vehicle]) -> dict[str, Sink]:
         from evse.types.seed.emit import request_exi  # its page spells it as in 2023
 
         vehicles[evse].ask_certificate()
-        hub.publish("evse_manager.iso15118_certificate_request", evse, request_exi(asked))
+        hub.publish(REQUEST_2023, evse, request_exi(asked))
         hub.publish(REQUEST, evse, asked)
 
     return {

@@ -36,15 +36,17 @@ class Vehicle:
 
     # --- from the session -------------------------------------------------------------------------
 
-    def heard(self, event: SessionEventEnum) -> None:
-        """A session that begins or ends resets what the car said, also where it said nothing."""
+    def heard(self, event: SessionEventEnum) -> bool:
+        """A session that begins or ends resets what the car said, also where it said nothing; True
+        for such an event."""
         if event not in (SessionEventEnum.SessionStarted, SessionEventEnum.SessionFinished):
-            return
+            return False
         self._asks_certificate = False
         self.tell_info(EVInfo())
         began = event is SessionEventEnum.SessionStarted
         self._protocol = BASIC_CHARGING if began else NO_PROTOCOL
         self._announce("selected_protocol", self._protocol)
+        return True
 
     def plug(self, plugged: bool) -> None:
         """Is a car plugged in now?"""

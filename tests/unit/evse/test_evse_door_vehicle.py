@@ -128,15 +128,31 @@ def test_a1_1_car_manufacturer_is_unknown_at_each_plug_in() -> None:
     assert get(sim, MANUFACTURER) == "Unknown"
 
 
+def test_what_a_provider_told_of_one_car_is_not_got_of_the_next() -> None:
+    sim = station(2)
+    stack = Iso15118(sim)
+    plug(sim)
+    needs = whole(published_by(VEHICLE)["iso15118_extensions.charging_needs"])
+    for evse in (1, 2):
+        stack.publish(REQUEST, ASKS, evse)
+        stack.publish("iso15118_extensions.charging_needs", needs, evse)
+    unplug(sim)
+    for variable in (REQUEST, REQUEST_2023, "iso15118_extensions.charging_needs"):
+        assert get(sim, variable, evse=1) is None
+        assert get(sim, variable, evse=2) is not None, "another EVSE"
+
+
 def test_a_provider_that_leaves_takes_what_it_said_along() -> None:
     sim = station()
     stack = Iso15118(sim)
     stack.publish(EV_INFO, {"soc": 55})
     stack.publish(MANUFACTURER, "Tesla")
+    stack.publish(REQUEST, ASKS)
     stack.publish("iso15118_extensions.service_renegotiation_supported", False)
     stack.hub.disconnect(stack.connection)
     assert (get(sim, EV_INFO), get(sim, MANUFACTURER)) == ({}, "Unknown")
     assert get(sim, "iso15118_extensions.service_renegotiation_supported") is None
+    assert get(sim, REQUEST_2023) is None
 
 
 def test_selected_protocol_is_that_of_the_session() -> None:
