@@ -11,9 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from evse.config.model import DoorTable
 from evse.door.client import DoorClient
 from evse.door.hub import Hub
 from evse.door.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND, RpcError
+from evse.door.roles import Credentials, Role
 from evse.door.server import DoorServer
 from evse.run.supervisor import Supervisor, Unit
 from evse.run.supervisor_door import SupervisorDoor
@@ -143,3 +145,12 @@ def test_a_station_with_real_metal_has_no_switch_for_its_power(method: str) -> N
         assert rig.supervisor.acts == []
 
     run(act, simulated=False)
+
+
+def test_the_supervisors_door_knows_the_same_roles_as_the_cores() -> None:
+    table = DoorTable(observers=("4001",), technicians=("@5001",))
+    with tempfile.TemporaryDirectory(prefix="sd-") as directory:
+        door = SupervisorDoor(Told(), Path(directory), evses=1, simulated=True, door=table)
+    assert door.server.role_of(Credentials(4001)) is Role.OBSERVER
+    assert door.server.role_of(Credentials(4002, frozenset({5001}))) is Role.TECHNICIAN
+    assert door.server.role_of(Credentials(4002)) is None
