@@ -21,7 +21,7 @@ from evse.fault_report import FaultReport
 from evse.types.board_support import HardwareCapabilities, Telemetry
 from evse.types.energy import EnforcedLimits
 from evse.types.evse_manager import EVInfo
-from evse.types.interfaces import EVSE_MANAGER
+from evse.types.interfaces import EVSE_MANAGER, ISO15118_EXTENSIONS
 from evse.types.powermeter import Powermeter
 from evse.types.seed import shapes
 from evse.types.seed.session_shapes import SeedSessionEvent
@@ -100,6 +100,12 @@ def test_what_was_followed_before_stays_as_it_was_asked_for() -> None:
 def test_every_type_with_an_older_shape_that_goes_out_is_in_this_test() -> None:
     emitted = {v.type for v in EVSE_MANAGER.variables if v.type in SHAPES}
     assert {SHAPES[type_].seed for type_ in emitted} == {*OLDER.values(), SeedSessionEvent}
+
+
+def test_no_command_of_the_core_answers_in_a_type_that_was_another_then() -> None:
+    """So the older spelling is a matter of variables alone."""
+    core = (EVSE_MANAGER, ISO15118_EXTENSIONS)
+    assert not [c.name for page in core for c in page.commands if c.result in SHAPES]
 
 
 @pytest.mark.parametrize("variable", OLDER)
