@@ -7,7 +7,7 @@ out. An exception out of any method here is a defect: the owner must stop renewi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -29,6 +29,7 @@ from evse.metering.plausibility import Finding
 from evse.model import BoardAnalog, BoardIdentity, BoardStatus, CommandVerb, Wish
 from evse.model import MeterReading as Reading
 from evse.ports import BoardPort, MeterPort, NewUuid, Publisher, SessionLog
+from evse.session.rebuild import rebuilt
 from evse.session.record import Snapshot
 from evse.session.session import Session
 from evse.types.session import Limits, SessionEvent, SessionEventEnum, Telemetry
@@ -61,10 +62,13 @@ class Core:
         meters: MeterPort,
         publish: Publisher,
         snapshots: Mapping[int, bytes],
+        last_session: Callable[[int], Iterable[bytes]],
         boot_id: str,
         new_uuid: NewUuid,
         say: Callable[[str], None],
     ) -> None:
+        """`last_session`: the events of an EVSE's last session, asked for where its snapshot can
+        not be read."""
         self.config = config
         self.clock = clock
         self.started_ms = clock.now_ms()
@@ -87,12 +91,13 @@ class Core:
         self._countdowns = Countdowns(publish, clock) if delayed else None
         self.facts = Facts(config, publish)
         stored = {t.id: _restore(snapshots.get(t.id), t.id, say) for t in config.evses}
+        unread = [evse for evse, snapshot in stored.items() if snapshot is None]
         self.sessions: dict[int, Session] = {
             table.id: Session(
                 table,
                 _Ports(self, table.id, board, meters),
                 clock,
-                snapshot=stored[table.id] or Snapshot(),
+                snapshot=stored[table.id] or rebuilt(last_session(table.id)),
                 boot_id=boot_id,
                 new_uuid=new_uuid,
                 limits=config.limits,
@@ -105,9 +110,8 @@ class Core:
         }
         """What is concluded from the measurements of board and meter."""
         self._meters = meters
-        for evse, snapshot in stored.items():
-            if snapshot is None:
-                self.sessions[evse].show(CoreCondition.INTERNAL, True)
+        for evse in unread:
+            self.sessions[evse].show(CoreCondition.INTERNAL, True)
         self.authorization = Broker(
             config.authorization,
             self.sessions,
@@ -333,7 +337,7 @@ def _restore(body: bytes | None, evse: int, say: Callable[[str], None]) -> Snaps
     try:
         return Snapshot.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        say(f"evse {evse}: the stored session can not be read ({error}); starting without one")
+        say(f"evse {evse}: the stored session can not be read ({error}); going by its events")
         return None
 
 

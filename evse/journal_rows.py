@@ -130,6 +130,17 @@ def snapshots(db: sqlite3.Connection) -> dict[int, bytes]:
     return dict(db.execute("SELECT evse, body FROM snapshot").fetchall())
 
 
+def of_last_session(db: sqlite3.Connection, evse: int) -> list[bytes]:
+    """The events of an EVSE from its last SessionStarted on, the oldest first. Looks at all."""
+    mark = b'"event":"SessionStarted"'
+    rows = db.execute(
+        "SELECT body FROM event WHERE evse = ? AND seq >= coalesce("
+        "(SELECT max(seq) FROM event WHERE evse = ? AND instr(body, ?)), 0) ORDER BY seq",
+        (evse, evse, mark),
+    )
+    return [body for (body,) in rows]
+
+
 def write_all(db: sqlite3.Connection, batch: tuple[Entry, ...]) -> None:
     for entry in batch:
         if isinstance(entry, Acknowledgement):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import signal
 import uuid
@@ -30,7 +31,7 @@ from evse.door.sys_state import sys_state
 from evse.door.variables import Variables
 from evse.journal import Journal
 from evse.journal_retention import Retention
-from evse.journal_rows import MIGRATIONS, find, snapshots
+from evse.journal_rows import MIGRATIONS, find, of_last_session, snapshots
 from evse.model import X1_BP, CommandVerb
 from evse.run.meters import Meters, configured_port, simulated_port
 from evse.run.process import boot_id
@@ -106,6 +107,7 @@ class CoreProcess:
             meters=self._meters,
             publish=self.hub.publish,
             snapshots=snapshots(database),
+            last_session=functools.partial(of_last_session, database),
             boot_id=boot_id(),
             new_uuid=lambda: str(uuid.uuid4()),
             say=_log.error,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import sqlite3
 import uuid
@@ -20,7 +21,7 @@ from evse.door.methods import serve
 from evse.door.roles import Role
 from evse.door.variables import Variables
 from evse.journal import Journal
-from evse.journal_rows import MIGRATIONS, find, snapshots
+from evse.journal_rows import MIGRATIONS, find, of_last_session, snapshots
 from evse.model import CommandVerb, MeterReading
 from evse.ports import MeterPort
 from evse.storage import Done, Job, open_database, run_job, verdict_of
@@ -91,6 +92,7 @@ class SimStation:
             meters=meters,
             publish=self.hub.publish,
             snapshots=snapshots(database),
+            last_session=functools.partial(of_last_session, database),
             boot_id=boot_id,
             new_uuid=lambda: str(uuid.UUID(int=rng.getrandbits(128), version=4)),
             say=say,
