@@ -27,8 +27,8 @@ class View(msgspec.Struct, gc=False):
     seen: Seen
     state: GuardState
     """With everything sensed in this step, and nothing decided yet."""
-    trips: int = 0
-    coil: bool = False
+    trips: int
+    coil: bool
     """As decided so far."""
     coil_since_ms: int | None = None
     lock_goal: LockTarget = LockTarget.KEEP
