@@ -134,7 +134,7 @@ def _no_energy(core: Core, session: Session) -> str:
             "when there is enough for a while."
         )
     if limit.source == GRANT and core.energy is not None:
-        cause = shortage(standing(core.energy, core.clock.now_ms()))
+        cause = shortage(standing(core.energy, core.clock.now_ms()), session.config.id)
         return f"is not charging because {cause}."
     return (
         f"is not charging because {limit.source} limits it to {limit.limit_a:g} A, "

@@ -49,16 +49,18 @@ def _until(mains: Answer) -> str:
 
 
 def _turns(found: Answer) -> list[str]:
-    if found["turn_left_ms"] is None:
-        return []
     now = _evses(part for part in found["evses"] if part["admitted"])
     waits = _evses(part for part in found["evses"] if part["waits"])
+    if found["turn_left_ms"] is None or not now:
+        return []
     left = clock(found["turn_left_ms"])
-    return row("turns", f"EVSE {now} now, EVSE {waits} waits; the next turn is in {left}")
+    return row("turns", f"{now} now; waiting: {waits}; the next turn is in {left}")
 
 
 def _evses(parts: Any) -> str:
-    return ", ".join(str(part["evse"]) for part in parts) or "-"
+    """`EVSE 1, 3`; empty for none."""
+    names = ", ".join(str(part["evse"]) for part in parts)
+    return f"EVSE {names}" if names else ""
 
 
 def delay(seen: Answer) -> list[str]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from evse.energy.granting import Share
 from evse.energy.mains import Amps, Mode, Phase
+from evse.energy.rotation import readmission_ms
+from evse.energy.sharing import Fuse
 from evse.energy.station import StationEnergy
 
 
@@ -17,7 +20,9 @@ class Part(msgspec.Struct, frozen=True):
     admitted: bool
     """It may charge; where there is not enough for everybody: it has its turn."""
     waits: bool
-    """It wants to, and has not."""
+    """It wants to, and may not."""
+    rests_left_ms: int | None
+    """It had to stop for lack of current, and does not start again before; None: not so."""
 
 
 class Mains(msgspec.Struct, frozen=True):
@@ -59,15 +64,20 @@ def standing(energy: StationEnergy, now_ms: int) -> Standing:
         budget_a=energy.budget_a,
         mains=_mains(energy, now_ms),
         turn_left_ms=_left_ms(energy.sharing.turn_ends_ms, now_ms),
-        evses=tuple(
-            Part(
-                evse=evse,
-                grant_a=share.granted_a,
-                admitted=share.turn.admitted,
-                waits=share.eligible and not share.turn.admitted,
-            )
-            for evse, share in shares.items()
-        ),
+        evses=tuple(_part(share, energy.fuse, now_ms) for share in shares.values()),
+    )
+
+
+def _part(share: Share, fuse: Fuse, now_ms: int) -> Part:
+    turn = share.turn
+    waits = share.eligible and not turn.admitted
+    rests_left_ms = _left_ms(readmission_ms(turn, fuse.dwell_ms), now_ms) if waits else None
+    return Part(
+        evse=turn.evse,
+        grant_a=share.granted_a,
+        admitted=turn.admitted,
+        waits=waits,
+        rests_left_ms=rests_left_ms or None,
     )
 
 

@@ -7,17 +7,19 @@ from evse.energy.standing import Mains, Standing
 from evse.limits import MIN_OFFER_A
 
 
-def shortage(found: Standing) -> str:
+def shortage(found: Standing, evse: int) -> str:
     """The cause that holds an EVSE below 6 A, to follow "because"."""
     mains = found.mains
     if mains is not None and found.budget_a < MIN_OFFER_A:
         return _at_the_mains(mains)
+    told = "" if mains is None or not mains.lost else f"{_lost(mains)}; "
+    rests_ms = next((part.rests_left_ms for part in found.evses if part.evse == evse), None)
+    if rests_ms is not None:
+        return f"{told}it had to stop for lack of current and waits for at least {clock(rests_ms)}"
     if found.turn_left_ms is not None:
-        until = f"the next turn begins in {clock(found.turn_left_ms)}"
-        if mains is not None and mains.lost:
-            return f"{_lost(mains)}, and they take turns; {until}"
-        return f"there is not enough for 6 A to everybody, and the EVSEs take turns; {until}"
-    return "what it shares is still taken by a car that was lowered, or just was"
+        turn = f"the EVSEs take turns; the next one begins in {clock(found.turn_left_ms)}"
+        return f"{told}there is not enough for 6 A to everybody, and {turn}"
+    return f"{told}what it shares is still taken by a car that was lowered, or just was"
 
 
 def _at_the_mains(mains: Mains) -> str:
@@ -35,7 +37,7 @@ def _at_the_mains(mains: Mains) -> str:
 
 def _lost(mains: Mains) -> str:
     return (
-        "the meter at the mains does not answer; until it does, the EVSEs share "
+        "the meter at the mains does not answer, and until it does, the EVSEs share "
         f"{mains.fallback_a:g} A"
     )
 

@@ -367,7 +367,7 @@ def test_a_fuse_that_is_shared_is_shown_before_the_limits() -> None:
 def test_turns_are_shown_with_the_one_that_waits() -> None:
     one = console(sharing(8.0))
     (turns,) = (line for line in one.line("limits").lines if line.startswith("turns"))
-    assert turns.startswith("turns         EVSE 1 now, EVSE 2 waits; the next turn is in 14:")
+    assert turns.startswith("turns         EVSE 1 now; waiting: EVSE 2; the next turn is in 14:")
     said = shown(one, "why 2").replace("\n", " ")
     assert "not enough for 6 A to everybody, and the EVSEs take turns" in said
 

@@ -119,7 +119,7 @@ def test_a_fuse_without_a_meter_is_its_own_budget() -> None:
     one.step(claims(1, 2), 0)
     found = standing(one, 0)
     assert (found.mains, found.budget_a) == (None, 40.0)
-    assert found.evses == (Part(1, 20.0, True, False), Part(2, 20.0, True, False))
+    assert found.evses == (Part(1, 20.0, True, False, None), Part(2, 20.0, True, False, None))
 
 
 def test_turns_are_told_with_their_end() -> None:
@@ -127,7 +127,7 @@ def test_turns_are_told_with_their_end() -> None:
     one.step(claims(1, 2), 1_000)
     found = standing(one, 61_000)
     assert found.turn_left_ms == 900_000 - 60_000
-    assert found.evses == (Part(1, 8.0, True, False), Part(2, 0.0, False, True))
+    assert found.evses == (Part(1, 8.0, True, False, None), Part(2, 0.0, False, True, None))
 
 
 def test_a_running_meter_is_told_with_its_age_and_a_lost_one_with_what_it_said_last() -> None:
@@ -170,3 +170,17 @@ def test_too_little_sun_is_told_with_the_time_that_is_bridged() -> None:
     assert found is not None
     assert found.phase is Phase.SOFT_SHORTAGE
     assert found.solar_stop_left_ms == 600_000 - 2_000
+
+
+def test_an_evse_that_had_to_stop_is_told_with_the_time_that_it_rests() -> None:
+    """Both charge; the meter falls silent, and the 7 A that are left are for the less served."""
+    one = energy()
+    for at_ms in range(0, 6_000, 1_000):
+        one.heard(reading(at_ms, (0.0, 0.0, 0.0)), claims(1, 2))
+        one.step(claims(1, 2), at_ms)
+    assert [part.admitted for part in standing(one, 6_000).evses] == [True, True]
+    one.step(claims(1, 2), 15_000)
+    parts = standing(one, 25_000).evses
+    assert [part.admitted for part in parts] == [False, True]
+    assert [part.rests_left_ms for part in parts] == [50_000, None]
+    assert standing(one, 75_000).evses[0].rests_left_ms is None

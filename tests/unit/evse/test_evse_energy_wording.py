@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from evse.energy.mains import Mode, Phase
-from evse.energy.standing import Mains, Standing
+from evse.energy.standing import Mains, Part, Standing
 from evse.energy.wording import clock, shortage
 
 MAINS = Mains(
@@ -22,6 +22,8 @@ MAINS = Mains(
     blocked_left_ms=None,
 )
 LOST = replace(MAINS, phase=Phase.FALLBACK, lost=True)
+CHARGES = Part(evse=1, grant_a=13.0, admitted=True, waits=False, rests_left_ms=None)
+RESTS = Part(evse=2, grant_a=0.0, admitted=False, waits=True, rests_left_ms=33_500)
 TURNS = Standing(fuse_a=13.0, budget_a=13.0, mains=None, turn_left_ms=247_000, evses=())
 
 
@@ -32,11 +34,18 @@ def at_the_mains(mains: Mains, budget_a: float = 0.0) -> Standing:
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (TURNS, "take turns; the next turn begins in 4:07"),
+        (
+            TURNS,
+            "there is not enough for 6 A to everybody, and the EVSEs take turns; the next one"
+            " begins in 4:07",
+        ),
         (
             replace(TURNS, mains=LOST, budget_a=7.0),
-            "the meter at the mains does not answer; until it does, the EVSEs share 7 A, and they"
-            " take turns",
+            "until it does, the EVSEs share 7 A; there is not enough for 6 A to everybody",
+        ),
+        (
+            replace(TURNS, evses=(CHARGES, RESTS)),
+            "it had to stop for lack of current and waits for at least 0:34",
         ),
         (at_the_mains(LOST, 5.0), "share 7 A, and less than 6 A can not be offered"),
         (at_the_mains(MAINS, 5.9), "the site leaves less than 6 A of the 25 A at the mains"),
@@ -53,7 +62,7 @@ def at_the_mains(mains: Mains, budget_a: float = 0.0) -> Standing:
     ],
 )
 def test_a_shortage_is_named(found: Standing, words: str) -> None:
-    assert words in shortage(found)
+    assert words in shortage(found, 2)
 
 
 @pytest.mark.parametrize(
