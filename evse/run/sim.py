@@ -1,6 +1,6 @@
 """What only a simulated station has at its door: `sim.*`, forwarded to the plant and supervisor.
 
-Nothing here exists on a real board; the OCPP link may not call it (door_hub's roles).
+Nothing here exists on a real board; the OCPP link may not call it (evse/door/roles.py).
 """
 
 from __future__ import annotations

@@ -278,3 +278,15 @@ def test_every_process_gets_the_same_files() -> None:
             assert word in given
     assert str(run_dir(state_dir)) in found["plant"]
     assert str(run_dir(state_dir)) in found["guard"]
+
+
+def test_a_user_that_this_computer_does_not_have_is_told_beside_the_configuration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "s.toml"
+    toml = TOML.format(kind="simulated", port="") + '[door]\nadmins = ["no-such-user-1"]\n'
+    path.write_text(toml, "utf-8")
+    assert main(["check-config", str(path)]) == 0
+    told = capsys.readouterr()
+    assert '"no-such-user-1" is not known on this computer' in told.err
+    assert 'admins = ["no-such-user-1"]' in told.out
