@@ -6,7 +6,17 @@ import msgspec
 import pytest
 from guard_rig import GuardRig
 
-from evse.guard.guard import RULES, Guard, Hardware, Inputs, Timing, observe, step
+from evse.guard.guard import (
+    RULES,
+    Guard,
+    Hardware,
+    Inputs,
+    Outputs,
+    Seen,
+    Timing,
+    observe,
+    step,
+)
 from evse.guard.lock_drive import LockDrive
 from evse.model import (
     F_BP,
@@ -106,6 +116,43 @@ def test_a_quick_return_to_c_waits_for_the_minimum_off_time(rig: GuardRig) -> No
     assert rig.until("coil", 3_000) == Timing().min_off_ms - 10
 
 
+def test_an_unventilated_board_does_not_close_in_d_and_calls_it_no_fault(rig: GuardRig) -> None:
+    rig.plug_in()
+    rig.close, rig.duty_bp, rig.level = True, 2_666, "D"
+    rig.run(5_000)
+    assert (rig.status.coil, rig.status.reason) == (False, Reason.NONE)
+
+
+def test_a_ventilated_board_opens_when_the_car_leaves_d() -> None:
+    rig = GuardRig(Hardware(ventilation=True))
+    rig.charge()
+    rig.level = "B"
+    assert rig.until_open(100) + 10 <= 50
+
+
+def test_a_cable_that_reads_less_just_before_closing_is_read_anew_first() -> None:
+    rig = GuardRig(SOCKET)
+    rig.readings = dict(LOCKED)
+    rig.plug_in()
+    rig.close, rig.duty_bp, rig.level = True, 2_666, "C"
+    rig.readings["pp_ohm"] = 1_500
+    assert rig.until("coil", 3_000) == Timing().pp_ms
+    assert rig.status.cable_a == 13
+
+
+@pytest.mark.parametrize(
+    ("temperature_dc", "closes"), [(800, True), (801, True), (899, True), (None, False)]
+)
+def test_it_closes_below_the_trip_temperature_and_never_without_one(
+    full: GuardRig, temperature_dc: int | None, closes: bool
+) -> None:
+    full.plug_in()
+    full.close, full.duty_bp, full.level = True, 2_666, "C"
+    full.readings["temperature_dc"] = temperature_dc
+    full.run(3_000)
+    assert full.status.coil is closes
+
+
 def test_d_closes_where_ventilated() -> None:
     rig = GuardRig(Hardware(ventilation=True))
     rig.charge()
@@ -138,6 +185,25 @@ def test_samples_without_a_verdict_open_within_50_ms(rig: GuardRig) -> None:
     rig.level = None
     assert rig.until_open(100) + 10 <= 50
     assert rig.status.reason is Reason.SAMPLES_STALLED
+
+
+def test_a_stall_is_acknowledged_only_when_the_samples_are_back(rig: GuardRig) -> None:
+    rig.charge()
+    rig.level = None
+    rig.until_open(100)
+    rig.run(1_000)
+    assert rig.command(ACK) is CommandStatus.REFUSED
+    rig.level = "C"
+    rig.run(100)
+    assert rig.command(ACK) is CommandStatus.DONE
+
+
+@pytest.mark.parametrize("level", ["E", "F", "INVALID"])
+def test_a_faulty_level_without_a_car_is_no_fault(rig: GuardRig, level: str) -> None:
+    for first in ("A", level):
+        rig.level = first
+        rig.run(1_000)
+    assert (rig.status.pilot.name, rig.status.reason) == (level, Reason.NONE)
 
 
 def test_a_flickering_pilot_can_not_hide_behind_missing_verdicts(rig: GuardRig) -> None:
@@ -220,6 +286,25 @@ def test_a_bouncing_mirror_is_forgiven(rig: GuardRig) -> None:
         rig.mirror = closed
         rig.step()
     assert rig.outputs.coil
+
+
+def test_closing_and_releasing_have_their_own_times() -> None:
+    timing = Timing(mirror_close_ms=100, mirror_release_ms=400)
+    rig = GuardRig(timing=timing)
+    rig.charge()
+    rig.level, rig.mirror = "B", True
+    rig.until_open(100)
+    rig.run(390)
+    assert rig.status.reason is Reason.PILOT_LEFT_CD
+    rig.run(20)
+    assert rig.status.reason is Reason.WELD
+    assert rig.guard.state.trips == 1 << Reason.WELD, "and is no other fault as well"
+    rig = GuardRig(timing=timing)
+    rig.mirror = False
+    rig.plug_in()
+    rig.close, rig.duty_bp, rig.level = True, 2_666, "C"
+    rig.until("coil", 3_000)
+    assert rig.until_open(1_000) == 90
 
 
 def test_a_weld_is_told_and_never_energised_until_open_and_acknowledged(rig: GuardRig) -> None:
@@ -483,6 +568,42 @@ def test_the_plug_is_locked_before_closing() -> None:
     assert rig.outputs.lock_drive is LockDrive.OFF
 
 
+def test_nothing_closes_while_the_plug_is_asked_to_unlock_though_it_is_stuck() -> None:
+    rig = GuardRig(SOCKET)
+    rig.readings = dict(LOCKED)
+    rig.plug_in()
+    rig.lock = LockTarget.UNLOCK
+    rig.close, rig.duty_bp, rig.level = True, 2_666, "C"
+    rig.run(5_000)
+    assert (rig.status.coil, rig.status.lock) == (False, LockState.JAMMED)
+
+
+def test_nothing_closes_in_the_step_in_which_an_unlocking_pulse_is_taken_back() -> None:
+    rig = GuardRig(SOCKET)
+    rig.readings = dict(LOCKED)
+    rig.plug_in()
+    rig.lock = LockTarget.UNLOCK
+    rig.close, rig.duty_bp, rig.level = True, 2_666, "C"
+    rig.run(300)
+    assert rig.outputs.lock_drive is LockDrive.UNLOCK
+    rig.lock = LockTarget.LOCK
+    rig.renew()
+    rig.step()
+    assert (rig.outputs.coil, rig.outputs.lock_drive) == (False, LockDrive.OFF)
+    assert rig.step().coil
+
+
+def test_the_coil_vetoes_unlocking_also_while_the_mirror_still_reads_open() -> None:
+    rig = GuardRig(SOCKET, Timing(mirror_close_ms=1_000))
+    rig.readings, rig.mirror = dict(LOCKED), False
+    rig.plug_in()
+    rig.close, rig.duty_bp, rig.level = True, 2_666, "C"
+    rig.until("coil", 3_000)
+    rig.run(500)
+    assert rig.status.coil
+    assert rig.command(CommandVerb.FORCE_UNLOCK) is CommandStatus.REFUSED
+
+
 def test_unlocking_is_vetoed_until_the_contactor_is_confirmed_open() -> None:
     rig = GuardRig(SOCKET)
     rig.readings = dict(LOCKED)
@@ -721,6 +842,39 @@ def test_what_is_not_fitted_is_not_believed(rig: GuardRig) -> None:
     assert not rig.status.rcd_tripped
 
 
+def test_of_what_is_not_fitted_nothing_is_seen() -> None:
+    everything = Inputs(
+        rcd_tripped=True,
+        lock_locked=True,
+        pp_ohm=220,
+        emergency_stop=True,
+        temperature_dc=2_000,
+        current_ma=0,
+        phase_feedback=True,
+    )
+    assert observe(Hardware(), everything, PilotState.A) == observe(
+        Hardware(), Inputs(), PilotState.A
+    )
+
+
+def test_nothing_read_is_nothing_seen_and_nothing_is_driven_before_the_first_step() -> None:
+    seen = observe(Hardware(), Inputs(), PilotState.A)
+    assert seen == Seen()
+    assert [name for name in seen.__struct_fields__ if getattr(seen, name)] == []
+    assert [name for name in Inputs.__struct_fields__ if getattr(Inputs(), name) is True] == []
+    assert Outputs() == Outputs(False, X1_BP, LockDrive.OFF, False, 0)
+
+
+@pytest.mark.parametrize(
+    ("current_ma", "low"), [(0, True), (999, True), (1_000, False), (None, False)]
+)
+def test_a6_seq_7_low_current_is_one_that_is_known_to_be_under_1_a(
+    current_ma: int | None, low: bool
+) -> None:
+    inputs = Inputs(current_ma=current_ma)
+    assert observe(Hardware(fast_current=True), inputs, PilotState.C).low_current is low
+
+
 def test_a_lock_that_is_not_fitted_is_not_driven(rig: GuardRig) -> None:
     rig.lock = LockTarget.LOCK
     rig.run(1_000)
@@ -757,6 +911,35 @@ def test_a_self_test_needs_an_output_to_watch() -> None:
 def test_a_phase_feedback_needs_a_contact_to_watch() -> None:
     with pytest.raises(ValueError, match="phase_feedback needs phase_switch"):
         Hardware(phase_feedback=True)
+
+
+@pytest.mark.parametrize("phases", [0, 2])
+def test_a_phase_contact_that_was_never_sent_anywhere_closes_nothing(phases: int) -> None:
+    rig = GuardRig(Hardware(phase_switch=True))
+    rig.phases = phases
+    rig.plug_in()
+    rig.close, rig.duty_bp, rig.level = True, 2_666, "C"
+    rig.run(10_000)
+    assert (rig.status.coil, rig.outputs.phases) == (False, 0)
+
+
+@pytest.mark.parametrize("phases", [1, 3])
+def test_a_phase_contact_that_is_found_where_it_belongs_is_not_waited_for(phases: int) -> None:
+    rig = GuardRig(Hardware(phase_switch=True, phase_feedback=True), Timing(phase_ms=60_000))
+    rig.readings["phase_feedback"] = phases == 3
+    rig.phases = phases
+    rig.charge()
+    assert (rig.status.phases, rig.outputs.phases) == (phases, phases)
+
+
+def test_a_phase_contact_on_its_way_is_no_fault() -> None:
+    rig = GuardRig(Hardware(phase_switch=True, phase_feedback=True), Timing(phase_ms=1_000))
+    rig.plug_in()
+    rig.phases, rig.readings["phase_feedback"] = 1, True
+    rig.run(1_000)
+    assert (rig.outputs.phases, rig.status.reason) == (1, Reason.NONE)
+    rig.run(200)
+    assert rig.status.reason is Reason.PHASE_CONTACT
 
 
 # --- faults of the board itself -------------------------------------------------------

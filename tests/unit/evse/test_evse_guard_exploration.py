@@ -105,6 +105,15 @@ def test_a_guard_without_the_rule_breaks_a_promise(rule: str) -> None:
     assert [v.invariant for v in result.violations] == [invariant]
 
 
+def test_each_rule_has_a_world_that_needs_it_and_none_is_missing() -> None:
+    assert sorted(RULES.names) == sorted(NEEDED)
+
+
+def test_taking_out_a_rule_takes_out_that_one_alone() -> None:
+    for name in NEEDED:
+        assert [other for other in RULES.names if other != name] == [*RULES.without(name).names]
+
+
 def test_every_invariant_is_judged_in_some_world() -> None:
     judged = {invariant.name for world in WORLDS.values() for invariant in world.invariants}
     assert judged == {invariant.name for invariant in INVARIANTS}
