@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -48,8 +48,13 @@ class Rehearsal:
 class Plan:
     """What a rehearsal has told."""
 
-    def __init__(self, report: Path) -> None:
+    def __init__(self, tests: Sequence[str], report: Path) -> None:
+        self.tests = tests
+        """What was rehearsed: files, or single tests by their node ids."""
         self._tests: dict[str, tuple[float, list[str]]] = json.loads(report.read_text("utf-8"))
+
+    def knows(self, test: str) -> bool:
+        return test in self._tests
 
     def judges(self, function: str | None) -> list[str]:
         """Node ids of the tests that call `function` (None: all), the quickest first."""
@@ -62,15 +67,17 @@ class Plan:
 
 
 class Chosen:
-    """A pytest plugin that runs these tests in this order and no others."""
+    """A pytest plugin that runs these tests in this order and no others of the plan's, but before
+    them those that are there only with the fault: a table that makes tests has changed."""
 
-    def __init__(self, tests: list[str]) -> None:
+    def __init__(self, tests: list[str], plan: Plan) -> None:
         self._order = {test: n for n, test in enumerate(tests)}
+        self._plan = plan
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        chosen = [item for item in items if item.nodeid in self._order]
-        items[:] = sorted(chosen, key=lambda item: self._order[item.nodeid])
+        chosen = [i for i in items if i.nodeid in self._order or not self._plan.knows(i.nodeid)]
+        items[:] = sorted(chosen, key=lambda item: self._order.get(item.nodeid, -1))
 
 
 def _is_in(called: str, function: str) -> bool:
