@@ -23,6 +23,7 @@ from evse.journal_rows import (
     Found,
     Record,
     Write,
+    find,
     forget_consumer,
     thin,
     write_all,
@@ -64,6 +65,7 @@ class Journal:
         self._say = say
         self._last_seq = found.last_seq
         self._consumers = dict(found.consumers)
+        self._snapshots = dict(found.snapshots)
         self._spool = Spool[Entry](
             storage, clock, write=write_all, on_written=self._written, thin=thin
         )
@@ -128,12 +130,14 @@ class Journal:
         """Record an event with the session snapshot after it; returns its number. `vital`: it is
         the last to go where memory has to give way."""
         self._last_seq += 1
+        self._snapshots[evse] = snapshot
         record = Record(self._last_seq, evse, body)
         self._put(Write(evse, self._clock.utc().timestamp(), record, snapshot, vital))
         return record.seq
 
     def checkpoint(self, evse: int, snapshot: bytes) -> None:
         """Replace the snapshot of `evse` without an event."""
+        self._snapshots[evse] = snapshot
         self._put(Write(evse, snapshot=snapshot))
 
     def acknowledge(self, consumer: str, seq: int) -> None:
@@ -153,6 +157,16 @@ class Journal:
         """It will never acknowledge again, and nothing is kept for it."""
         if self._consumers.pop(consumer, None) is not None:
             self._storage.submit(functools.partial(forget_consumer, name=consumer), _unheeded)
+
+    def begin_anew(self) -> None:
+        """A new file is in the place of a damaged one: what a restart must know goes there again.
+        Numbers go on; what was before them is in the file that was set aside."""
+        self.first_seq = self.durable_seq + 1
+        for evse, snapshot in self._snapshots.items():
+            self._put(Write(evse, snapshot=snapshot))
+        for consumer, seq in self._consumers.items():
+            self._put(Acknowledgement(consumer, seq))
+        self._storage.submit(find, self._found)
 
     def poll(self, now_ms: int) -> None:
         """Try again what failed; now and then forget old events."""
@@ -192,6 +206,11 @@ class Journal:
         self.lost += 1
         if victim.snapshot is None:
             pending.remove(victim)
+
+    def _found(self, outcome: Any) -> None:
+        """What the new file calls itself. Not known now, it is at the next start."""
+        if isinstance(outcome, Found):
+            self.journal_id = outcome.journal_id
 
     def _forgotten(self, last_seq: int) -> None:
         self.first_seq = max(self.first_seq, last_seq + 1)

@@ -90,6 +90,7 @@ class Found(msgspec.Struct, frozen=True):
     last_seq: int = 0
     """The highest number ever given out."""
     consumers: dict[str, int] = {}
+    snapshots: dict[int, bytes] = {}
 
 
 class Keep(msgspec.Struct, frozen=True):
@@ -122,7 +123,7 @@ def find(db: sqlite3.Connection) -> Found:
     first, last = db.execute("SELECT min(seq), max(seq) FROM event").fetchone()
     highest = max(last or 0, *consumers.values(), 0)
     (journal_id,) = db.execute("SELECT value FROM meta WHERE name = 'journal'").fetchone()
-    return Found(journal_id, first or highest + 1, highest, consumers)
+    return Found(journal_id, first or highest + 1, highest, consumers, snapshots(db))
 
 
 def snapshots(db: sqlite3.Connection) -> dict[int, bytes]:

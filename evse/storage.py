@@ -92,6 +92,19 @@ def open_database(
     return connection
 
 
+def renew_database(
+    path: Path, migrations: Sequence[str], *, utc: datetime, say: Callable[[str], None], why: str
+) -> sqlite3.Connection:
+    """A new database in the place of one that turned out damaged while it was used, and that is
+    closed. Raises StorageUnavailable."""
+    try:
+        aside = _set_aside(path, utc)
+    except OSError as error:
+        raise StorageUnavailable(f"{path}: {error}") from error
+    say(f"{path.name} is damaged ({why}); set aside as {aside.name}, going on with a new one")
+    return open_database(path, migrations, utc=utc, say=say)
+
+
 def _migrate(
     connection: sqlite3.Connection, path: str | Path, version: int, migrations: Sequence[str]
 ) -> None:
@@ -136,7 +149,7 @@ def _open(path: str | Path) -> tuple[sqlite3.Connection, int]:
         return connection, _prepared(connection, check=str(path) != MEMORY)
     except sqlite3.Error as error:
         connection.close()
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
+        if is_damage(error):
             raise _Damaged(str(error)) from error
         raise StorageUnavailable(f"{path}: {error}") from error
     except _Damaged:
@@ -188,6 +201,11 @@ def run_job(connection: sqlite3.Connection, job: Job) -> Any:
         if connection.in_transaction:
             _roll_back(connection)
     return result
+
+
+def is_damage(outcome: Any) -> bool:
+    """Is it an error that says that the file is no sound database?"""
+    return getattr(outcome, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
 
 
 def verdict_of(outcome: Any) -> str:

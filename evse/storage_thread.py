@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from evse.storage import Done, Job, StorageEnded, run_job, verdict_of
+from evse.storage import Done, Job, StorageEnded, StorageError, is_damage, run_job, verdict_of
 
 CLOSE_WAIT_S = 1.0
 """How long a closing process waits for its disk: a supervisor gives it 3 s in all to end."""
@@ -29,12 +29,18 @@ class ThreadStorage:
         post: Callable[[Callable[[], None]], object],
         *,
         on_fault: Callable[[Exception], object] | None = None,
+        renew: Callable[[str], sqlite3.Connection] | None = None,
     ) -> None:
         """Without `on_fault` a defect is heard of by the thread's excepthook and at the next
-        `submit`."""
+        `submit`. `renew` makes a new database where the old one turns out damaged (it is told how);
+        it runs on the thread and may raise StorageError, and is then asked again."""
         self._connection = connection
         self._post = post
         self._on_fault = on_fault
+        self._renew = renew
+        self._damage = ""
+        self.on_renewed: Callable[[], None] = lambda: None
+        """Called through `post`: nothing of what was written is in the file any more."""
         self._jobs: queue.SimpleQueue[tuple[Job, Done] | None] = queue.SimpleQueue()
         self._last: Job | None = None
         self._verdict = "the storage thread had ended"
@@ -67,9 +73,29 @@ class ThreadStorage:
     def _work(self) -> None:
         while (item := self._jobs.get()) is not None:
             job, done = item
-            self._deliver(done, run_job(self._connection, job))
+            self._deliver(done, self._run(job))
         last = self._last
-        self._verdict = verdict_of(run_job(self._connection, last)) if last else ""
+        self._verdict = verdict_of(self._run(last)) if last else ""
+
+    def _run(self, job: Job) -> Any:
+        if not self._damage:
+            outcome = run_job(self._connection, job)
+            if self._renew is None or not is_damage(outcome):
+                return outcome
+            self._damage = str(outcome)
+            self._connection.close()
+        return self._run_anew(job)
+
+    def _run_anew(self, job: Job) -> Any:
+        """`job` on a new database; an sqlite3.Error where there can be none yet."""
+        assert self._renew is not None, "nothing else notes damage"
+        try:
+            self._connection = self._renew(self._damage)
+        except StorageError as error:
+            return sqlite3.OperationalError(str(error))
+        self._damage = ""
+        self._deliver(lambda _none: self.on_renewed(), None)
+        return run_job(self._connection, job)
 
     def _deliver(self, done: Done, outcome: Any) -> None:
         try:

@@ -38,7 +38,7 @@ from evse.run.process import boot_id
 from evse.run.record import LinkRecording
 from evse.run.sim import SimForwarder
 from evse.session_log.log import SessionLogs
-from evse.storage import Storage, open_database
+from evse.storage import Storage, open_database, renew_database
 from evse.storage_thread import ThreadStorage
 from firmware_bridge.events import Analog, HostEvent, LinkDown, LinkUp, Status
 from firmware_bridge.host_session import HostSession
@@ -84,6 +84,9 @@ class CoreProcess:
             database,
             loop.call_soon_threadsafe,
             on_fault=lambda error: loop.call_soon_threadsafe(self._fail, error),
+            renew=lambda why: renew_database(
+                state_dir / "core.db", MIGRATIONS, utc=self._clock.utc(), say=_log.error, why=why
+            ),
         )
         self._recording = LinkRecording(record, self._clock, storage) if record else None
         journal = Journal(
@@ -95,6 +98,7 @@ class CoreProcess:
             ),
             say=_log.warning,
         )
+        storage.on_renewed = journal.begin_anew
         if config.ocpp is None:
             journal.forget_consumer(LINK)
         self.hub = Hub()
