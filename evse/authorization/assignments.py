@@ -35,6 +35,8 @@ class Assignments:
         self._timers = Timers()
         self.connection_timeout_ms = config.connection_timeout_s * 1_000
         """For authorizations from now on."""
+        self._looked: dict[int, tuple[str, bool, bool]] = {}
+        """State, authorized, transaction: as they were at the last look."""
         self._pending: dict[int, ProvidedIdToken] = {}
         """Tokens that wait for their transaction to begin."""
         self._plug_ins: dict[int, int] = {}
@@ -80,6 +82,7 @@ class Assignments:
         if session.authorized or not session.authorize(token, reservation_id):
             return False
         self._pending[evse] = token
+        self._timers.cancel(("connection", evse))
         return True
 
     def withdraw(self, evse: int, status: TokenValidationStatus = S.Withdrawn) -> None:
@@ -109,14 +112,19 @@ class Assignments:
             self._follow(evse, session, now_ms)
 
     def _follow(self, evse: int, session: Session, now_ms: int) -> None:
-        """What the session did since the last look."""
-        self._note_plug(evse, session)
+        """What the session did since the last look: mostly nothing, and this runs with each status
+        of the board."""
+        state, authorized = session.state, session.authorized
+        now = (state, authorized, session.record.transaction)
+        if self._looked.get(evse) == now and evse not in self._pending:
+            return
+        self._looked[evse] = now
+        self._note_plug(evse, state)
         self._note_token(evse, session)
-        waits = session.authorized and session.state == "idle"
-        self._run_timer(("connection", evse), waits, now_ms)
+        self._run_timer(("connection", evse), authorized and state == "idle", now_ms)
         several = self._config.plug_in_timeout and len(self._sessions) > 1
-        waits = session.state == "waiting_auth" and not session.authorized
-        self._run_timer(("plug-in", evse), several and waits and evse not in self._lapsed, now_ms)
+        waits = state == "waiting_auth" and not authorized and evse not in self._lapsed
+        self._run_timer(("plug-in", evse), several and waits, now_ms)
 
     def _run_timer(self, name: tuple[str, int], runs: bool, now_ms: int) -> None:
         if not runs:
@@ -124,8 +132,8 @@ class Assignments:
         elif name not in self._timers:
             self._timers.set(name, now_ms + self.connection_timeout_ms)
 
-    def _note_plug(self, evse: int, session: Session) -> None:
-        if session.state != "waiting_auth":
+    def _note_plug(self, evse: int, state: str) -> None:
+        if state != "waiting_auth":
             self._plug_ins.pop(evse, None)
             self._lapsed.discard(evse)
         elif evse not in self._plug_ins:

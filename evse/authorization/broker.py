@@ -186,8 +186,8 @@ class Broker:
     def poll(self) -> None:
         """Time-outs, free mode, and tokens that wait for a car. Call it whenever a session has
         taken an input."""
-        for key in self._timers.pop_due(self._clock.now_ms()):
-            seconds = VALIDATION_TIMEOUT_MS // 1_000
+        seconds = VALIDATION_TIMEOUT_MS // 1_000
+        for key in self._timers.pop_due(self._clock.now_ms()) if self._validating else ():
             self._validating[str(key)].give_up(f"no validator answered within {seconds} s")
         self.assignments.poll()
         self.reservations.poll()

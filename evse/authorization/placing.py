@@ -112,14 +112,18 @@ class Placing:
 
     def poll(self) -> None:
         """Cars that came for tokens that wait, tokens that waited for too long, free mode."""
+        if self._waiting:
+            self._look_for_cars()
+        if self._free:
+            self._serve_everybody()
+
+    def _look_for_cars(self) -> None:
         for key in self._timers.pop_due(self._clock.now_ms()):
             self._forget(self._waiting[str(key)], S.TimedOut, "no car came in time")
         for waiting in tuple(self._waiting.values()):
             evse = choose(self._algorithm, self.usable(waiting.token, waiting.result))
             if evse is not None:
                 self._end_wait(waiting, evse)
-        if self._free:
-            self._serve_everybody()
 
     def _serve_everybody(self) -> None:
         """Free mode: every car that waits, but at an EVSE that is kept for somebody."""

@@ -102,6 +102,8 @@ class Reservations(ReservationBook):
 
     def poll(self) -> None:
         """End what is over, and show what a session does not show yet."""
+        if not self._all:
+            return
         for reservation in tuple(self._all.values()):
             if expiry_of(reservation) <= self._clock.utc():
                 self._end(reservation, ReservationUpdate.Expired)
