@@ -342,6 +342,61 @@ def test_a_shorted_diode_trips_before_closing_and_until_unplugged(rig: GuardRig)
     rig.until("coil", 3_000)
 
 
+def test_the_low_half_wave_is_judged_only_once_the_pwm_has_settled(rig: GuardRig) -> None:
+    rig.plug_in()
+    rig.duty_bp, rig.diode = 2_666, False
+    rig.run(-rig.now_ms % 100 + 10)
+    assert rig.outputs.duty_bp == 2_666
+    start_ms = rig.now_ms
+    while rig.step().duty_bp == 2_666:
+        assert rig.now_ms - start_ms < 1_000
+    timing = Timing()
+    assert rig.now_ms - 10 - start_ms == timing.pwm_settle_ms + timing.diode_ms
+    assert rig.status.reason is Reason.DIODE
+
+
+def test_a_doubt_about_the_diode_does_not_outlast_the_pwm(rig: GuardRig) -> None:
+    rig.plug_in()
+    rig.duty_bp = 2_666
+    rig.run(1_000)
+    rig.diode = False
+    rig.run(20)
+    rig.duty_bp = X1_BP
+    rig.renew()
+    rig.run(1_000)
+    rig.duty_bp = 2_666
+    rig.renew()
+    rig.run(50)
+    rig.diode = True
+    rig.run(1_000)
+    assert (rig.status.reason, rig.status.duty_bp) == (Reason.NONE, 2_666)
+
+
+@pytest.mark.parametrize("hi_mv", [12_000, 0])
+def test_the_low_half_wave_of_a_burst_that_shows_no_car_is_not_judged(hi_mv: int) -> None:
+    rig = GuardRig(timing=Timing(debounce_out_ms=200))
+    rig.plug_in()
+    rig.duty_bp = 2_666
+    rig.run(1_000)
+    rig.readings["sample"] = PilotSample(hi_mv, -5_000)
+    rig.run(100)
+    del rig.readings["sample"]
+    rig.run(1_000)
+    assert (rig.status.reason, rig.status.duty_bp) == (Reason.NONE, 2_666)
+
+
+def test_the_low_half_wave_is_not_judged_before_the_car_is_believed_to_be_back() -> None:
+    rig = GuardRig(timing=Timing(debounce_in_ms=300))
+    rig.plug_in()
+    rig.duty_bp, rig.level = F_BP, "F"
+    rig.run(1_000)
+    rig.duty_bp, rig.level, rig.diode = 2_666, "B", False
+    rig.run(200)
+    rig.diode = True
+    rig.run(1_000)
+    assert (rig.status.reason, rig.status.duty_bp) == (Reason.NONE, 2_666)
+
+
 def test_a_diode_that_fails_while_charging_opens_within_50_ms(rig: GuardRig) -> None:
     rig.charge()
     rig.diode = False
@@ -532,6 +587,14 @@ def test_our_own_f_is_no_fault(rig: GuardRig) -> None:
     assert (rig.status.pilot, rig.status.reason) == (PilotState.B, Reason.NONE)
 
 
+def test_an_f_after_our_own_is_over_is_a_fault_again(rig: GuardRig) -> None:
+    rig.plug_in()
+    for duty_bp, level in ((F_BP, "F"), (X1_BP, "B"), (X1_BP, "F")):
+        rig.duty_bp, rig.level = duty_bp, level
+        rig.run(1_000)
+    assert rig.status.reason is Reason.PILOT_FAULT
+
+
 def test_the_end_of_a_short_f_pulse_of_our_own_is_no_fault(rig: GuardRig) -> None:
     rig.plug_in()
     rig.run(-rig.now_ms % 100)
@@ -657,6 +720,22 @@ def test_a_forced_unlock_forbids_closing_until_unplugged() -> None:
     rig.until("coil", 3_000)
 
 
+def test_a_forced_unlock_is_forgotten_at_a_once_it_has_come_to_its_end() -> None:
+    rig = GuardRig(SOCKET)
+    rig.readings = dict(LOCKED)
+    rig.lock = LockTarget.LOCK
+    rig.plug_in()
+    assert rig.command(CommandVerb.FORCE_UNLOCK) is CommandStatus.DONE
+    rig.level = "A"
+    rig.run(Timing().lock_pulse_ms + 100)
+    assert (rig.outputs.lock_drive, rig.status.forced_unlock) == (LockDrive.OFF, True)
+    while rig.status.lock is not LockState.JAMMED:
+        assert rig.status.forced_unlock
+        rig.step()
+    rig.run(20)
+    assert not rig.status.forced_unlock
+
+
 def test_a_jam_is_told_and_closes_nothing() -> None:
     rig = GuardRig(SOCKET)
     rig.readings = {"pp_ohm": 220}
@@ -681,6 +760,18 @@ def test_a6_seq_2_1_a_dead_core_frees_the_plug_within_5_s_of_a() -> None:
     while rig.step().lock_drive is not LockDrive.UNLOCK:
         assert rig.now_ms - start_ms < 5_000
     assert rig.now_ms - start_ms + Timing().lock_pulse_ms <= 5_000
+
+
+def test_a6_seq_2_1_the_patience_with_a_dead_core_begins_with_its_death() -> None:
+    rig = GuardRig(SOCKET)
+    rig.readings = dict(LOCKED)
+    rig.lock = LockTarget.LOCK
+    rig.run(60_000)
+    rig.alive = False
+    rig.run(Timing().unlock_after_a_ms)
+    assert rig.outputs.lock_drive is LockDrive.OFF
+    rig.run(Timing().lease_ms + 100)
+    assert rig.outputs.lock_drive is LockDrive.UNLOCK
 
 
 def test_a_dead_core_waits_at_a_until_the_mirror_has_opened() -> None:
@@ -811,6 +902,13 @@ def test_the_self_test_is_refused_while_closed(full: GuardRig) -> None:
     assert full.status.coil
 
 
+def test_a_self_test_that_is_asked_for_without_a_car_gives_its_result(full: GuardRig) -> None:
+    full.run(3_000)
+    assert full.command(CommandVerb.RCD_SELF_TEST) is CommandStatus.DONE
+    full.run(1_000)
+    assert full.status.self_test is SelfTest.PASSED
+
+
 def test_asking_twice_for_the_self_test_runs_one(full: GuardRig) -> None:
     full.run(1_000)
     assert full.command(CommandVerb.RCD_SELF_TEST) is CommandStatus.DONE
@@ -932,6 +1030,21 @@ def test_a_phase_contact_that_is_found_where_it_belongs_is_not_waited_for(phases
     assert (rig.status.phases, rig.outputs.phases) == (phases, phases)
 
 
+def test_the_phase_contact_waits_for_the_release_also_where_the_mirror_had_not_closed_yet() -> None:
+    rig = GuardRig(Hardware(phase_switch=True), Timing(mirror_close_ms=2_000))
+    rig.plug_in()
+    rig.mirror = False
+    rig.close, rig.duty_bp, rig.level = True, 2_666, "C"
+    rig.until("coil", 3_000)
+    rig.run(1_000)
+    rig.level, rig.close, rig.phases = "B", False, 1
+    rig.until_open(100)
+    rig.run(Timing().mirror_release_ms)
+    assert rig.outputs.phases == 3
+    rig.run(100)
+    assert rig.outputs.phases == 1
+
+
 def test_a_phase_contact_on_its_way_is_no_fault() -> None:
     rig = GuardRig(Hardware(phase_switch=True, phase_feedback=True), Timing(phase_ms=1_000))
     rig.plug_in()
@@ -1028,6 +1141,33 @@ def test_a_socket_found_empty_in_f_makes_the_next_car_another_one() -> None:
     rig.duty_bp, rig.level = X1_BP, "B"
     rig.run(1_000)
     assert (rig.status.plugs, rig.status.cable_a, rig.status.reason) == (2, 20, Reason.NONE)
+
+
+@pytest.mark.parametrize(
+    ("duty_bp", "level", "pp_ohm", "lost_ms"),
+    [
+        (F_BP, "F", 220, 1_000),
+        (F_BP, "F", None, 10),
+        (F_BP, "B", None, 1_000),
+        (X1_BP, "F", None, 1_000),
+    ],
+    ids=["cable there", "lost for a moment", "not in F", "an F that is not ours"],
+)
+def test_only_our_own_f_on_a_socket_without_a_cable_ends_a_session(
+    duty_bp: int, level: str, pp_ohm: int | None, lost_ms: int
+) -> None:
+    rig = GuardRig(SOCKET)
+    rig.readings = dict(LOCKED)
+    rig.plug_in()
+    rig.duty_bp, rig.level = duty_bp, level
+    rig.run(1_000)
+    rig.readings["pp_ohm"] = pp_ohm
+    rig.run(lost_ms)
+    rig.readings["pp_ohm"] = 220
+    rig.run(1_000)
+    rig.duty_bp, rig.level = X1_BP, "B"
+    rig.run(1_000)
+    assert rig.status.plugs == 1
 
 
 def test_a_car_plugged_in_during_f_counts_when_it_shows(rig: GuardRig) -> None:
