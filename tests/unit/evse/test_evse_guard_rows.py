@@ -7,7 +7,7 @@ from guard_rig import GuardRig
 
 from evse.guard.guard import Hardware, Timing
 from evse.guard.lock_drive import LockDrive
-from evse.model import CommandStatus, CommandVerb, LockTarget, Reason
+from evse.model import CommandStatus, CommandVerb, LockState, LockTarget, Reason, SelfTest
 
 ACK = CommandVerb.ACKNOWLEDGE
 SOCKET = Hardware(lock=True, socket=True)
@@ -184,3 +184,102 @@ def test_a_coil_that_is_on_vetoes_by_itself(socket: GuardRig) -> None:
     assert socket.step().lock_drive is LockDrive.OFF
     assert socket.status.vetoed_unlock
     assert socket.outputs.coil
+
+
+# --- the diode ------------------------------------------------------------------------
+
+
+def test_the_low_half_wave_is_judged_from_the_settling_of_pwm_on() -> None:
+    rig = GuardRig(timing=Timing(diode_ms=10, pwm_settle_ms=100))
+    rig.plug_in()
+    rig.duty_bp, rig.diode = 2_666, False
+    rig.run(-rig.now_ms % 100 + 10)
+    assert rig.status.duty_bp == 2_666
+    rig.run(110)
+    assert rig.status.reason is Reason.NONE
+    rig.step()
+    assert rig.status.reason is Reason.DIODE
+
+
+def test_a_low_half_wave_that_was_wrong_only_while_pwm_settled_is_no_fault() -> None:
+    rig = GuardRig(timing=Timing(diode_ms=10, pwm_settle_ms=100))
+    rig.plug_in()
+    rig.duty_bp, rig.diode = 2_666, False
+    rig.run(-rig.now_ms % 100 + 90)
+    rig.diode = True
+    rig.run(1_000)
+    assert rig.status.reason is Reason.NONE
+
+
+def test_beside_a_faulty_level_the_diode_is_not_judged() -> None:
+    rig = GuardRig(timing=Timing(diode_ms=10))
+    rig.charge()
+    rig.level, rig.diode = "E", False
+    rig.until_open(100)
+    assert rig.status.reason is Reason.PILOT_FAULT
+
+
+def test_before_a_level_is_believed_the_diode_is_not_judged() -> None:
+    rig = GuardRig(timing=Timing(diode_ms=10))
+    rig.plug_in()
+    rig.duty_bp, rig.level = 0, "F"
+    rig.run(1_000)
+    rig.run(-rig.now_ms % 100)
+    rig.duty_bp, rig.level, rig.diode = 2_666, "C", False
+    rig.run(90)
+    rig.diode = True
+    rig.run(1_000)
+    assert rig.status.reason is Reason.NONE
+
+
+def test_a_doubt_about_the_diode_does_not_outlive_the_pwm_it_arose_on() -> None:
+    rig = GuardRig(timing=Timing(diode_ms=200))
+    rig.plug_in()
+    rig.duty_bp = 2_666
+    rig.run(500)
+    rig.diode = False
+    rig.run(100)
+    rig.duty_bp = 10_000
+    rig.run(200)
+    rig.duty_bp = 2_666
+    rig.run(200)
+    assert rig.status.reason is Reason.NONE
+    rig.run(200)
+    assert rig.status.reason is Reason.DIODE
+
+
+# --- the end of things ----------------------------------------------------------------
+
+
+def test_a_self_test_that_was_asked_for_without_a_car_keeps_its_result() -> None:
+    rig = GuardRig(Hardware(rcd=True, rcd_self_test=True))
+    rig.run(1_000)
+    assert rig.command(CommandVerb.RCD_SELF_TEST) is CommandStatus.DONE
+    rig.run(5_000)
+    assert rig.status.self_test is SelfTest.PASSED
+
+
+def test_a_forced_unlock_is_over_when_the_car_is_gone_and_the_lock_has_done_what_it_can(
+    socket: GuardRig,
+) -> None:
+    socket.plug_in()
+    assert socket.command(CommandVerb.FORCE_UNLOCK) is CommandStatus.DONE
+    socket.run(100)
+    socket.level = "A"
+    tries_ms = Timing().lock_tries * (Timing().lock_pulse_ms + Timing().lock_pause_ms)
+    socket.run(tries_ms - Timing().lock_pause_ms - 200)
+    assert socket.status.forced_unlock
+    socket.run(1_000)
+    assert (socket.status.forced_unlock, socket.status.lock) == (False, LockState.LOCKED)
+
+
+def test_a_forced_unlock_lasts_while_the_car_stays(socket: GuardRig) -> None:
+    socket.plug_in()
+    socket.command(CommandVerb.FORCE_UNLOCK)
+    socket.run(100)
+    socket.readings = {"lock_unlocked": True, "pp_ohm": 220}
+    socket.run(10_000)
+    assert socket.status.forced_unlock
+    socket.level = "A"
+    socket.run(100)
+    assert not socket.status.forced_unlock
