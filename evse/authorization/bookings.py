@@ -21,13 +21,17 @@ class Holder(msgspec.Struct, frozen=True):
 
     token: str
     group: str = ""
+    claimed: int | None = None
+    """The reservation that its validator names."""
 
     @classmethod
-    def of(cls, token: ProvidedIdToken) -> Holder:
-        return cls(token.id_token.value, parent_of(token))
+    def of(cls, token: ProvidedIdToken, claimed: int | None = None) -> Holder:
+        return cls(token.id_token.value, parent_of(token), claimed)
 
     def may_use(self, reservation: Reservation) -> bool:
-        """By the token itself, or by its group (OCPP 1.6 5.13)."""
+        """By the token itself, by its group (OCPP 1.6 5.13), or because its validator says so."""
+        if self.claimed == reservation.reservation_id:
+            return True
         if self.token.casefold() == reservation.id_token.casefold():
             return True
         parent = reservation.parent_id_token

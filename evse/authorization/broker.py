@@ -17,7 +17,7 @@ from evse.authorization.outcome import Outcome, Outcomes
 from evse.authorization.placing import NO_EVSE, Placing
 from evse.authorization.reservations import Reservations
 from evse.authorization.stopping import Stopping
-from evse.authorization.tokens import candidates, is_named, key_of, with_parent
+from evse.authorization.tokens import candidates, is_named, key_of, reservation_of, with_parent
 from evse.authorization.validators import (
     ACCEPTED,
     NAMESPACE,
@@ -126,9 +126,8 @@ class Broker:
         if result.authorization_status is not AuthorizationStatus.Accepted:
             self._refuse(token, (evse,), Answer((result,)).refusal)
             return
-        given = result.reservation_id
-        reservation_id = None if isinstance(given, UnsetType) else given
-        if self.assignments.authorize(evse, with_parent(token, result), reservation_id):
+        known = with_parent(token, result)
+        if self.assignments.authorize(evse, known, reservation_of(result)):
             self._outcomes.tell(token, S.Accepted, (evse,), messages=result.tariff_messages)
 
     def select(self, evse: int, id_token: IdToken | UnsetType = UNSET) -> bool:

@@ -12,7 +12,14 @@ from evse.authorization.bookings import Holder
 from evse.authorization.outcome import Outcomes
 from evse.authorization.reservations import Reservations
 from evse.authorization.selection import Place, choose
-from evse.authorization.tokens import FREE_TOKEN, candidates, is_named, key_of, with_parent
+from evse.authorization.tokens import (
+    FREE_TOKEN,
+    candidates,
+    is_named,
+    key_of,
+    reservation_of,
+    with_parent,
+)
 from evse.authorization.validators import ACCEPTED
 from evse.clock import Clock, Timers
 from evse.config.model import AuthorizationTable
@@ -63,7 +70,7 @@ class Placing:
 
     def usable(self, token: ProvidedIdToken, result: ValidationResult) -> list[Place]:
         """Where the token may start now; those kept for it alone, if there are any."""
-        holder = Holder.of(with_parent(token, result))
+        holder = Holder.of(with_parent(token, result), reservation_of(result))
         allowed = result.evse_ids
         places = [
             place
@@ -132,9 +139,9 @@ class Placing:
                 self._authorize(place.evse, FREE_TOKEN, ACCEPTED.results[0])
 
     def _authorize(self, evse: int, token: ProvidedIdToken, result: ValidationResult) -> bool:
-        known = with_parent(token, result)
-        used = self._reservations.used_by(evse, Holder.of(known))
-        reservation_id = None if used is None else used.reservation_id
+        known, claimed = with_parent(token, result), reservation_of(result)
+        used = self._reservations.used_by(evse, Holder.of(known, claimed))
+        reservation_id = claimed if used is None else used.reservation_id
         if not self._assignments.authorize(evse, known, reservation_id):
             return False
         if used is not None:

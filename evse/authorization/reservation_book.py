@@ -55,6 +55,8 @@ class ReservationBook:
         here = self._at_evse(evse)
         if here is not None:
             return holder.may_use(here)
+        if self._sessions[evse].reservation_id not in (None, holder.claimed):
+            return False  # reserved at the session itself: whoever did that has not told for whom
         used = self.used_by(evse, holder)
         others = [r for r in self._of_any() if r is not used]
         left = {number: type_ for number, type_ in self._free().items() if number != evse}

@@ -47,6 +47,12 @@ def with_parent(token: ProvidedIdToken, result: ValidationResult) -> ProvidedIdT
     return msgspec.structs.replace(token, parent_id_token=result.parent_id_token)
 
 
+def reservation_of(result: ValidationResult) -> int | None:
+    """The reservation that the validator names."""
+    given = result.reservation_id
+    return None if isinstance(given, UnsetType) else given
+
+
 def may_stop(token: ProvidedIdToken) -> bool:
     """A remote start never ends a transaction: the back office has a request of its own."""
     return token.authorization_type is not AuthorizationType.OCPP

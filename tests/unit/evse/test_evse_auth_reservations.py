@@ -242,6 +242,28 @@ def test_whoever_chose_the_evse_himself_uses_its_reservation_up() -> None:
     assert rig.updates[-1] == "7 Used"
 
 
+def test_what_was_reserved_at_the_session_itself_is_for_whom_the_validator_says() -> None:
+    """`evse_manager.reserve` tells no token: the broker lets nobody there by itself."""
+    rig = AuthRig()
+    assert rig.rigs[1].session.reserve(9)
+    rig.swipe("ANY")
+    rig.door.answer(good())
+    assert rig.statuses[-1] == "ANY Rejected"
+    rig.swipe("CARD")
+    rig.door.answer(good(reservation_id=9))
+    assert rig.authorized() == {1: "CARD"}
+    assert rig.rigs[1].session.record.reservation_id == 9
+
+
+def test_a_validator_that_names_the_reservation_knows_its_holder() -> None:
+    rig = AuthRig(2)
+    rig.reserve(7, "HOLDER", evse_id=2)
+    rig.swipe("SECOND-CARD")
+    rig.door.answer(good(reservation_id=7))
+    assert rig.authorized() == {2: "SECOND-CARD"}
+    assert rig.updates[-1] == "7 Used"
+
+
 # --- the end --------------------------------------------------------------------------------------
 
 
