@@ -13,6 +13,7 @@ from evse.clock import MonotonicClock, VirtualClock
 from evse.config.load import parse
 from evse.config.meters import MAINS
 from evse.config.model import MeterTable
+from evse.metering.plausibility import Finding
 from evse.model import MeterReading
 from evse.run.meters import Meters, configured_port, line_settings, simulated_port
 from hil.plant.meter_process import MeterPort
@@ -189,3 +190,40 @@ def test_a_station_without_meters_has_nothing_to_poll_and_lives_on() -> None:
         assert task.cancelled()
 
     asyncio.run(body())
+
+
+ONE = BOTH.partition("[[evse]]\nid = 2")[0] + '[authorization]\nmode = "free"\n'
+
+
+def test_a_meter_on_the_bus_that_counts_less_than_was_known_counts_when_accepted(
+    tmp_path: Path,
+) -> None:
+    findings: list[frozenset[Finding]] = []
+
+    async def body() -> list[float]:
+        readings: asyncio.Queue[float] = asyncio.Queue()
+        clock, link = MonotonicClock(), tmp_path / "meter.tty"
+        truth = MeterTruth((230.0, 230.0, 230.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 7.0, 50.0)
+        port = MeterPort(SimulatedMeter(lambda: truth), link, clock)
+        meters = Meters(
+            parse(ONE),
+            clock,
+            ports=lambda _name, _table: str(link),
+            on_reading=lambda _evse, reading: readings.put_nowait(reading.energy_import_wh),
+            on_lost=lambda _evse: None,
+            on_findings=lambda _evse, found: findings.append(found),
+            on_mains=lambda _reading: None,
+        )
+        meters.expect(1, 5_000.0)
+        task = asyncio.create_task(meters.run())
+        doubted_wh = await asyncio.wait_for(readings.get(), 10)
+        assert meters.accept(1)
+        meters.read_now(1)
+        accepted_wh = await asyncio.wait_for(readings.get(), 10)
+        task.cancel()
+        await asyncio.wait([task])
+        port.close()
+        return [doubted_wh, accepted_wh]
+
+    assert asyncio.run(body()) == [5_000.0, pytest.approx(7.0)]
+    assert findings == [{Finding.ENERGY_BACKWARDS}, set()]
