@@ -44,6 +44,7 @@ class SessionState:
         *,
         snapshot: Snapshot,
         new_uuid: Callable[[], str],
+        boot_id: str,
         limits: LimitsTable,
         shared: bool = False,
     ) -> None:
@@ -54,7 +55,7 @@ class SessionState:
         now_ms = clock.now_ms()
         self.board = BoardView(config, now_ms, snapshot.standing_trip)
         self.meter = MeterView(config)
-        self.offer = Offer(config, limits, clock, shared=shared, seed=config.evse_id)
+        self.offer = Offer(config, limits, clock, shared=shared, seed=f"{boot_id} {config.evse_id}")
         self.phases = PhaseSwitch(config)
         off = frozenset(name for name in settings() if not getattr(config, name))
         self.fault_model = FaultModel(new_uuid, off=off)
@@ -190,7 +191,10 @@ class SessionState:
         return self.config.connector == "cable" or self.status.cable_a > 0
 
     def _offers(self) -> bool:
-        """Is PWM on?"""
+        """Is PWM on? A board that started anew does not know the plug's rating at once, and what
+        nobody knows limits nothing."""
+        if not self.cable_known:
+            return False
         if self.state == "preparing":
             return self.offer.enough
         return self.state in ("charging", "paused_ev")

@@ -59,6 +59,10 @@ class Neighbourhood:
         """(EVSE, fault, from ms, to ms) of all that broke."""
         self.counts: dict[str, int] = {}
         self.begin_ms = self.bench.clock.now_ms()
+        self._judged = dict.fromkeys(self.bench.evses, 0)
+        """How many violations of each EVSE have been judged."""
+        self.broken: list[str] = []
+        """What must never be and was, in sentences."""
         self._agenda: list[tuple[int, int, Life]] = []
         self._order = itertools.count()
         self.bench.clock.run_for(5)
@@ -75,15 +79,6 @@ class Neighbourhood:
         yield self._processes()
         yield self._cable()
         yield self._disk()
-
-    @property
-    def broken(self) -> list[str]:
-        """What must never be and was, in sentences."""
-        found = [*self.watcher.broken, *self.fuse.broken]
-        for evse in self.bench.evses:
-            violations = self.bench.at(evse).probe.violations()
-            found += [f"evse {evse}: {words}" for words in unexcused(violations, self.excuses)]
-        return found
 
     def live(self, days: float) -> None:
         """Let so much time pass."""
@@ -113,10 +108,24 @@ class Neighbourhood:
             one.ev.unplug()
             one.dut.call("evse_manager.cancel_reservation")
             one.dut.call("evse_manager.enable", connector_id=1)
-        bench.clock.run_for(REST_S)
+        self._run_for(REST_S)
 
     def _run_to(self, at_ms: int) -> None:
-        self.bench.clock.run_for((at_ms - self.bench.clock.now_ms()) / 1000)
+        self._run_for((at_ms - self.bench.clock.now_ms()) / 1000)
+
+    def _run_for(self, span_s: float) -> None:
+        self.bench.clock.run_for(span_s)
+        self._judge()
+
+    def _judge(self) -> None:
+        """At once: what excuses a violation is forgotten when the same breaks again."""
+        self.broken += self.watcher.broken + self.fuse.broken
+        self.watcher.broken.clear()
+        self.fuse.broken.clear()
+        for evse in self.bench.evses:
+            found = self.bench.at(evse).probe.violations()[self._judged[evse] :]
+            self._judged[evse] += len(found)
+            self.broken += [f"evse {evse}: {words}" for words in unexcused(found, self.excuses)]
 
     def _come(self, life: Life, wait_s: float) -> None:
         at_ms = self.bench.clock.now_ms() + round(wait_s * 1000)

@@ -141,6 +141,22 @@ def test_guard_back_it_charges_on_in_the_same_transaction(bench: Bench, dead_s: 
     _bill_is_whole(bench)
 
 
+@pytest.mark.needs("kill_guard")
+@pytest.mark.parametrize("dead_s", [0.05, 0.3, 5.0])
+@pytest.mark.station(default_a=None, max_current_a=32.0)
+def test_guard_back_it_offers_nothing_before_it_has_read_the_cable(
+    bench: Bench, dead_s: float
+) -> None:
+    charging(bench, cable_a=20, draw_a=32.0)
+    bench.faults.kill(Process.GUARD)
+    bench.clock.run_for(dead_s)
+    bench.faults.restart(Process.GUARD)
+    bench.clock.run_for(10)
+    carrying_current(bench)
+    assert not bench.probe.violations()
+    assert bench.probe.metal().duty_bp == 3333
+
+
 @pytest.mark.needs("kill_guard", "kill_core")
 def test_both_killed_and_started_again(bench: Bench) -> None:
     charging(bench)
