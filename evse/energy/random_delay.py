@@ -9,6 +9,7 @@ injected. The applied limit never exceeds what safety allows.
 from __future__ import annotations
 
 import enum
+import hashlib
 from typing import Protocol
 
 import msgspec
@@ -39,6 +40,20 @@ class Uniform(Protocol):
 
     def random(self) -> float:
         """At least 0 and below 1."""
+
+
+class Draws:
+    """Random numbers from a seed that no other station has and that changes with each start."""
+
+    def __init__(self, seed: str) -> None:
+        self._seed = seed
+        self._drawn = 0
+
+    def random(self) -> float:
+        """At least 0 and below 1."""
+        self._drawn += 1
+        digest = hashlib.sha256(f"{self._seed} {self._drawn}".encode()).digest()
+        return int.from_bytes(digest[:6]) / (1 << 48)
 
 
 class Policy(msgspec.Struct, frozen=True):

@@ -60,6 +60,7 @@ class SessionMachine(SessionState):
             clock,
             snapshot=snapshot,
             new_uuid=new_uuid,
+            boot_id=boot_id,
             limits=limits or LimitsTable(),
             shared=shared,
         )

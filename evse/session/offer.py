@@ -9,7 +9,6 @@ some markets want.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from random import Random
 
 from msgspec.structs import replace
 
@@ -47,7 +46,7 @@ class Offer:
         )
         delays = limits.random_delay
         self._delays = random_delay.Policy(delays.enabled, delays.max_s, delays.at_any_change)
-        self._random = Random(seed)
+        self._random = random_delay.Draws(seed)
         self._own = Sources()
         self._known: dict[bool, Effective] = {}
         """The limit without and with the grant, until a source changes: asked often."""

@@ -13,6 +13,7 @@ from evse.energy.random_delay import (
     Cause,
     Change,
     Delay,
+    Draws,
     Policy,
     Uniform,
     cancel,
@@ -157,3 +158,14 @@ def test_nothing_is_delayed_past_the_maximum_nor_above_safety(
         if differs_since is not None:
             assert delay.ends_ms is not None
             assert now_ms < delay.ends_ms <= differs_since + DEFAULT_MAX_S * 1_000
+
+
+def test_draws_are_spread_evenly_and_differ_by_seed_and_turn() -> None:
+    one = Draws("boot 1 DE*PNX*E0000001*1")
+    drawn = [one.random() for _ in range(2_000)]
+    assert all(0 <= x < 1 for x in drawn)
+    assert len(set(drawn)) == len(drawn)
+    tenths = [sum(1 for x in drawn if i / 10 <= x < (i + 1) / 10) for i in range(10)]
+    assert min(tenths) >= 150
+    assert Draws("boot 2 DE*PNX*E0000001*1").random() != drawn[0]
+    assert Draws("boot 1 DE*PNX*E0000001*1").random() == drawn[0]
