@@ -153,6 +153,12 @@ class Journal:
         self._consumers[consumer] = seq
         self._put(Acknowledgement(consumer, seq))
 
+    def unread_from(self, consumer: str) -> int:
+        """The first event that `consumer` has not acknowledged; the oldest there is, for one that
+        is not known."""
+        known = self._consumers.get(consumer)
+        return self.first_seq if known is None else known + 1
+
     def forget_consumer(self, consumer: str) -> None:
         """It will never acknowledge again, and nothing is kept for it."""
         if self._consumers.pop(consumer, None) is not None:

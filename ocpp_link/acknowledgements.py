@@ -17,10 +17,10 @@ class Acknowledgements:
         """Of the events taken and not yet acknowledged, in the order they came."""
         self.last_seq = last_seq
 
-    def restart(self) -> None:
-        """The core began a new journal, from 1."""
+    def restart(self, last_seq: int) -> None:
+        """The core has another journal, or a number of its own for where we stand."""
         self._durable.clear()
-        self.last_seq = 0
+        self.last_seq = last_seq
 
     def expect(self, seq: int) -> None:
         """Event `seq` came."""

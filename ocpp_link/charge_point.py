@@ -161,12 +161,16 @@ class ChargePoint:
         """Of the core's journal in which `next_seq` counts; None while none has been heard of."""
         return self._journal_id
 
-    def on_journal(self, journal_id: str, first_seq: int) -> None:
-        """Which journal the core has, and the oldest event in it; call before its events. A
-        journal that began anew is told from its beginning; what is forgotten is missed."""
-        if self._journal_id not in (None, journal_id):
-            _log.warning("the core has begun a new journal: its events are taken from the first on")
-            self._events.acknowledgements.restart()
+    def on_journal(self, journal_id: str, *, first_seq: int, from_seq: int) -> None:
+        """Which journal the core has, the oldest event in it, and the one that it begins to tell
+        with; call before its events. A journal that began anew is told from its beginning, and a
+        link that lost its memory behind what it had acknowledged; what is forgotten is missed."""
+        if self._journal_id != journal_id:
+            if self._journal_id is not None:
+                _log.warning(
+                    "the core has begun a new journal: its events are taken from the first"
+                )
+            self._events.acknowledgements.restart(from_seq - 1)
         if first_seq > self.next_seq:
             _log.error(
                 "events %d to %d of the core are forgotten there and were never seen here: what "

@@ -149,10 +149,15 @@ async def _subscribe(client: DoorClient, runner: Runner) -> None:
         engine.on_faults(params["evse"], params["value"])
         runner.touch()
 
+    known = engine.journal_id is not None
     told = await client.subscribe(
-        SESSION_EVENT, early.append, from_seq=engine.next_seq, journal=engine.journal_id
+        SESSION_EVENT,
+        early.append,
+        from_seq=engine.next_seq if known else None,
+        journal=engine.journal_id,
+        consumer=CONSUMER,
     )
-    engine.on_journal(told["journal"], told["first_seq"])
+    engine.on_journal(told["journal"], first_seq=told["first_seq"], from_seq=told["from_seq"])
     client.follow(SESSION_EVENT, on_event)
     for params in early:
         on_event(params)

@@ -68,9 +68,10 @@ class DoorClient:
         evse: int | None = None,
         from_seq: int | None = None,
         journal: str | None = None,
+        consumer: str | None = None,
     ) -> Any:
         """Follow `variable`; `handler` is called for each value from now on (or `from_seq`, which
-        counts in `journal`)."""
+        counts in `journal`; or behind what `consumer` has acknowledged)."""
         self._followers[variable] = handler
         params: dict[str, Any] = {"variable": variable}
         if evse is not None:
@@ -79,6 +80,8 @@ class DoorClient:
             params["from_seq"] = from_seq
         if journal is not None:
             params["journal"] = journal
+        if consumer is not None:
+            params["consumer"] = consumer
         return await self.call("subscribe", params)
 
     def follow(self, variable: str, handler: Notified) -> None:

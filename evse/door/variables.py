@@ -60,6 +60,9 @@ class Subscribe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     from_seq: Annotated[int, Meta(ge=0, le=MAX_SEQ)] | UnsetType = UNSET
     journal: str | UnsetType = UNSET
     """Whose number `from_seq` is; of another journal than this one, all events are told."""
+    consumer: Annotated[str, Meta(max_length=64)] | UnsetType = UNSET
+    """Without `from_seq`: begin behind what this consumer has acknowledged. For one that has lost
+    its own memory."""
 
 
 class Get(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,8 +93,7 @@ class Variables:
         evse = None if isinstance(wanted.evse, UnsetType) else wanted.evse
         if wanted.variable == SESSION_EVENT:
             refuse_while_busy(self._journal)
-            other = wanted.journal not in (UNSET, self._journal.journal_id)
-            self._follow_events(connection, evse, 1 if other else wanted.from_seq, reply)
+            self._follow_events(connection, evse, self._begin(wanted), reply)
         elif isinstance(wanted.from_seq, int):
             field = {"field": "from_seq"}
             raise RpcError(jsonrpc.INVALID_PARAMS, f"{wanted.variable} has no numbers", field)
@@ -99,6 +101,16 @@ class Variables:
             follower = Follower(evse, None, connection.interface)
             self._hub.follow(connection, wanted.variable, follower)
             reply({"value": self._last(connection, wanted.variable, evse)})
+
+    def _begin(self, wanted: Subscribe) -> int:
+        """The number to begin with."""
+        journal = self._journal
+        if isinstance(wanted.from_seq, int):
+            other = wanted.journal not in (UNSET, journal.journal_id)
+            return 1 if other else max(1, wanted.from_seq)
+        if isinstance(wanted.consumer, str):
+            return journal.unread_from(wanted.consumer)
+        return journal.durable_seq + 1
 
     def _standing(self) -> dict[str, Any]:
         """Events before `first_seq` are forgotten: whoever asks for one learns here that it comes
@@ -111,18 +123,15 @@ class Variables:
         }
 
     def _follow_events(
-        self, connection: Connection, evse: int | None, from_seq: int | UnsetType, reply: Reply
+        self, connection: Connection, evse: int | None, from_seq: int, reply: Reply
     ) -> None:
-        next_seq = from_seq if isinstance(from_seq, int) else self._journal.durable_seq + 1
-        follower = Follower(evse, max(1, next_seq), connection.interface)
+        follower = Follower(evse, from_seq, connection.interface)
         self._hub.follow(connection, SESSION_EVENT, follower)
-        reply(self._standing())
+        reply({**self._standing(), "from_seq": from_seq})
         if connection.interface is Interface.PRESENT:
             self._catch_up(connection, follower)
         else:
-            self._with_older(
-                follower, max(1, next_seq), lambda: self._catch_up(connection, follower)
-            )
+            self._with_older(follower, from_seq, lambda: self._catch_up(connection, follower))
 
     def _with_older(self, follower: Follower, seq: int, then: Callable[[], None]) -> None:
         """Let `follower` be told in the older spelling from event `seq` on."""

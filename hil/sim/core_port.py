@@ -75,11 +75,11 @@ class LocalCore:
             lambda: _tell(engine, variable, params)
         )
         peer.on_request = lambda *call: self._requested(engine, peer, *call)
-        wanted: dict[str, Any] = {"from_seq": engine.next_seq}
+        wanted: dict[str, Any] = {"consumer": CONSUMER}
         if engine.journal_id is not None:
-            wanted["journal"] = engine.journal_id
+            wanted = {"from_seq": engine.next_seq, "journal": engine.journal_id}
         told = peer.ask("subscribe", {"variable": SESSION_EVENT, **wanted})
-        engine.on_journal(told["journal"], told["first_seq"])
+        engine.on_journal(told["journal"], first_seq=told["first_seq"], from_seq=told["from_seq"])
         for variable in ("evse_manager.powermeter", "evse_manager.limits", FAULTS):
             peer.ask("subscribe", {"variable": variable})
         for evse in station.core.sessions:

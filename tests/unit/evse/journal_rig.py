@@ -74,21 +74,26 @@ class Consumer:
     def __init__(
         self,
         hub: Hub,
-        from_seq: int,
+        from_seq: int | None,
         evse: int | None = None,
         *,
         journal: str | None = None,
+        consumer: str | None = None,
         expects_error: bool = False,
     ) -> None:
         self.expects_error = expects_error
         self.error = ""
         self.told: dict[str, Any] = {}
-        self.from_seq = from_seq
+        self.from_seq = from_seq or 1
         self.evse = evse
         self.got: list[tuple[int, int, str]] = []
         """(seq, evse, what the event said)."""
         self.connection: Connection = hub.connect(self, Role.ADMIN)
-        params: dict[str, Any] = {"variable": SESSION_EVENT, "from_seq": from_seq}
+        params: dict[str, Any] = {"variable": SESSION_EVENT}
+        if from_seq is not None:
+            params["from_seq"] = from_seq
+        if consumer is not None:
+            params["consumer"] = consumer
         if evse is not None:
             params["evse"] = evse
         if journal is not None:
@@ -145,11 +150,16 @@ class JournalRig:
         return self.journal.append(evse, body, f"after {text}".encode())
 
     def follow(
-        self, from_seq: int, evse: int | None = None, *, journal: str | None = None
+        self,
+        from_seq: int | None,
+        evse: int | None = None,
+        *,
+        journal: str | None = None,
+        consumer: str | None = None,
     ) -> Consumer:
-        consumer = Consumer(self.hub, from_seq, evse, journal=journal)
-        self.consumers.append(consumer)
-        return consumer
+        made = Consumer(self.hub, from_seq, evse, journal=journal, consumer=consumer)
+        self.consumers.append(made)
+        return made
 
     def wait(self, ms: int) -> None:
         self.clock.advance_to(self.clock.now_ms() + ms)

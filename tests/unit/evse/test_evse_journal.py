@@ -271,7 +271,12 @@ def test_who_asks_too_late_learns_of_the_gap() -> None:
     for number in range(5):
         rig.append(str(number))
     rig.settle()
-    assert rig.follow(1).told == {"last_seq": 5, "first_seq": 1, "journal": rig.journal.journal_id}
+    assert rig.follow(1).told == {
+        "last_seq": 5,
+        "first_seq": 1,
+        "journal": rig.journal.journal_id,
+        "from_seq": 1,
+    }
     old(rig, 31)
     late = rig.follow(2)
     rig.settle()

@@ -22,9 +22,8 @@ def test_every_variable_can_be_followed_and_got(variable: str) -> None:
     sim = station()
     caller = peer(sim)
     told = caller.result("subscribe", {"variable": variable})
-    assert set(told) == (
-        {"last_seq", "first_seq", "journal"} if variable == SESSION_EVENT else {"value"}
-    )
+    standing = {"last_seq", "first_seq", "journal", "from_seq"}
+    assert set(told) == (standing if variable == SESSION_EVENT else {"value"})
     caller.result("get", {"variable": variable, "evse": 1})
 
 
@@ -156,6 +155,23 @@ def test_a_consumer_of_an_older_journal_is_told_the_new_one_from_its_beginning(
     assert other.told["journal"] == rig.journal.journal_id
     assert [seq for seq, _, _ in other.got] == [1, 2, 3]
     assert [seq for seq, _, _ in same.got] == [n for n in (1, 2, 3) if n >= from_seq]
+
+
+@pytest.mark.parametrize(("acknowledged", "first"), [(None, 1), (0, 1), (2, 3), (3, 4)])
+def test_a_consumer_without_a_memory_goes_on_behind_what_it_acknowledged(
+    acknowledged: int | None, first: int
+) -> None:
+    rig = JournalRig()
+    for text in ("one", "two", "three"):
+        rig.append(text)
+    rig.storage.drain()
+    if acknowledged is not None:
+        rig.journal.acknowledge("ocpp", acknowledged)
+    consumer = rig.follow(None, consumer="ocpp")
+    rig.append("four")
+    rig.storage.drain()
+    assert consumer.told["from_seq"] == first
+    assert [seq for seq, _, _ in consumer.got] == list(range(first, 5))
 
 
 def test_a_peer_that_left_while_its_events_were_fetched_gets_nothing() -> None:

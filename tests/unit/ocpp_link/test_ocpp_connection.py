@@ -117,9 +117,11 @@ class Core:
             reply({"value": None})
             return
         self.follower = peer
-        reply({"last_seq": len(self.events), "first_seq": 1, "journal": self.journal})
         same = wanted.get("journal", self.journal) == self.journal
-        for seq in range(wanted["from_seq"] if same else 1, len(self.events) + 1):
+        from_seq = wanted.get("from_seq", self.acknowledged + 1) if same else 1
+        standing = {"last_seq": len(self.events), "first_seq": 1, "journal": self.journal}
+        reply({**standing, "from_seq": from_seq})
+        for seq in range(from_seq, len(self.events) + 1):
             self._tell(seq)
 
     def _acknowledge(self, peer: DoorPeer, params: Any, reply: Callable[[Any], None]) -> None:

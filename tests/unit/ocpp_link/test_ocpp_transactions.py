@@ -260,8 +260,8 @@ def test_a_replayed_event_adds_nothing(rig: Rig) -> None:
 
 def test_a_journal_that_begins_anew_is_acknowledged_anew(rig: Rig) -> None:
     rig.session("s-1", seconds=1)
-    rig.engine.on_journal("old", 1)
-    rig.engine.on_journal("new", 1)
+    rig.engine.on_journal("old", first_seq=1, from_seq=rig.engine.next_seq)
+    rig.engine.on_journal("new", first_seq=1, from_seq=1)
     rig.core.acknowledged = rig.seq = 0
     assert rig.engine.next_seq == 1
     rig.session("s-2", seconds=1)
@@ -272,19 +272,31 @@ def test_a_journal_that_begins_anew_is_acknowledged_anew(rig: Rig) -> None:
 def test_which_journal_was_followed_survives_a_restart_with_its_number(tmp_path: Path) -> None:
     rig = Rig(database=Database(tmp_path / "link.db"))
     assert rig.engine.journal_id is None
-    rig.engine.on_journal("old", 1)
+    rig.engine.on_journal("old", first_seq=1, from_seq=1)
     rig.start().session("s-1", seconds=1)
-    rig.engine.on_journal("new", 1)
+    rig.engine.on_journal("new", first_seq=1, from_seq=1)
     rig.database.close()
     again = Rig(database=Database(tmp_path / "link.db"))
     assert (again.engine.journal_id, again.engine.next_seq) == ("new", 1)
 
 
+def test_a_link_that_lost_its_memory_goes_on_behind_what_it_had_acknowledged(
+    tmp_path: Path,
+) -> None:
+    """Its old transactions are not billed once more."""
+    rig = Rig(database=Database(tmp_path / "link.db"))
+    rig.engine.on_journal("one", first_seq=1, from_seq=41)
+    assert (rig.engine.journal_id, rig.engine.next_seq) == ("one", 41)
+    rig.database.close()
+    again = Rig(database=Database(tmp_path / "link.db"))
+    assert again.engine.next_seq == 41
+
+
 def test_events_that_were_forgotten_before_they_were_seen_are_said(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
-    rig.engine.on_journal("one", 1)
-    rig.engine.on_journal("one", 41)
+    rig.engine.on_journal("one", first_seq=1, from_seq=1)
+    rig.engine.on_journal("one", first_seq=41, from_seq=1)
     assert [r.getMessage()[:44] for r in caplog.records] == [
         "events 1 to 40 of the core are forgotten the"
     ]
