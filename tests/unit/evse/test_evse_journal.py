@@ -399,6 +399,27 @@ def test_a_disk_that_takes_nothing_is_told_and_memory_stays_bounded(full: bool) 
     assert rig.journal.trouble(rig.clock.now_ms()) == ""
 
 
+def test_sqlites_own_full_is_waited_out() -> None:
+    """SQLITE_FULL comes with the first page that is not there, in the middle of a batch."""
+    rig = JournalRig()
+    consumer = rig.follow(1)
+    rig.settle()
+    (pages,) = rig.rows("PRAGMA page_count")[0]
+    rig.disk.execute(f"PRAGMA max_page_count = {pages + 2}")
+    for number in range(100):
+        rig.append(f"{number} " + "x" * 300)
+        rig.storage.drain()
+    stuck = len(consumer.got)
+    assert 0 < stuck < 100
+    assert rig.journal.last_failure == "database or disk is full"
+    rig.wait(LATE_MS)
+    assert rig.journal.trouble(rig.clock.now_ms()).endswith("database or disk is full")
+    rig.disk.execute("PRAGMA max_page_count = 1000000")
+    rig.settle()
+    assert [seq for seq, _, _ in consumer.got] == list(range(1, 101))
+    assert rig.journal.lost == 0
+
+
 def test_where_only_bills_wait_the_oldest_goes() -> None:
     rig = JournalRig()
     for number in range(MAX_WAITING + 10):

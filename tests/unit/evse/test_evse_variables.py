@@ -7,6 +7,7 @@ from journal_rig import JournalRig
 from station_rig import BAD_PARAMS, Peer, accepted, station
 
 from evse.door.variables import BATCH, SESSION_EVENT, VARIABLES
+from evse.journal import MAX_CONSUMERS
 from hil.sim.simulation import Simulation
 
 MANAGED = sorted(v for v in VARIABLES if v.startswith("evse_manager."))
@@ -182,3 +183,12 @@ def test_a_peer_that_left_while_its_events_were_fetched_gets_nothing() -> None:
     rig.hub.disconnect(consumer.connection)
     rig.storage.drain()
     assert consumer.got == []
+
+
+def test_one_consumer_more_than_can_be_remembered_is_refused_by_name() -> None:
+    caller = peer(station())
+    for number in range(MAX_CONSUMERS):
+        assert caller.result("journal.acknowledge", {"consumer": f"c{number}", "seq": 0})
+    params = {"consumer": "one more", "seq": 0}
+    assert caller.error("journal.acknowledge", params)[::2] == (BAD_PARAMS, "consumer")
+    assert caller.result("journal.acknowledge", {"consumer": "c0", "seq": 1})
