@@ -9,15 +9,20 @@ from guard_rig import GuardRig
 from evse.guard.guard import (
     RULES,
     Guard,
+    GuardState,
     Hardware,
     Inputs,
     Outputs,
     Seen,
     Timing,
+    canonical,
+    next_deadline_ms,
     observe,
     step,
 )
 from evse.guard.lock_drive import LockDrive
+from evse.guard.phase_contact import PhaseContact, look
+from evse.guard.state import TIMERS, Timer
 from evse.model import (
     F_BP,
     WARNINGS,
@@ -200,10 +205,19 @@ def test_a_stall_is_acknowledged_only_when_the_samples_are_back(rig: GuardRig) -
 
 @pytest.mark.parametrize("level", ["E", "F", "INVALID"])
 def test_a_faulty_level_without_a_car_is_no_fault(rig: GuardRig, level: str) -> None:
-    for first in ("A", level):
+    for first in (level, "A", level):
         rig.level = first
         rig.run(1_000)
-    assert (rig.status.pilot.name, rig.status.reason) == (level, Reason.NONE)
+        assert (rig.status.pilot.name, rig.status.reason) == (first, Reason.NONE)
+
+
+def test_a_contactor_that_a_predecessor_left_closed_has_its_release_time_to_open() -> None:
+    rig = GuardRig()
+    rig.mirror = True
+    rig.run(Timing().mirror_release_ms)
+    assert rig.status.reason is Reason.NONE
+    rig.step()
+    assert rig.status.reason is Reason.WELD
 
 
 def test_a_flickering_pilot_can_not_hide_behind_missing_verdicts(rig: GuardRig) -> None:
@@ -1045,6 +1059,10 @@ def test_the_phase_contact_waits_for_the_release_also_where_the_mirror_had_not_c
     assert rig.outputs.phases == 1
 
 
+def test_a_phase_contact_that_was_never_sent_contradicts_nothing() -> None:
+    assert look(PhaseContact(), 1, 5) == PhaseContact()
+
+
 def test_a_phase_contact_on_its_way_is_no_fault() -> None:
     rig = GuardRig(Hardware(phase_switch=True, phase_feedback=True), Timing(phase_ms=1_000))
     rig.plug_in()
@@ -1200,6 +1218,58 @@ def test_the_count_of_plug_ins_turns_over() -> None:
         plugged = msgspec.structs.replace(seen, band=PilotState.B)
         state = step(Hardware(), Timing(), RULES, state, now_ms, plugged)
     assert (state.session, state.plugs) == (True, 0)
+
+
+# --- what ages ------------------------------------------------------------------------
+
+
+def aged(part: str | None, field: str, since_ms: int) -> GuardState:
+    state = GuardState()
+    if part is None:
+        return msgspec.structs.replace(state, **{field: since_ms})
+    owner = msgspec.structs.replace(getattr(state, part), **{field: since_ms})
+    return msgspec.structs.replace(state, **{part: owner})
+
+
+@pytest.mark.parametrize("timer", TIMERS, ids=lambda timer: f"{timer.part}.{timer.field}")
+def test_a_moment_is_a_deadline_at_each_time_it_is_compared_with_and_then_no_more(
+    timer: Timer,
+) -> None:
+    timing, state = Timing(), aged(timer.part, timer.field, 1_000)
+    found, due_ms = [], next_deadline_ms(timing, state, 1_000)
+    while due_ms is not None:
+        found.append(due_ms - 1_000)
+        assert next_deadline_ms(timing, state, due_ms - 1) == due_ms
+        due_ms = next_deadline_ms(timing, state, due_ms)
+    assert found == sorted({getattr(timing, limit) for limit in timer.limits})
+
+
+def test_of_several_moments_the_soonest_deadline_counts() -> None:
+    state = msgspec.structs.replace(GuardState(), soft_since_ms=0, low_since_ms=5_000)
+    assert next_deadline_ms(Timing(), state, 5_000) == 5_200
+    assert next_deadline_ms(Timing(), state, 5_200) == 6_000
+    assert next_deadline_ms(Timing(), GuardState(), 0) is None
+    slow_release = Timing(mirror_release_ms=400)
+    assert next_deadline_ms(slow_release, aged(None, "coil_since_ms", 0), 250) == 400
+
+
+@pytest.mark.parametrize("timer", TIMERS, ids=lambda timer: f"{timer.part}.{timer.field}")
+def test_states_of_equal_ages_are_one_and_past_the_last_time_no_age_counts(timer: Timer) -> None:
+    timing = Timing()
+    last_ms = max(getattr(timing, limit) for limit in timer.limits)
+    state = aged(timer.part, timer.field, 700)
+    assert canonical(timing, state, 1_700) == aged(timer.part, timer.field, -min(1_000, last_ms))
+    assert canonical(timing, state, 700 + last_ms) == aged(timer.part, timer.field, -last_ms)
+    assert canonical(timing, state, 900_000) == aged(timer.part, timer.field, -last_ms)
+    assert canonical(timing, state, 700) == aged(timer.part, timer.field, 0)
+
+
+def test_two_moments_of_one_part_age_together_and_plug_ins_do_not_count() -> None:
+    contact = PhaseContact(1, since_ms=100, wrong_since_ms=990)
+    state = msgspec.structs.replace(GuardState(), phases=contact, plugs=7)
+    aged_contact = PhaseContact(1, since_ms=-900, wrong_since_ms=-10)
+    expected = msgspec.structs.replace(GuardState(), phases=aged_contact)
+    assert canonical(Timing(phase_ms=2_000), state, 1_000) == expected
 
 
 # --- commands and status --------------------------------------------------------------

@@ -44,11 +44,27 @@ def test_both_ends_at_once_are_no_position(
     assert feedback(locked, unlocked) is position
 
 
-def test_a_lock_is_driven_until_its_feedback() -> None:
-    motor = drive(LockMotor(), LOCK, UNLOCKED, 0)
-    assert motor.drive is LockDrive.LOCK
-    assert drive(motor, LOCK, MOVING, 200) is motor
-    assert drive(motor, LOCK, LOCKED, 300).drive is LockDrive.OFF
+@pytest.mark.parametrize(
+    ("goal", "begins", "ends", "direction"),
+    [(LOCK, UNLOCKED, LOCKED, LockDrive.LOCK), (UNLOCK, LOCKED, UNLOCKED, LockDrive.UNLOCK)],
+)
+def test_a_lock_is_driven_until_its_feedback_and_rests_before_the_next_pulse(
+    goal: LockTarget, begins: LockState, ends: LockState, direction: LockDrive
+) -> None:
+    motor = drive(LockMotor(), goal, begins, 0)
+    assert motor.drive is direction
+    assert drive(motor, goal, MOVING, 200) is motor
+    motor = drive(motor, goal, ends, 300)
+    assert motor.drive is LockDrive.OFF
+    assert drive(motor, goal, MOVING, 799).drive is LockDrive.OFF
+    assert drive(motor, goal, MOVING, 800).drive is direction
+
+
+def test_a_plug_that_gets_there_by_hand_during_the_rest_does_not_shorten_it() -> None:
+    motor = drive(LockMotor(LOCK, tries=1, since_ms=0), LOCK, LOCKED, 100)
+    assert motor == LockMotor(LOCK, since_ms=0)
+    assert drive(motor, LOCK, MOVING, 499).drive is LockDrive.OFF
+    assert drive(motor, LOCK, MOVING, 500).drive is LockDrive.LOCK
 
 
 def test_a_jam_is_told_after_three_spaced_pulses() -> None:
@@ -84,13 +100,15 @@ def test_a_reversal_rests_first() -> None:
 def test_a_veto_stops_an_unlocking_pulse_at_once() -> None:
     motor = drive(LockMotor(), UNLOCK, LOCKED, 0)
     stopped = drive(motor, UNLOCK, MOVING, 10, vetoed=True)
-    assert stopped.drive is LockDrive.OFF
+    assert stopped == LockMotor(UNLOCK, since_ms=10), "and costs no try"
     assert drive(stopped, UNLOCK, MOVING, 5_000, vetoed=True).drive is LockDrive.OFF
     assert drive(stopped, UNLOCK, MOVING, 5_000).drive is LockDrive.UNLOCK
 
 
 def test_a_veto_does_not_hinder_locking() -> None:
-    assert drive(LockMotor(), LOCK, UNLOCKED, 0, vetoed=True).drive is LockDrive.LOCK
+    motor = drive(LockMotor(), LOCK, UNLOCKED, 0, vetoed=True)
+    assert motor.drive is LockDrive.LOCK
+    assert drive(motor, LOCK, MOVING, 10, vetoed=True) is motor
 
 
 def test_keep_drives_nothing_and_ends_a_pulse() -> None:
