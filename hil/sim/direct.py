@@ -29,6 +29,9 @@ class DirectLink:
         self._cut = False
         self._sessions = itertools.count(1)
         self._ticked_ms = 0
+        self._due_ms: int | None = None
+        self._stale = True
+        """Something happened since `_due_ms` was worked out, which is asked for at every turn."""
 
     @property
     def _joined(self) -> bool:
@@ -41,14 +44,17 @@ class DirectLink:
     # --- what the simulation does to it -----------------------------------------------------------
 
     def wish(self, wishes: dict[int, Wish], now_ms: int) -> None:  # noqa: ARG002 FrameLink's need
-        if self._host is not None:
+        if self._host is not None and wishes != self._host.wishes:
+            self._stale = True
             self._host.wish(wishes)
 
     def command(self, evse: int, verb: CommandVerb, now_ms: int) -> None:
         if self._host is not None:
+            self._stale = True
             self._host.command(evse, verb, now_ms)
 
     def lived_through(self, period_ms: int) -> None:
+        self._stale = True
         board = self._board
         if board is not None:
             board.catch_up(period_ms, self._host if self._joined else None)
@@ -74,6 +80,7 @@ class DirectLink:
     # --- one period -------------------------------------------------------------------------------
 
     def tick(self, now_ms: int) -> None:
+        self._stale = True
         host, board = self._host, self._board
         if board is not None:
             board.catch_up(now_ms - PERIOD_MS, host if self._joined else None)
@@ -96,6 +103,13 @@ class DirectLink:
             host.receive(answer, board.identity, now_ms)
 
     def due_ms(self, now_ms: int) -> int | None:
+        if self._stale:
+            self._stale = False
+            self._due_ms = self._work_out_due_ms(now_ms)
+        due_ms = self._due_ms
+        return due_ms if due_ms is None or due_ms > now_ms else now_ms
+
+    def _work_out_due_ms(self, now_ms: int) -> int | None:
         host, board = self._host, self._board
         if self._wire:
             return now_ms
@@ -117,7 +131,7 @@ class DirectLink:
             found.append(-(-next_ms // RENEW_MS) * RENEW_MS)
         for evse, (status, seen_ms) in board.seen.items():
             beat_ms = seen_ms + HEARTBEAT_MS
-            if status is not host.told.get(evse) and status != host.told.get(evse):
+            if status != host.told.get(evse):
                 found.append(beat_ms)
             if host.heard_ms[evse] < seen_ms and host.silent_ms <= beat_ms:
                 found.append(host.silent_ms)

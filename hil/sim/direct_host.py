@@ -83,9 +83,9 @@ class HostEnd:
     # --- from the core ----------------------------------------------------------------------------
 
     def wish(self, wishes: dict[int, Wish]) -> None:
-        if wishes != self.wishes:
-            self.wishes = wishes
-            self.renew()
+        """Other wishes than before."""
+        self.wishes = wishes
+        self.renew()
 
     def renew(self) -> None:
         if self.up and self.wishes:

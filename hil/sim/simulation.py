@@ -270,8 +270,8 @@ class Simulation:
         for part in self.parts:
             part.poll(at_ms)
         self._send_wish()
-        tick_ms = self._tick_ms()
-        if tick_ms is not None and tick_ms <= at_ms and at_ms % PERIOD_MS == 0:
+        tick_ms = self._tick_ms() if at_ms % PERIOD_MS == 0 else None
+        if tick_ms is not None and tick_ms <= at_ms:
             self._last_tick_ms = at_ms
             self._dirty = False
             self.link.tick(at_ms)
