@@ -27,6 +27,8 @@ FLUSH_MS = 5_000
 TIDY_EVERY_MS = 86_400_000
 MAX_WAITING = 2_000
 """Lines that wait for the disk; what is more is counted and left out. Events have twice as much."""
+MAX_ENDS = 100
+"""Sessions that ended while the disk refused, and whose logs are finished when it takes again."""
 MAX_LINES = 20_000
 """Of one session, about 1.5 MB: a pilot that flaps for a day must not fill the disk."""
 
@@ -168,18 +170,26 @@ class SessionLogs:
         if self._busy or not self._waiting:
             return
         batch, self._waiting = self._waiting, []
+        missing = self._lost + sum(entry.line is not None for entry in batch)
         if self._lost:
-            lost = Line(Origin.SYS, f"{self._lost} lines are missing: the disk was too slow")
+            lost = Line(Origin.SYS, f"{self._lost} lines are missing: the disk did not take them")
             batch.insert(0, batch[0]._replace(line=lost))
             self._lost = 0
         self._busy = True
-        self._submit(functools.partial(_write, self._root, batch, html=self._html), self._written)
+        act = functools.partial(_write, self._root, batch, html=self._html)
+        self._submit(act, functools.partial(self._written, batch, missing))
 
-    def _written(self, outcome: int | str) -> None:
+    def _written(self, batch: list[Entry], missing: int, outcome: int | str) -> None:
+        """Lines that the disk refused are given up, `missing` of them; that a session has ended
+        is said later."""
         self._busy = False
         failed = isinstance(outcome, str)
-        if failed and not self._failing:
-            self._say(f"session logs can not be written: {outcome}")
+        if failed:
+            ends = [entry for entry in batch if entry.line is None]
+            self._waiting[:0] = ends[-MAX_ENDS:]
+            self._lost += missing
+            if not self._failing:
+                self._say(f"session logs can not be written: {outcome}")
         self._failing = failed
 
     def _tidied(self, outcome: int | str) -> None:

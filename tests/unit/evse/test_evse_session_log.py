@@ -140,6 +140,30 @@ def test_c8_a_place_that_can_not_be_written_is_said_once_and_stops_nothing(tmp_p
     assert rig.names(), "and goes on where it can"
 
 
+def test_a_log_whose_end_met_a_full_disk_is_finished_later(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.event("SessionStarted")
+    rig.wait(5_000)
+    with monkeypatch.context() as full:
+        full.setattr(Path, "open", _no_space)
+        rig.logs.on_status(1, BoardStatus(pilot=PilotState.B))
+        rig.event("SessionFinished")
+        rig.wait(5_000)
+        rig.wait(5_000)
+        assert all(INCOMPLETE in name for name in rig.names())
+    rig.wait(5_000)
+    assert [row["message"] for row in rig.rows()] == [
+        "SessionStarted",
+        "2 lines are missing: the disk did not take them",
+    ]
+    assert len(rig.said) == 1
+
+
+def _no_space(*_arguments: object, **_options: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
 def test_a_disk_that_hangs_holds_nobody_and_the_lines_are_bounded(rig: Rig) -> None:
     rig.disk.hangs = True
     rig.event("SessionStarted")
@@ -152,7 +176,7 @@ def test_a_disk_that_hangs_holds_nobody_and_the_lines_are_bounded(rig: Rig) -> N
     rig.disk.work()
     rig.event("SessionFinished")
     said = [row["message"] for row in rig.rows()]
-    assert "50 lines are missing: the disk was too slow" in said
+    assert "50 lines are missing: the disk did not take them" in said
     assert (said[0], said[-1]) == ("SessionStarted", "SessionFinished"), "events have room"
 
 
