@@ -340,6 +340,21 @@ def test_c4_the_connection_timeout_ends_with_the_car() -> None:
     assert rig.running() == {1: "CARD"}
 
 
+def test_c4_each_authorization_has_the_whole_time() -> None:
+    """Also one that follows another at the same instant."""
+    rig = AuthRig()
+    rig.broker.respond(1, token("ONE"), good())
+    rig.settle()
+    rig.run(59_000)
+    rig.broker.withdraw(WithdrawAuthorizationRequest())
+    rig.broker.respond(1, token("TWO"), good())
+    rig.settle()
+    rig.run(59_000)
+    assert rig.authorized() == {1: "TWO"}
+    rig.run(1_000)
+    assert rig.authorized() == {}
+
+
 def test_the_back_office_sets_the_timeout_of_the_next_authorization() -> None:
     rig = AuthRig()
     rig.broker.set_connection_timeout(7)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from auth_rig import AuthRig, bad, good
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from session_rig import token
 
@@ -150,6 +150,7 @@ ACTS = st.lists(
 
 
 @given(st.integers(1, 3), ACTS)
+@example(3, [(0, "refuse"), (0, "refuse")])
 def test_whatever_order_answers_come_in_there_is_at_most_one_verdict(
     count: int, acts: list[tuple[int, str]]
 ) -> None:
