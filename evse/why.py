@@ -73,8 +73,9 @@ def _charging(core: Core, session: Session) -> str:
     delay = session.offer.delay
     if delay.ends_ms is not None:
         return (
-            f"is charging: {delay.applied_a:g} A are offered{drawn}; {delay.wanted_a:g} A follow "
-            f"after the random delay of smart charging, in {_left(core, session)}."
+            f"is charging: {session.offer.offered_a:g} A are offered{drawn}; the limit becomes "
+            f"{delay.wanted_a:g} A after the random delay of smart charging, in "
+            f"{_left(core, session)}."
         )
     return f"is charging: {limit.limit_a:g} A are offered, limited by {limit.source}{drawn}."
 

@@ -65,9 +65,9 @@ class Offer:
         self.delay = Delay()
         self._paused = pause.Offer()
         self._wanted: Effective | None = None
-        """The limit at the last step, before the random delay ..."""
+        """The own limit at the last step, before the random delay ..."""
         self._applied: Effective | None = None
-        """... and after it."""
+        """... and all of them after it."""
         self._claimed = False
         self.since_ms: int | None = None
         """Since when PWM has been on."""
@@ -110,12 +110,26 @@ class Offer:
     # --- limits -----------------------------------------------------------------------------------
 
     def own(self) -> Effective:
-        """The limit without any grant: what the session may claim."""
+        """The limit without any grant."""
         return self._effective(granted=False)
 
+    @property
+    def claim_a(self) -> float:
+        """What to ask of a shared fuse: the own limit, as the random delay lets it through."""
+        own = self.own()
+        if self.delay.ends_ms is None:
+            return own.limit_a
+        return min(self.delay.applied_a, own.safety_a)
+
     def limit(self) -> Effective:
-        """The limit now, and whose it is."""
-        return self._effective(granted=self._shared and self.claims)
+        """The limit now, and whose it is. Who has not 6 A of his own is granted nothing, but that
+        is not why."""
+        own = self.own()
+        return self._effective(granted=True) if self._shares and own.enough else own
+
+    @property
+    def _shares(self) -> bool:
+        return self._shared and self.claims
 
     def _effective(self, *, granted: bool) -> Effective:
         self._refresh(self._clock.now_ms())
@@ -131,7 +145,7 @@ class Offer:
     def sources(self) -> list[Limit]:
         """Every limit that stands now, the deciding one first, for people who ask who set it."""
         self._refresh(self._clock.now_ms())
-        found = self._in_force(granted=self._shared and self.claims)
+        found = self._in_force(granted=self._shares)
         return sorted(found, key=lambda limit: limit.limit_a)
 
     def _refresh(self, now_ms: int) -> None:
@@ -158,10 +172,10 @@ class Offer:
     def step(self) -> None:
         """Let limits and time act. The same twice is as good as once."""
         now_ms = self._clock.now_ms()
-        limit = self.limit()
-        wanted = self._delayed(limit, now_ms)
+        own = self.own()
+        wanted = self._granted(self._delayed(own, now_ms))
         self._paused = pause.step(self._paused, wanted, now_ms, self._policy)
-        self._wanted, self._applied, self._claimed = limit, wanted, self.claims
+        self._wanted, self._applied, self._claimed = own, wanted, self.claims
 
     def _delayed(self, wanted: Effective, now_ms: int) -> Effective:
         """`wanted` as the random delay lets it through."""
@@ -174,12 +188,23 @@ class Offer:
             return wanted
         return replace(wanted, limit_a=self.delay.applied_a, source="random delay", measured=False)
 
+    def _granted(self, own: Effective) -> Effective:
+        """`own` within the grant. No grant waits for a random delay: other stations do not move
+        with the fuse of this one."""
+        if not self._shares:
+            return own
+        grant = self._grant
+        own = replace(own, safety_a=min(own.safety_a, grant.limit_a))
+        if own.limit_a < grant.limit_a:
+            return own
+        return replace(own, limit_a=grant.limit_a, source=grant.source, measured=grant.measured)
+
     def _cause(self, wanted: Effective) -> Cause:
         """A person plugs in and presents a token; a back office moves many stations at once."""
         before = self._wanted
         if before is None or not (self.claims and self._claimed):
             return Cause.USER
-        local = {"configuration", "cable", GRANT, *(sensor.value for sensor in Sensor)}
+        local = {"configuration", "cable", *(sensor.value for sensor in Sensor)}
         return Cause.LOCAL if {wanted.source, before.source} <= local else Cause.AUTOMATIC
 
     @property

@@ -129,7 +129,7 @@ class ToldSession(SessionMachine):
         return Claim(
             evse=self.config.id,
             wants=self.offer.claims,
-            limit_a=self.offer.own().limit_a,
+            limit_a=self.offer.claim_a,
             lines=lines,
             draw_a=self._draw_a(),
         )

@@ -424,7 +424,7 @@ def test_a_random_delay_is_shown_and_ended_by_a_person() -> None:
     (delay,) = (line for line in one.line("limits 1").lines if line.startswith("random delay"))
     assert delay.startswith("random delay  32 A for another ")
     assert delay.endswith(", then 10 A; charge-now ends it")
-    assert "10 A follow after the random delay" in shown(one, "why 1").replace("\n", " ")
+    assert "the limit becomes 10 A after the random delay" in shown(one, "why 1").replace("\n", " ")
     shown(one, "unlock 246810")
     assert shown(one, "charge-now 2") == "EVSE 2: no random delay is running"
     assert shown(one, "charge-now 1") == "EVSE 1: done"

@@ -32,6 +32,16 @@ LIMIT = {
 }
 
 
+ZERO = {
+    "timestamp": "2020-01-01T00:00:00Z",
+    "limits_to_leaves": {"ac_max_current_A": {"value": 0.0, "source": "grid"}},
+}
+
+
+def drawn_a(sim: Simulation) -> list[int]:
+    return [round(max(plant.meter(sim.now_ms).current_a)) for plant in sim.plants.values()]
+
+
 def charging() -> tuple[Simulation, Peer]:
     """A car charges at 32 A, and somebody follows the countdown from the start."""
     sim = Simulation(parse(STATION), seed=3)
@@ -102,3 +112,28 @@ def test_the_wire_has_the_names_of_the_interface() -> None:
         "current_limit_during_delay_A",
         "start_time",
     )
+
+
+def test_a_shared_fuse_follows_a_delayed_limit_when_the_delay_is_over() -> None:
+    """Both take 10 A; what one has to give back after its delay the other one gets then."""
+    second = STATION[STATION.index("[[evse]]") : STATION.index("[authorization]")]
+    second = second.replace("id = 1", "id = 2").replace("*E1*1", "*E2*1")
+    text = STATION.replace("[authorization]", f"{second}[authorization]")
+    text = text.replace('identity = "DELAY-1"', 'identity = "DELAY-1"\nfuse_a = 20.0')
+    sim = Simulation(parse(text), seed=3)
+    sim.run_for(3_000)
+    for plant in sim.plants.values():
+        plant.car.plug(draw_a=32.0)
+    sim.wake()
+    sim.run_for(40_000)
+    assert sim.station is not None
+    peer = Peer(sim.station.hub)
+    schedule = {"schedule_import": [ZERO]}
+    peer.result("evse_manager.set_external_limits", {"evse": 1, "value": schedule})
+    sim.wake()
+    sim.run_for(8_000)
+    assert drawn_a(sim) == [10, 10]
+    peer.result("uk_random_delay.cancel", {"evse": 1})
+    sim.wake()
+    sim.run_for(30_000)
+    assert drawn_a(sim) == [0, 20]

@@ -52,6 +52,74 @@ def test_the_delay_ends_by_itself_within_its_greatest_length() -> None:
     assert rig.board.duty_bp == amps_to_duty_bp(10)
 
 
+def shared_and_delayed(granted_a: float) -> Rig:
+    """A car charges with a grant of a shared fuse, where changes from outside are delayed."""
+    rig = Rig(limits=DELAYED, shared=True)
+    rig.session.set_grant(grant(granted_a))
+    return rig.charging()
+
+
+@pytest.mark.parametrize("amps", [10.0, 0.0])
+def test_a_change_from_outside_is_delayed_where_a_fuse_is_shared_too(amps: float) -> None:
+    """Until it is over the session claims what it may still take: a claim of less would be
+    granted less at once, and the pilot would follow."""
+    rig = shared_and_delayed(16)
+    rig.session.set_external_limits(limit_of(amps))
+    rig.run(1_000)
+    assert rig.session.offer.delay.ends_ms is not None
+    assert rig.session.claim().limit_a == 32.0
+    assert rig.board.duty_bp == amps_to_duty_bp(16)
+    rig.session.cancel_random_delay()
+    rig.run(6_000)
+    assert rig.session.claim().limit_a == amps
+    assert rig.board.duty_bp == (amps_to_duty_bp(amps) if amps else X1_BP)
+
+
+def test_what_is_allowed_after_a_delay_is_not_claimed_before() -> None:
+    rig = shared_and_delayed(16)
+    rig.session.set_external_limits(limit_of(8))
+    rig.run(1_000)
+    rig.session.cancel_random_delay()
+    rig.run(6_000)
+    rig.session.set_external_limits(limit_of(16))
+    rig.run(1_000)
+    assert rig.session.claim().limit_a == 8.0
+    rig.run(610_000)
+    assert rig.session.claim().limit_a == 16.0
+
+
+@pytest.mark.parametrize("amps", [12.0, 0.0])
+def test_a_grant_waits_for_no_random_delay(amps: float) -> None:
+    rig = shared_and_delayed(16)
+    rig.session.set_external_limits(limit_of(14))
+    rig.run(1_000)
+    rig.session.set_grant(grant(amps))
+    rig.run(200)
+    assert rig.session.offer.delay.ends_ms is not None
+    assert rig.board.duty_bp == (amps_to_duty_bp(amps) if amps else X1_BP)
+
+
+def test_safety_never_waits_for_a_delay_in_a_claim_either() -> None:
+    rig = shared_and_delayed(16)
+    rig.session.set_external_limits(limit_of(10))
+    rig.run(1_000)
+    rig.board.cable_a = 13
+    rig.run(200)
+    assert rig.session.claim().limit_a == 13.0
+
+
+def test_who_has_less_than_6_a_of_his_own_is_not_told_that_the_fuse_limits_him() -> None:
+    rig = Rig(shared=True)
+    rig.session.set_grant(grant(16))
+    rig.charging()
+    rig.session.set_external_limits(limit_of(4))
+    rig.session.set_grant(grant(0))
+    rig.run(1_000)
+    assert rig.session.limit().limit_a == 4.0
+    assert rig.session.limit().source != "station fuse"
+    assert rig.board.duty_bp == X1_BP
+
+
 def test_safety_never_waits_for_it() -> None:
     rig = Rig(limits=DELAYED).charging()
     rig.session.set_external_limits(limit_of(10))
