@@ -84,15 +84,20 @@ class Timers:
 
 def earliest(*deadlines_ms: int | None) -> int | None:
     """The nearest of several deadlines; None means `never`."""
-    known = [at_ms for at_ms in deadlines_ms if at_ms is not None]
-    return min(known, default=None)
+    nearest_ms: int | None = None
+    for at_ms in deadlines_ms:
+        if at_ms is not None and (nearest_ms is None or at_ms < nearest_ms):
+            nearest_ms = at_ms
+    return nearest_ms
 
 
 def earliest_after(now_ms: int, *deadlines_ms: int | None) -> int | None:
     """The nearest deadline that still lies ahead: what is past has been acted on."""
-    return min(
-        (at_ms for at_ms in deadlines_ms if at_ms is not None and at_ms > now_ms), default=None
-    )
+    nearest_ms: int | None = None
+    for at_ms in deadlines_ms:
+        if at_ms is not None and at_ms > now_ms and (nearest_ms is None or at_ms < nearest_ms):
+            nearest_ms = at_ms
+    return nearest_ms
 
 
 def parse_time(text: str) -> datetime:

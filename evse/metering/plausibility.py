@@ -11,7 +11,7 @@ import enum
 import math
 from typing import Any
 
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from evse.model import MeterReading
 
@@ -74,12 +74,28 @@ _MEASURED = tuple(name for name in MeterReading.__struct_fields__ if name != "ta
 def numbers_only(reading: MeterReading) -> tuple[MeterReading, dict[Finding, str]]:
     """`reading` with None for what is no finite number. Its energy stays as it is: that is the
     caller's to judge."""
+    if _all_finite(reading):
+        return reading, {}
     odd = {name: value for name in _MEASURED if _is_odd(value := getattr(reading, name))}
     if not odd:
         return reading, {}
     mended = {name: _numbers(value) for name, value in odd.items() if name != "energy_import_wh"}
     says = ", ".join(f"{name} reads {value}" for name, value in odd.items())
     return replace(reading, **mended), {Finding.NO_NUMBER: says}
+
+
+def _all_finite(reading: MeterReading) -> bool:
+    """True is certain, and quick, for it is asked of every reading: a sum is finite only if all
+    that was added is. False may also come of finite numbers too large to add."""
+    total = 0.0
+    for value in astuple(reading):
+        if isinstance(value, tuple):
+            for one in value:
+                if one is not None:
+                    total += one
+        elif value is not None:
+            total += value
+    return math.isfinite(total)
 
 
 def _is_odd(value: Any) -> bool:
