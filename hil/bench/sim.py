@@ -11,6 +11,7 @@ from hil.bench.sim_rig import SimRig
 from hil.bench.sim_world import SimEv, SimFaults, SimMains
 from hil.bench.station import StationSetup
 from hil.errors import BenchRefused, BenchTimeout, DutRefused
+from hil.sim.analog import ANALOG_MS
 
 ANSWER_S = 60.0
 """How long a call may wait for its answer."""
@@ -86,15 +87,21 @@ class SimBenchClock:
 
 
 class SimBench:
-    """hil.bench.Bench on a Simulation. `frames` carries every byte of the link for real."""
+    """hil.bench.Bench on a Simulation. `frames` carries every byte of the link for real;
+    `analog_ms` is the pace of the board's measurements."""
 
     capabilities = frozenset(BenchCapability) - {BenchCapability.KILL_OCPP}
     tolerance_s = 0.0
 
     def __init__(
-        self, setup: StationSetup | None = None, *, seed: int = 1, frames: bool = False
+        self,
+        setup: StationSetup | None = None,
+        *,
+        seed: int = 1,
+        frames: bool = False,
+        analog_ms: int = ANALOG_MS,
     ) -> None:
-        rig = SimRig(setup or StationSetup(), seed, frames=frames)
+        rig = SimRig(setup or StationSetup(), seed, frames=frames, analog_ms=analog_ms)
         self._bind(rig, 1)
 
     def _bind(self, rig: SimRig, evse: int) -> None:

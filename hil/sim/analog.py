@@ -16,14 +16,16 @@ ANALOG_MS = 1_000
 class SimAnalog:
     """Tells the core what the pins measure, while ring 1 lives and the link carries."""
 
-    def __init__(self, plants: Mapping[int, Plant], now_ms: int) -> None:
+    def __init__(self, plants: Mapping[int, Plant], now_ms: int, pace_ms: int = ANALOG_MS) -> None:
+        """`pace_ms` below 5000: then the core counts a sensor as lost."""
         self._plants = plants
-        self.next_deadline_ms = now_ms + ANALOG_MS
+        self._pace_ms = pace_ms
+        self.next_deadline_ms = now_ms + pace_ms
 
     def poll(self, core: Core | None, now_ms: int, *, alive: bool) -> None:
         if now_ms < self.next_deadline_ms:
             return
-        self.next_deadline_ms = now_ms - now_ms % ANALOG_MS + ANALOG_MS
+        self.next_deadline_ms = now_ms - now_ms % self._pace_ms + self._pace_ms
         if core is None or not alive:
             return
         for evse, plant in self._plants.items():

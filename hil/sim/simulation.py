@@ -21,7 +21,7 @@ from evse.config.load import StationConfig, guard_config_crc
 from evse.guard.host import PERIOD_MS, GuardHost
 from hil.plant.plant import Plant
 from hil.plant.virtual_board import PlantPins, guard_host, identity, plant_config
-from hil.sim.analog import SimAnalog
+from hil.sim.analog import ANALOG_MS, SimAnalog
 from hil.sim.direct import DirectLink
 from hil.sim.link import FrameLink, SimLink, next_tick
 from hil.sim.meter import SimMeters
@@ -44,7 +44,14 @@ class Part(Protocol):
 class Simulation:
     """Runs a station; `run_for` and `run_until` let time pass."""
 
-    def __init__(self, config: StationConfig, *, seed: int = 1, frames: bool = False) -> None:
+    def __init__(
+        self,
+        config: StationConfig,
+        *,
+        seed: int = 1,
+        frames: bool = False,
+        analog_ms: int = ANALOG_MS,
+    ) -> None:
         self.config = config
         self.seed = seed
         self.clock = VirtualClock(START_MS)
@@ -73,7 +80,7 @@ class Simulation:
         self.guard: GuardHost | None = None
         self.station: SimStation | None = None
         self.meters: SimMeters | None = None
-        self.analog = SimAnalog(self.plants, START_MS)
+        self.analog = SimAnalog(self.plants, START_MS, analog_ms)
         self.parts: list[Part] = []
         self.on_core: list[Callable[[SimStation], None]] = []
         self._last_tick_ms = START_MS

@@ -24,6 +24,8 @@ from hil.plant.faults import FAULTS
 Life = Iterator[float]
 """Yields how many seconds it waits until its next turn."""
 
+PACE_MS = 4_000
+"""Of meter and board, slower than the product's, for time's sake: bills ask for a reading."""
 SETUP = StationSetup(
     evses=2,
     authorization="list",
@@ -31,7 +33,7 @@ SETUP = StationSetup(
     default_a=None,
     fuse_a=40.0,
     phase_switch="both",
-    meter_poll_ms=4_000,
+    meter_poll_ms=PACE_MS,
 )
 MINUTE_S, HOUR_S, DAY_S = 60.0, 3_600.0, 86_400.0
 CARS = ("normal", "normal", "normal", "sleepy", "rude", "slow", "simplified", "bouncing")
@@ -46,7 +48,7 @@ class Neighbourhood:
 
     def __init__(self, seed: int, setup: StationSetup = SETUP) -> None:
         self._rng = random.Random(seed)
-        self.bench = SimBench(setup, seed=seed)
+        self.bench = SimBench(setup, seed=seed, analog_ms=PACE_MS)
         self.excuses = Excuses()
         self.watcher = Watcher(self.bench.rig, self.excuses)
         assert setup.fuse_a is not None
