@@ -25,7 +25,9 @@ def first_screen(config: StationConfig, socket: Path) -> str:
     office = config.ocpp.url if config.ocpp is not None else "none"
     named = "" if socket == asked_by_default() else f"{SOCKET_VARIABLE}={socket} "
     asked = f"{named}{program()}"
-    acts = ("sim plug-in", "why") if board.kind == "simulated" else ("why",)
+    acts = ["why"]
+    if board.kind == "simulated":
+        acts = ["sim plug-in", *(["sim house 5 3 -8"] if config.mains else []), *acts]
     return "\n".join(
         (
             f"station      {config.station.identity}, {len(config.evses)} EVSE",

@@ -28,7 +28,7 @@ from evse.cli.places import (
 )
 from evse.cli.run import units
 from evse.clock import VirtualClock
-from evse.config.load import StationConfig, parse
+from evse.config.load import StationConfig, load, parse
 from evse.run.record import WRITE_EVERY_MS, LinkRecording
 from evse.run.supervisor import Supervisor
 from evse.run.supervisor_door import SupervisorDoor
@@ -80,6 +80,12 @@ def test_a_simulated_station_says_what_to_type_next() -> None:
     assert "tier         simulated: no metal at all" in screen
     assert "PIEVSE_SOCKET=/x/door.sock" in screen
     assert screen.index("sim plug-in") < screen.rindex(" why")
+
+
+def test_a_house_is_offered_to_be_changed_where_there_is_a_meter_at_its_mains() -> None:
+    two = load(Path(DEMO).with_name("station_two.toml"))
+    assert "sim house 5 3 -8" in first_screen(two, Path("/x/door.sock"))
+    assert "sim house" not in first_screen(station(), Path("/x/door.sock"))
 
 
 def test_a_door_that_every_command_finds_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
