@@ -974,6 +974,7 @@ def test_nothing_read_is_nothing_seen_and_nothing_is_driven_before_the_first_ste
     assert seen == Seen()
     assert [name for name in seen.__struct_fields__ if getattr(seen, name)] == []
     assert [name for name in Inputs.__struct_fields__ if getattr(Inputs(), name) is True] == []
+    assert Inputs().supply_12v_mv == 12_000, "a board that does not measure it has no fault of it"
     assert Outputs() == Outputs(False, X1_BP, LockDrive.OFF, False, 0)
 
 

@@ -105,6 +105,11 @@ def test_a_veto_stops_an_unlocking_pulse_at_once() -> None:
     assert drive(stopped, UNLOCK, MOVING, 5_000).drive is LockDrive.UNLOCK
 
 
+def test_a_veto_gives_back_its_own_try_and_no_other() -> None:
+    second = LockMotor(UNLOCK, LockDrive.UNLOCK, 2, since_ms=0)
+    assert drive(second, UNLOCK, MOVING, 10, vetoed=True) == LockMotor(UNLOCK, tries=1, since_ms=10)
+
+
 def test_a_veto_does_not_hinder_locking() -> None:
     motor = drive(LockMotor(), LOCK, UNLOCKED, 0, vetoed=True)
     assert motor.drive is LockDrive.LOCK

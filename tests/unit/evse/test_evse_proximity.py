@@ -84,3 +84,9 @@ def test_a_short_loss_is_forgiven() -> None:
 
 def test_a_lost_coding_is_read_anew() -> None:
     assert held(Cable(0), 63, 0) == Cable(63)
+
+
+@pytest.mark.parametrize("rating_a", [0, 13, 63])
+def test_a_rating_that_stays_leaves_nothing_to_age(rating_a: int) -> None:
+    known = Cable(rating_a)
+    assert read_cable(known, rating_a, 5, confirm_ms=200) is known
