@@ -15,7 +15,7 @@ help:
 	@echo "make test    every test (under 5 minutes on two cores)"
 	@echo "make check   format, lint, types, freshness of generated documents (under a minute)"
 	@echo "make soak    long runs: 1000 simulated hours with random scripts and fresh seeds"
-	@echo "make mutate  puts faults into the deciding modules: do the tests notice? (half an hour)"
+	@echo "make mutate  puts faults into the deciding modules: do the tests notice? (ten minutes)"
 	@echo "make bench   speed and memory, as a table and as JSON"
 	@echo "make docs    write the generated documents anew"
 

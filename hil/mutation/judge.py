@@ -33,6 +33,8 @@ from hil.mutation.rehearsal import Chosen, Plan, Rehearsal
 
 MEMORY_BYTES = 4 << 30
 LEAST_CPU_S = 10
+_BROKEN = 70
+"""Exit code of a child that has met an error outside of its tests (sysexits' EX_SOFTWARE)."""
 _OPTIONS = (
     *("-x", "-q", "-o", "addopts=", "-m", "not soak", "-p", "no:cacheprovider"),
     *("--assert=plain", "-W", "error"),
@@ -137,7 +139,7 @@ def _fork(run: Callable[[], int]) -> int:
     pid = os.fork()
     if pid:
         return pid
-    code = 3
+    code = _BROKEN
     try:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         silence = os.open(os.devnull, os.O_WRONLY)
@@ -161,8 +163,12 @@ def _pytest(tests: Sequence[str], plugin: object) -> int:
 
 
 def wait() -> tuple[int, Verdict]:
-    """The next child that ends, and what its tests said. A child that could not even import the
-    mutant counts as killed: the first start would have shown it."""
+    """The next child that ends, and what its tests said. A mutant that can not even be imported is
+    killed. Raises RuntimeError where the child came to no verdict."""
     pid, status, usage = os.wait4(-1, 0)
-    timed_out = os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL)
-    return pid, Verdict(status != 0, timed_out, usage.ru_utime + usage.ru_stime)
+    code = os.waitstatus_to_exitcode(status)
+    if code == _BROKEN:
+        raise RuntimeError("a mutant could not be made, or its tests not be run")
+    timed_out = code in (-signal.SIGXCPU, -signal.SIGKILL)
+    killed = code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+    return pid, Verdict(killed, timed_out, usage.ru_utime + usage.ru_stime)
