@@ -13,6 +13,8 @@ from evse.clock import Clock
 from evse.journal_rows import Keep, Pruned, prune
 from evse.storage import Storage
 
+FIRST_PRUNE_MS = 60_000
+"""After the start: also a station that is switched off every evening forgets."""
 PRUNE_EVERY_MS = 3_600_000
 
 
@@ -38,7 +40,8 @@ class Pruner:
         self._clock = clock
         self._keep = keep
         self._say = say
-        self._due_ms = clock.now_ms() + PRUNE_EVERY_MS
+        self._due_ms = clock.now_ms() + FIRST_PRUNE_MS
+        self._under_way = False
         self._missed: Pruned | None = None
         self.failures = 0
         self.on_forgotten: Callable[[int], None] = lambda _last_seq: None
@@ -47,7 +50,8 @@ class Pruner:
     def poll(self, now_ms: int) -> None:
         if now_ms >= self._due_ms:
             self._due_ms = now_ms + PRUNE_EVERY_MS
-            self._prune()
+            if not self._under_way:
+                self._prune()
 
     def _prune(self) -> None:
         now, keep = self._clock.utc(), self._keep
@@ -56,9 +60,11 @@ class Pruner:
             unread_from_utc=(now - timedelta(days=max(keep.days, keep.unread_days))).timestamp(),
             max_bytes=keep.max_bytes,
         )
+        self._under_way = True
         self._storage.submit(functools.partial(prune, keep=limits), self._pruned)
 
     def _pruned(self, outcome: Pruned | sqlite3.Error) -> None:
+        self._under_way = False
         if isinstance(outcome, sqlite3.Error):
             self.failures += 1
             return

@@ -49,6 +49,7 @@ class Narrator:
 
     def __init__(self) -> None:
         self._status = BoardStatus()
+        self._effective: Effective | None = None
         self._limit = ""
         self._metered_ms: int | None = None
 
@@ -63,6 +64,9 @@ class Narrator:
         return _changes(before, status)
 
     def limit(self, now: Effective) -> list[Line]:
+        if now == self._effective:
+            return []
+        self._effective = now
         said = f"limit {now.limit_a:g} A on {now.phases} phase(s), by {now.source}"
         if now.phases_source:
             said += f"; phases by {now.phases_source}"

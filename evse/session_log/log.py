@@ -70,7 +70,7 @@ class SessionLogs:
         self._lost = 0
         self._failing = False
         self._flush_ms = clock.now_ms() + FLUSH_MS
-        self._tidy_ms = clock.now_ms()
+        self._tidy_ms: int | None = clock.now_ms()
 
     def path(self, uuid: str, utc: datetime) -> str | None:
         """Where the log of a session that begins now will be; None where it can have none."""
@@ -148,8 +148,8 @@ class SessionLogs:
         if now_ms >= self._flush_ms:
             self._flush_ms = now_ms + FLUSH_MS
             self._flush()
-        if now_ms >= self._tidy_ms:
-            self._tidy_ms = now_ms + TIDY_EVERY_MS
+        if self._tidy_ms is not None and now_ms >= self._tidy_ms:
+            self._tidy_ms = None  # until this one is done, however long the disk hangs
             before = self._clock.utc() - self._keep
             self._submit(functools.partial(tidy, self._root, before, self._running()), self._tidied)
 
@@ -193,6 +193,7 @@ class SessionLogs:
         self._failing = failed
 
     def _tidied(self, outcome: int | str) -> None:
+        self._tidy_ms = self._clock.now_ms() + TIDY_EVERY_MS
         if isinstance(outcome, str):
             self._say(f"old session logs can not be removed: {outcome}")
 

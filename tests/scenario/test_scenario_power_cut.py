@@ -172,7 +172,8 @@ class Life:
 
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evse.journal_retention.PRUNE_EVERY_MS", PRUNE_MS)
+    for name in ("FIRST_PRUNE_MS", "PRUNE_EVERY_MS"):
+        monkeypatch.setattr(f"evse.journal_retention.{name}", PRUNE_MS)
 
 
 @dataclass(frozen=True)
