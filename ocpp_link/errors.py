@@ -23,5 +23,9 @@ class ProfileRefused(LinkError, ValueError):
     """A charging profile that may not be installed, and why."""
 
 
+class DatabaseDamaged(LinkError, RuntimeError):
+    """The link's file turned out damaged while it was used."""
+
+
 class HandshakeRefused(LinkError, ConnectionError):
     """The CSMS accepted the WebSocket but not what OCPP needs of it."""

@@ -12,6 +12,7 @@ from evse.clock import Clock
 from evse.spool import Spool
 from evse.storage_thread import ThreadStorage
 from ocpp_link.database import Database, Snapshot
+from ocpp_link.errors import DatabaseDamaged
 
 T = TypeVar("T")
 Work = Callable[[Database], Any]
@@ -71,7 +72,8 @@ class ThreadStore:
     refuses is tried again, and everything behind it waits. Work may run twice: it is idempotent.
 
     `post` hands a callable to the engine's thread (`loop.call_soon_threadsafe`). `on_fault` hears,
-    on the storage thread, of an error that is not the disk's: nothing is durable any more.
+    on the storage thread, of a damaged file and of an error that is not the disk's: nothing is
+    durable any more.
     """
 
     def __init__(
@@ -83,7 +85,9 @@ class ThreadStore:
     ) -> None:
         self._database = database
         self._snapshot = database.load()
-        self._storage = ThreadStorage(database.connection, post, on_fault=on_fault)
+        self._storage = ThreadStorage(
+            database.connection, post, on_fault=on_fault, renew=_give_up_damaged
+        )
         self._spool = Spool[Entry](
             self._storage,
             clock,
@@ -129,6 +133,12 @@ class ThreadStore:
 
     def _write(self, _db: sqlite3.Connection, batch: tuple[Entry, ...]) -> list[Any]:
         return [work(self._database) for work, _ in batch]
+
+
+def _give_up_damaged(why: str) -> sqlite3.Connection:
+    """What is in memory refers to rows that are gone: the process ends, and its next start sets
+    the file aside and asks the core for what it had not acknowledged."""
+    raise DatabaseDamaged(f"the OCPP database is damaged: {why}")
 
 
 def _refused(why: str) -> None:

@@ -20,6 +20,7 @@ from evse.clock import VirtualClock
 from evse.storage import SchemaTooNew, StorageUnavailable
 from evse.types.powermeter import Energy, Powermeter
 from ocpp_link.database import MIGRATIONS, TOMBSTONES, Database
+from ocpp_link.errors import DatabaseDamaged
 from ocpp_link.queue import WINDOW, TransactionQueue
 from ocpp_link.records import EvseState, RecordKind, StoredRecord, TxRecord
 from ocpp_link.store import InlineStore, ThreadStore
@@ -206,6 +207,29 @@ def test_an_error_that_is_not_the_disks_is_heard(tmp_path: Path) -> None:
     engine.store._storage._thread.join()
     assert [type(fault) for fault in engine.faults] == [IndexError]
     assert engine.store.close() == "the storage thread had ended"
+
+
+def test_a_file_that_turns_out_damaged_ends_the_process_and_is_set_aside_by_the_next(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.db"
+    database = Database(path)
+    for seq in range(500):
+        database.append(record(seq))
+    engine = Engine(database)
+    database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    database.connection.execute("PRAGMA shrink_memory")
+    with path.open("r+b") as file:
+        file.seek(4_096)
+        file.write(b"\xa5" * (path.stat().st_size - 4_096))
+    engine.store.submit(lambda db: db.waiting_after(0, 500))
+    engine.store._storage._thread.join()
+    assert [type(fault) for fault in engine.faults] == [DatabaseDamaged]
+    assert "database disk image is malformed" in str(engine.faults[0])
+    engine.store.close()
+    again = Database(path)
+    assert "set aside" in again.load().set_aside
+    again.close()
 
 
 def test_what_cannot_be_read_is_ignored_and_blocks_nothing(tmp_path: Path) -> None:
