@@ -7,7 +7,8 @@ mains is lost, the EVSEs share `[mains] fallback_a`; without one the fuse itself
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 from evse.clock import earliest
 from evse.config.model import StationConfig
@@ -26,6 +27,9 @@ def needed(config: StationConfig) -> bool:
     sum_a = sum(evse.max_current_a for evse in config.evses)
     fuse_a = config.station.fuse_a
     return config.mains is not None or (fuse_a is not None and fuse_a < sum_a)
+
+
+_Asked = tuple[tuple[Claim, ...], Reading | None]
 
 
 class StationEnergy:
@@ -61,6 +65,11 @@ class StationEnergy:
         """The last one of the meter at the mains."""
         self._read: frozenset[int] = frozenset()
         """Lines of which it has ever told the current."""
+        self._asked: _Asked | None = None
+        """What the last step had to go by, if the same again changes nothing ..."""
+        self._due_ms = math.inf
+        """... before this."""
+        self._grants: Mapping[int, Limit] = {}
 
     def heard(self, reading: MeterReading, claims: Sequence[Claim]) -> None:
         """A reading of the meter at the mains. Currents that it gives without a sign get that of
@@ -81,8 +90,16 @@ class StationEnergy:
         """What all EVSEs together may take per line now."""
         return self.fuse.limit_a if self.site is None else self.balance.budget_a
 
-    def step(self, claims: Sequence[Claim], now_ms: int) -> dict[int, Limit]:
+    def step(self, claims: Sequence[Claim], now_ms: int) -> Mapping[int, Limit]:
         """What each EVSE may take per phase from now on. All EVSEs of the station claim."""
+        asked = tuple(claims), self.reading
+        if asked != self._asked or now_ms >= self._due_ms:
+            before = self.balance, self.sharing.shares
+            self._grants = self._share_out(claims, now_ms)
+            self._rest((self.balance, self.sharing.shares) == before, asked, now_ms)
+        return self._grants
+
+    def _share_out(self, claims: Sequence[Claim], now_ms: int) -> Mapping[int, Limit]:
         lost = False
         if self.site is not None:
             wanting = sum(1 for claim in claims if claim.wants)
@@ -93,6 +110,14 @@ class StationEnergy:
         budget_a: Amps | None = None if lost else (self.budget_a,) * 3
         self.sharing = sharing.step(self.sharing, claims, self.fuse, now_ms, budget_a=budget_a)
         return {claim.evse: self.sharing.limit(claim.evse) for claim in claims}
+
+    def _rest(self, unchanged: bool, asked: _Asked, now_ms: int) -> None:
+        """A step that changed nothing needs no other one before the deadline: most inputs of a
+        core are ticks of its clock and statuses that repeat themselves. Turns count time."""
+        rests = unchanged and self.sharing.turn_ends_ms is None
+        self._asked = asked if rests else None
+        due_ms = self.next_deadline_ms(now_ms)
+        self._due_ms = math.inf if due_ms is None else due_ms
 
     def next_deadline_ms(self, now_ms: int) -> int | None:
         """When the grants may change though the claims do not."""

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
 from evse.config.load import parse
 from evse.energy.claims import Claim
 from evse.energy.mains import Mode, Phase
@@ -184,3 +190,55 @@ def test_an_evse_that_had_to_stop_is_told_with_the_time_that_it_rests() -> None:
     assert [part.admitted for part in parts] == [False, True]
     assert [part.rests_left_ms for part in parts] == [50_000, None]
     assert standing(one, 75_000).evses[0].rests_left_ms is None
+
+
+# --- a step that would change nothing -------------------------------------------------------------
+
+
+def untiring(**how: Any) -> StationEnergy:
+    """One that takes every step."""
+    one = energy(**how)
+    one._rest = lambda unchanged, asked, now_ms: None  # type: ignore[method-assign]
+    return one
+
+
+moments = st.lists(
+    st.tuples(
+        st.integers(0, 40),
+        st.sampled_from([(), (1,), (2,), (1, 2)]),
+        st.sampled_from([0.0, 5.0, 9.0, 16.0]),
+        st.sampled_from([None, -9.0, 3.0, 14.0, 24.0, 60.0]),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(moments, st.sampled_from(["", "smart", "solar"]), st.sampled_from([8.0, 13.0, 20.0, 60.0]))
+def test_leaving_out_the_steps_that_change_nothing_changes_no_grant_at_any_moment(
+    script: list[tuple[int, tuple[int, ...], float, float | None]], mains: str, fuse_a: float
+) -> None:
+    """Against one that takes each of them, tick by tick."""
+    lazy, busy = energy(fuse_a, mains=mains), untiring(fuse_a=fuse_a, mains=mains)
+    now_ms = 0
+    for ticks, wanting, draw_a, house_a in script:
+        asked = [replace(claim, draw_a=(draw_a,) * 3) for claim in claims(*wanting)]
+        for _ in range(ticks):
+            now_ms += 700
+            if house_a is not None and now_ms % 4 == 0:
+                for one in (lazy, busy):
+                    watts = (230.0 * house_a,) * 3
+                    one.heard(reading(now_ms, (abs(house_a),) * 3, watts), asked)
+            assert lazy.step(asked, now_ms) == busy.step(asked, now_ms)
+            assert lazy.next_deadline_ms(now_ms) == busy.next_deadline_ms(now_ms)
+
+
+def test_a_quiet_station_takes_no_steps() -> None:
+    one = energy(40.0, mains="")
+    for now_ms in range(0, 1_000, 100):
+        one.step(claims(1, 2), now_ms)
+    resting = one.sharing
+    one.step(claims(1, 2), 1_000)
+    assert one.sharing is resting
+    one.step(claims(1), 1_000)
+    assert one.sharing is not resting
