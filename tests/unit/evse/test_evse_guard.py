@@ -1130,6 +1130,14 @@ def test_each_plug_in_counts_once_and_none_before_the_first(rig: GuardRig) -> No
     assert seen == [0, 1, 1, 1, 1, 2, 2]
 
 
+@pytest.mark.parametrize("level", ["B", "C", "D"])
+def test_a_car_is_plugged_in_whatever_it_asks_for_first(rig: GuardRig, level: str) -> None:
+    for shown in ("A", level):
+        rig.level = shown
+        rig.run(1_000)
+    assert rig.status.plugs == 1
+
+
 @pytest.mark.parametrize("first", ["E", "F", "INVALID", "B"])
 def test_a_car_that_was_there_at_the_start_does_not_count(rig: GuardRig, first: str) -> None:
     for level in (first, "B", "C"):
