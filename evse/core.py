@@ -8,43 +8,25 @@ out. An exception out of any method here is a defect: the owner must stop renewi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
-
-import msgspec
 
 from evse.authorization.broker import Broker
 from evse.authorization.reservations import Reservations, restore
 from evse.clock import Clock, earliest
 from evse.config.model import StationConfig
-from evse.countdown import Countdowns
 from evse.energy.station import StationEnergy, needed
-from evse.enforced import Enforced
-from evse.facts import Facts
-from evse.fault_model import ActiveFault, FaultChange
-from evse.fault_report import report_active, report_change
 from evse.faults import CoreCondition
 from evse.instruments import Instruments
 from evse.journal import Journal
+from evse.limits import Effective
 from evse.metering.plausibility import Finding
-from evse.model import BoardAnalog, BoardIdentity, BoardStatus, CommandVerb, Wish
+from evse.model import BoardAnalog, BoardIdentity, BoardStatus, Wish
 from evse.model import MeterReading as Reading
 from evse.ports import BoardPort, MeterPort, NewUuid, Publisher, SessionLog
-from evse.session.rebuild import rebuilt
-from evse.session.record import Snapshot
 from evse.session.session import Session
-from evse.types.session import Limits, SessionEvent, SessionEventEnum, Telemetry
+from evse.session_ports import EvsePorts, Outlets, Stored
+from evse.telling.publications import Publications
 
 GRANT_ROUNDS = 3
-_BILLED = frozenset(
-    {
-        SessionEventEnum.SessionStarted,
-        SessionEventEnum.TransactionStarted,
-        SessionEventEnum.TransactionFinished,
-        SessionEventEnum.SessionFinished,
-    }
-)
-
-
 STATION = 0
 """Where the journal keeps what belongs to no EVSE, beside their snapshots: the reservations."""
 
@@ -73,11 +55,6 @@ class Core:
         self.clock = clock
         self.started_ms = clock.now_ms()
         self.journal = journal
-        self._disk_stuck = False
-        self.log: SessionLog | None = None
-        self._publish = publish
-        self._limits: dict[int, Limits] = {}
-        self._faults: dict[int, tuple[ActiveFault, ...]] = {}
         self.analog: dict[int, BoardAnalog] = {}
         """Ring 1's measurements as last heard, for people."""
         self.on_settled: Callable[[], None] = lambda: None
@@ -86,18 +63,20 @@ class Core:
         self.board_why = "it has not answered yet"
         self.energy = StationEnergy(config) if needed(config) else None
         """Grants, where the EVSEs may want more than there is."""
-        self._enforced = Enforced(publish, clock)
-        delayed = config.limits.random_delay.enabled
-        self._countdowns = Countdowns(publish, clock) if delayed else None
-        self.facts = Facts(config, publish)
-        stored = {t.id: _restore(snapshots.get(t.id), t.id, say) for t in config.evses}
-        unread = [evse for evse, snapshot in stored.items() if snapshot is None]
+        self._meters = meters
+        self._disk_stuck = False
+        self._telling = Publications(config, clock, publish, self._log_limit)
+        self.facts = self._telling.facts
+        self._outlets = Outlets(
+            journal, board, meters, on_event=self.facts.heard, on_fault=self._telling.fault
+        )
+        stored = Stored(snapshots, last_session, say)
         self.sessions: dict[int, Session] = {
             table.id: Session(
                 table,
-                _Ports(self, table.id, board, meters),
+                EvsePorts(table.id, self._outlets),
                 clock,
-                snapshot=stored[table.id] or rebuilt(last_session(table.id)),
+                snapshot=stored.snapshot(table.id),
                 boot_id=boot_id,
                 new_uuid=new_uuid,
                 limits=config.limits,
@@ -109,8 +88,7 @@ class Core:
             table.id: Instruments(table, self.sessions[table.id].show) for table in config.evses
         }
         """What is concluded from the measurements of board and meter."""
-        self._meters = meters
-        for evse in unread:
+        for evse in stored.unread:
             self.sessions[evse].show(CoreCondition.INTERNAL, True)
         self.authorization = Broker(
             config.authorization,
@@ -126,8 +104,19 @@ class Core:
             ),
             settle=self.poll,
         )
-        for table in config.evses:
-            publish("evse_manager.evse_id", table.id, table.evse_id)
+
+    @property
+    def log(self) -> SessionLog | None:
+        """The folders of sessions, where they are configured; set by the owner of the disk."""
+        return self._outlets.log
+
+    @log.setter
+    def log(self, log: SessionLog | None) -> None:
+        self._outlets.log = log
+
+    def _log_limit(self, evse: int, limit: Effective) -> None:
+        if self.log is not None:
+            self.log.on_limit(evse, limit)
 
     # --- from the board and the meters ------------------------------------------------------------
 
@@ -161,8 +150,9 @@ class Core:
     def on_analog(self, evse: int, analog: BoardAnalog) -> None:
         if evse in self.sessions:
             self.analog[evse] = analog
-            self._publish("evse_manager.telemetry", evse, _telemetry(self.sessions[evse], analog))
-            changed = self.sessions[evse].on_analog(analog)
+            session = self.sessions[evse]
+            self._telling.telemetry(evse, analog, energised=session.status.energised)
+            changed = session.on_analog(analog)
             if self.instruments[evse].on_analog(analog, self.clock.now_ms()) or changed:
                 self._settled()
 
@@ -177,7 +167,7 @@ class Core:
             energised=session.status.energised,
             now_ms=self.clock.now_ms(),
         )
-        self._publish("evse_manager.powermeter", evse, session.record.meter)
+        self._telling.meter(evse, session)
         if heeded or odd or self.energy is not None:
             self._settled()
 
@@ -231,12 +221,7 @@ class Core:
         identity = self.board_identity
         able = None if identity is None else identity.capabilities
         for evse, session in self.sessions.items():
-            self._enforced.note(evse, session)
-            if self._countdowns is not None:
-                self._countdowns.note(evse, session)
-            self.facts.note(evse, session, able)
-            self._publish_limits(evse, session)
-            self._publish_faults(evse, session)
+            self._telling.note(evse, session, able)
         self.on_settled()
 
     def _note_disk(self) -> None:
@@ -264,88 +249,8 @@ class Core:
         now_ms = self.clock.now_ms()
         return earliest(
             None if self.energy is None else self.energy.next_deadline_ms(now_ms),
-            self._enforced.next_deadline_ms,
-            None if self._countdowns is None else self._countdowns.next_deadline_ms,
+            self._telling.next_deadline_ms,
             self.authorization.next_deadline_ms,
             self.journal.next_deadline_ms,
             *(session.next_deadline_ms(now_ms) for session in self.sessions.values()),
         )
-
-    def tell_fault(self, evse: int, change: FaultChange) -> None:
-        if self.log is not None:
-            self.log.on_fault(evse, change)
-        self._publish("sys.fault", evse, report_change(change, self.clock))
-
-    def _publish_limits(self, evse: int, session: Session) -> None:
-        now = session.limit()
-        if self.log is not None:
-            self.log.on_limit(evse, now)
-        limits = Limits(
-            max_current=now.limit_a,
-            nr_of_phases_available=session.phases_connected,
-            uuid=f"evse_{evse}",
-        )
-        if limits != self._limits.get(evse):
-            self._limits[evse] = limits
-            self._publish("evse_manager.limits", evse, limits)
-
-    def _publish_faults(self, evse: int, session: Session) -> None:
-        """All that stand, for those who came too late to hear each of them raised."""
-        active = session.fault_model.active
-        if active != self._faults.get(evse, ()):
-            self._faults[evse] = active
-            reports = [report_active(fault, self.clock) for fault in active]
-            self._publish("sys.faults", evse, reports)
-
-
-class _Ports:
-    """One session's way to the journal, the board and the meter."""
-
-    def __init__(self, core: Core, evse: int, board: BoardPort, meters: MeterPort) -> None:
-        self._core = core
-        self._evse = evse
-        self._board = board
-        self._meters = meters
-
-    def emit(self, event: SessionEvent, snapshot: bytes) -> None:
-        vital = event.event in _BILLED
-        self._core.journal.append(self._evse, msgspec.json.encode(event), snapshot, vital=vital)
-        self._core.facts.heard(self._evse, event.event)
-        if self._core.log is not None:
-            self._core.log.on_event(self._evse, event)
-
-    def checkpoint(self, snapshot: bytes) -> None:
-        self._core.journal.checkpoint(self._evse, snapshot)
-
-    def command(self, verb: CommandVerb) -> None:
-        self._board.command(self._evse, verb)
-
-    def read_meter(self) -> None:
-        self._meters.read_now(self._evse)
-
-    def tell_fault(self, change: FaultChange) -> None:
-        self._core.tell_fault(self._evse, change)
-
-    def log_path(self, uuid: str, utc: datetime) -> str | None:
-        return None if self._core.log is None else self._core.log.path(uuid, utc)
-
-
-def _restore(body: bytes | None, evse: int, say: Callable[[str], None]) -> Snapshot | None:
-    """What a session remembers; None where that can not be read."""
-    if body is None:
-        return Snapshot()
-    try:
-        return Snapshot.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        say(f"evse {evse}: the stored session can not be read ({error}); going by its events")
-        return None
-
-
-def _telemetry(session: Session, analog: BoardAnalog) -> Telemetry:
-    return Telemetry(
-        evse_temperature_C=(analog.temperature_dc or 0) / 10,
-        fan_rpm=0.0,
-        supply_voltage_12V=analog.supply_12v_mv / 1000,
-        supply_voltage_minus_12V=analog.supply_minus_12v_mv / 1000,
-        relais_on=session.status.energised,
-    )

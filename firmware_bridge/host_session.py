@@ -153,7 +153,8 @@ class HostSession:
     ) -> bool:
         """Let a permit leave next; False when the link is down and it was withheld.
 
-        Raises ValueError for an EVSE that the station does not have, a duty beyond X1, or phases other than 1 and 3.
+        Raises ValueError for an EVSE that the station does not have, a duty beyond X1, or phases
+        other than 1 and 3.
         """
         self._demand_evse(evse)
         if not F_BP <= duty_bp <= X1_BP:

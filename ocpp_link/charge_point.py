@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import msgspec
 
 from evse.clock import Clock, earliest
-from evse.fault_report import FaultReport
+from evse.telling.fault_report import FaultReport
 from evse.types.authorization import ProvidedIdToken
 from evse.types.powermeter import Powermeter
 from evse.types.session import Limits

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
-from evse.fault_report import FaultReport
 from evse.faults import of_code
+from evse.telling.fault_report import FaultReport
 from ocpp_link.outcome import Outcome, OutcomeKind
 from ocpp_link.records import EvseStatus, StatusReport
 from ocpp_link.station import Station

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from evse.fault_model import INOPERATIVE
-from evse.fault_report import FaultReport
+from evse.telling.fault_report import FaultReport
 from evse.types.seed.events import Teller, fault_raised
 from evse.types.seed.session_shapes import SeedSessionEvent
 from evse.types.session import SessionEvent, SessionEventEnum

@@ -8,7 +8,7 @@ from typing import Any
 from evse.core import Core
 from evse.door.hub import Connection, Hub, event_line
 from evse.door.variables import SESSION_EVENT
-from evse.fault_report import FaultReport
+from evse.telling.fault_report import FaultReport
 
 
 class OlderFaults:

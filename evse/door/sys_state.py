@@ -9,8 +9,8 @@ import msgspec
 from evse.core import Core
 from evse.door.energy import delay_state, energy_state
 from evse.door.hub import Hub
-from evse.fault_report import report_active
 from evse.session.session import Session
+from evse.telling.fault_report import report_active
 from evse.why import why
 
 

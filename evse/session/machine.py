@@ -94,6 +94,8 @@ class SessionMachine(SessionState):
         if self.status.reason is Reason.PHASE_CONTACT:
             self.phases.give_up(self.status)
         self.phases.follow(self.limit().phases, now_ms)
+        if not self._holds_phases:
+            self.phases.send()
         self.offer.note(offering=self._offers(), now_ms=now_ms)
         self._acknowledge_trip()
         self._advance_unlock()

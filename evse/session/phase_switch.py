@@ -25,6 +25,8 @@ class PhaseSwitch:
         self.fitted = False
         """The board has a phase contact that we may use."""
         self.target = THREE
+        self.sent = THREE
+        """What the permit says."""
         self._switches = 0
         self._automatic_ms: int | None = None
         self._limited = False
@@ -50,7 +52,16 @@ class PhaseSwitch:
         return self.delay_ms + SETTLE_MS
 
     def due(self, status: BoardStatus) -> bool:
-        return self.fitted and status.phases != self.target
+        """Is the contact known to be elsewhere? A board that started anew may not know."""
+        return self.fitted and status.phases not in (0, self.target)
+
+    def arrived(self, status: BoardStatus) -> bool:
+        return not self.fitted or status.phases == self.target
+
+    def send(self) -> None:
+        """From now on the permit says where it belongs. Not before the delay is over: the guard
+        moves it as soon as the contactor has been open for a moment."""
+        self.sent = self.target
 
     def request(self, phases: int, *, transaction: bool, lost: bool) -> Result:
         """Somebody asks for `phases`; the answer says that the way there has begun, or why not."""

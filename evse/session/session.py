@@ -23,7 +23,7 @@ class Session(AskedSession):
 
     def wish(self, now_ms: int) -> Wish:
         """What the next permit says: may close, duty in basis points, lock and phase contact."""
-        lock, phases = self._lock_target(), self.phases.target
+        lock, phases = self._lock_target(), self.phases.sent
         if self._offers():
             return Wish(self.state == "charging", self.offer.duty_bp, lock, phases)
         return Wish(False, F_BP if self._shows_f(now_ms) else X1_BP, lock, phases)

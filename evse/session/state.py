@@ -158,8 +158,14 @@ class SessionState:
 
     def _switch_over(self, now_ms: int) -> bool:
         since_ms = now_ms - self._entered_ms
-        there = not self.phases.due(self.status)
+        there = self.phases.arrived(self.status)
         return since_ms >= (self.phases.delay_ms if there else self.phases.give_up_ms)
+
+    @property
+    def _holds_phases(self) -> bool:
+        """Is the delay before a switch running?"""
+        waited_ms = self._clock.now_ms() - self._entered_ms
+        return self.state == "switching" and waited_ms < self.phases.delay_ms
 
     def _ready(self, now_ms: int) -> bool:
         if now_ms - self._began_ms >= BOOT_WAIT_MS:

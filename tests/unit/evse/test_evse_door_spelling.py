@@ -17,7 +17,7 @@ from evse.door.hub import Hub
 from evse.door.roles import Role
 from evse.door.spelling import Interface, Spelling
 from evse.door.variables import SESSION_EVENT, VARIABLES
-from evse.fault_report import FaultReport
+from evse.telling.fault_report import FaultReport
 from evse.types.board_support import HardwareCapabilities, Telemetry
 from evse.types.energy import EnforcedLimits
 from evse.types.evse_manager import EVInfo

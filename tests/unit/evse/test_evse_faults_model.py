@@ -13,9 +13,9 @@ from station_rig import Peer, station
 from evse.clock import VirtualClock
 from evse.door.sys_state import sys_state
 from evse.fault_model import INOPERATIVE, FaultChange, FaultModel
-from evse.fault_report import report_active, report_change
 from evse.faults import Fault, Severity, catalogue, of_code
 from evse.model import Reason
+from evse.telling.fault_report import report_active, report_change
 
 STOP = of_code("evse_board_support/MREC8EmergencyStop")
 DIODE = of_code("evse_board_support/DiodeFault")

@@ -6,8 +6,8 @@ import pytest
 from session_rig import PLUG_FIRST, Rig, cable_evse, socket_evse, stop_for, token
 
 from evse.model import F_BP, CommandVerb, LockTarget, PilotState, Reason
-from evse.session.state import BOOT_WAIT_MS, STOP_TIMEOUT_MS
 from evse.session.record import Snapshot
+from evse.session.state import BOOT_WAIT_MS, STOP_TIMEOUT_MS
 from evse.types.session import (
     StopTransactionReason,
 )

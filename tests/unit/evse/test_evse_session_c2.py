@@ -156,10 +156,11 @@ def test_phases_are_switched_behind_x1_with_the_contactor_open_and_after_the_del
     assert rig.session.state == "switching"
     assert rig.board.duty_bp == X1_BP
     assert not rig.board.coil
-    assert rig.board.phases == 1
     rig.run(9_000)
     assert rig.session.state == "switching"
+    assert rig.board.phases == 3, "not before the delay is over"
     rig.run(1_000)
+    assert rig.board.phases == 1
     assert rig.names[len(PLUG_FIRST) :] == [
         "SwitchingPhases",
         "PrepareCharging",
@@ -222,6 +223,7 @@ def test_a_switch_is_left_at_once_and_the_contact_moves_all_the_same(how: str) -
     rig = with_contact(switching()).charging()
     rig.session.switch_three_phases(False)
     rig.run(300)
+    assert rig.session.state == "switching"
     if how == "unplug":
         rig.car(PilotState.A)
     elif how == "disable":
@@ -267,3 +269,12 @@ def test_a_board_that_restarted_counts_anew_and_no_car_was_swapped() -> None:
     rig.board.plugs = 0
     rig.run(8_000)
     assert {event.uuid for event in rig.events if event.uuid} == {"session 1"}
+
+
+def test_a_board_that_does_not_know_where_its_contact_is_announces_no_switch() -> None:
+    rig = with_contact(switching()).charging()
+    rig.board.phases = 0
+    rig.board.phases_stuck = True
+    rig.run(30_000)
+    assert "SwitchingPhases" not in rig.names
+    assert rig.session.state == "charging"
