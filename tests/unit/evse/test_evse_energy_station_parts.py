@@ -123,3 +123,24 @@ def test_the_loss_of_the_mains_meter_is_a_deadline_and_so_is_the_end_of_a_turn()
     alone = StationEnergy(station("fuse_a = 6\nfuse_turn_s = 1_200"))
     alone.step([claim(1, None), claim(2, None)], 1_000)
     assert alone.next_deadline_ms(1_000) == 1_201_000
+
+
+def test_each_evse_is_granted_its_part_and_the_last_step_is_one_that_changed_nothing() -> None:
+    energy = StationEnergy(station("fuse_a = 40"))
+    claims = [claim(1, None), claim(2, None)]
+    taken = []
+    for now_ms in (0, 100, 200, 300):
+        before = energy.sharing
+        grants = energy.step(claims, now_ms)
+        taken.append(energy.sharing is not before)
+        assert {evse: limit.limit_a for evse, limit in grants.items()} == {1: 20, 2: 20}
+    assert taken == [True, True, False, False]
+
+
+def test_while_they_take_turns_every_step_is_taken_since_the_time_counts() -> None:
+    energy = StationEnergy(station("fuse_a = 6"))
+    for now_ms in (0, 100, 200, 300):
+        before = energy.sharing
+        energy.step([claim(1, None), claim(2, None)], now_ms)
+        assert energy.sharing is not before
+    assert energy.sharing.shares[1].turn.served_ms == 300
