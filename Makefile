@@ -14,7 +14,7 @@ help:
 	@echo "make demo    a car is plugged in, charged, unplugged and billed, in front of you (20 s)"
 	@echo "make test    every test (under 5 minutes on two cores)"
 	@echo "make check   format, lint, types, freshness of generated documents (under a minute)"
-	@echo "make soak    long runs: 1000 simulated hours with random scripts and fresh seeds"
+	@echo "make soak    long runs: 1000 simulated hours of random lives, a month of two EVSEs (hours)"
 	@echo "make mutate  puts faults into the deciding modules: do the tests notice? (ten minutes)"
 	@echo "make bench   speed and memory, as a table and as JSON"
 	@echo "make docs    write the generated documents anew"
