@@ -76,6 +76,8 @@ class EvseState(msgspec.Struct, frozen=True, omit_defaults=True):
     status_at: str = ""
     info: str = ""
     enabled: bool = True
+    reserved: bool = False
+    """A reservation stands that no session has used."""
     plugged: bool = False
     authorized: bool = False
     in_transaction: bool = False

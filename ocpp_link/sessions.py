@@ -68,12 +68,14 @@ def _to(status: EvseStatus, info: str = "") -> Callable[[EvseState, SessionEvent
 def _session_started(state: EvseState, event: SessionEvent) -> EvseState:
     started = event.session_started
     plugged = started is not UNSET and started.reason is StartSessionReason.EVConnected
+    reserved = plugged and state.reserved  # nobody knows yet whose car it is
     return EvseState(
         evse=state.evse,
         session=event.uuid,
-        status=EvseStatus.PREPARING,
+        status=EvseStatus.RESERVED if reserved else EvseStatus.PREPARING,
         status_at=state.status_at,
         enabled=state.enabled,
+        reserved=reserved,
         plugged=plugged,
     )
 
@@ -83,7 +85,9 @@ def _auth_required(state: EvseState, _event: SessionEvent) -> EvseState:
 
 
 def _authorized(state: EvseState, _event: SessionEvent) -> EvseState:
-    return msgspec.structs.replace(state, authorized=True)
+    held = state.status is EvseStatus.RESERVED
+    status = EvseStatus.PREPARING if held else state.status
+    return msgspec.structs.replace(state, authorized=True, status=status)
 
 
 def _deauthorized(state: EvseState, _event: SessionEvent) -> EvseState:
@@ -97,6 +101,7 @@ def _transaction_started(state: EvseState, event: SessionEvent) -> EvseState:
         plugged=True,
         authorized=True,
         in_transaction=True,
+        reserved=False,
         started_at=event.timestamp,
     )
 
@@ -119,9 +124,13 @@ def _transaction_finished(state: EvseState, _event: SessionEvent) -> EvseState:
 
 
 def _session_finished(state: EvseState, _event: SessionEvent) -> EvseState:
-    status = EvseStatus.AVAILABLE if state.enabled else EvseStatus.UNAVAILABLE
+    free = EvseStatus.RESERVED if state.reserved else EvseStatus.AVAILABLE
     return EvseState(
-        evse=state.evse, status=status, status_at=state.status_at, enabled=state.enabled
+        evse=state.evse,
+        status=free if state.enabled else EvseStatus.UNAVAILABLE,
+        status_at=state.status_at,
+        enabled=state.enabled,
+        reserved=state.reserved,
     )
 
 
@@ -137,13 +146,16 @@ def _disabled(state: EvseState, _event: SessionEvent) -> EvseState:
 
 
 def _reserved(state: EvseState, _event: SessionEvent) -> EvseState:
-    return msgspec.structs.replace(state, status=EvseStatus.RESERVED)
+    return msgspec.structs.replace(state, reserved=True, status=EvseStatus.RESERVED)
 
 
 def _reservation_ended(state: EvseState, event: SessionEvent) -> EvseState:
+    over = msgspec.structs.replace(state, reserved=False)
     if state.status is not EvseStatus.RESERVED:
-        return state
-    return _enabled(state, event) if state.enabled else _disabled(state, event)
+        return over
+    if state.session:  # the car of somebody else is there
+        return msgspec.structs.replace(over, status=EvseStatus.PREPARING)
+    return _enabled(over, event) if state.enabled else _disabled(over, event)
 
 
 _CHANGES: dict[SessionEventEnum, Callable[[EvseState, SessionEvent], EvseState]] = {

@@ -18,6 +18,9 @@ AT = "2026-01-01T00:00:00.000Z"
 METER = {"timestamp": AT, "energy_Wh_import": {"total": 1.0}}
 
 OPEN = EvseState(1, session="s", status=S.CHARGING, plugged=True, in_transaction=True)
+KEPT = EvseState(1, status=S.RESERVED, reserved=True)
+STRANGER = EvseState(1, session="s", status=S.RESERVED, reserved=True, plugged=True)
+"""A car at an EVSE that is kept; whose it is nobody knows yet."""
 
 TABLE = [
     ("Enabled", EvseState(1, status=S.UNAVAILABLE, enabled=False), S.AVAILABLE),
@@ -42,6 +45,11 @@ TABLE = [
     ("ReservationStart", EvseState(1), S.RESERVED),
     ("ReservationEnd", EvseState(1, status=S.RESERVED), S.AVAILABLE),
     ("ReservationEnd", OPEN, S.CHARGING),
+    ("SessionStarted", KEPT, S.RESERVED),
+    ("AuthRequired", STRANGER, S.RESERVED),
+    ("Authorized", STRANGER, S.PREPARING),
+    ("ReservationEnd", STRANGER, S.PREPARING),
+    ("SessionFinished", STRANGER, S.RESERVED),
     ("SessionResumed", EvseState(1), S.AVAILABLE),
 ]
 
@@ -64,6 +72,38 @@ def test_c9_the_mapping_of_events_to_status(
 ) -> None:
     state, _ = apply(before, an_event(name), 1)
     assert state.status is after
+
+
+def told_through(*names: str) -> list[str]:
+    """The statuses that the events of one EVSE lead through."""
+    state, through = EvseState(1), ["Available"]
+    for name in names:
+        state, _ = apply(state, an_event(name), 1)
+        if state.status.value != through[-1]:
+            through.append(state.status.value)
+    return through
+
+
+def test_c9_a_reservation_goes_to_preparing_and_not_by_way_of_available() -> None:
+    begun = ("SessionStarted", "AuthRequired", "Authorized", "TransactionStarted")
+    assert told_through("ReservationStart", *begun, "ChargingStarted") == [
+        "Available",
+        "Reserved",
+        "Preparing",
+        "Charging",
+    ]
+
+
+def test_c9_once_used_a_reservation_does_not_come_back() -> None:
+    used = ("ReservationStart", "SessionStarted", "Authorized", "TransactionStarted")
+    assert told_through(*used, "TransactionFinished", "SessionFinished")[-1] == "Available"
+
+
+def test_c9_a_stranger_s_car_neither_uses_nor_hides_a_reservation() -> None:
+    stranger = ("ReservationStart", "SessionStarted", "AuthRequired")
+    assert told_through(*stranger, "SessionFinished") == ["Available", "Reserved"]
+    gone = told_through(*stranger, "ReservationEnd", "SessionFinished")
+    assert gone == ["Available", "Reserved", "Preparing", "Available"]
 
 
 def test_the_table_holds_every_event() -> None:
