@@ -99,7 +99,7 @@ class AskedSession(ToldSession):
 
     def enable(self, connector_id: int) -> bool:
         """enable(0) leaves a connector's own disablement; enable(1) lifts both. False while
-        something else keeps it out of order."""
+        something else keeps it off or out of order, and while its board does not answer."""
         self.record.evse_disabled = False
         if connector_id:
             self.record.connector_disabled = False
@@ -107,7 +107,8 @@ class AskedSession(ToldSession):
         return self._availability(connector_id) and self._may_be_enabled
 
     def disable(self, connector_id: int) -> bool:
-        """By nobody in particular: above all that `assign` says."""
+        """By nobody in particular: above all that `assign` says. Always true: a board that can
+        not be told opens by itself, and shows F once it answers."""
         if connector_id:
             self.record.connector_disabled = True
         else:
@@ -133,9 +134,10 @@ class AskedSession(ToldSession):
 
     @property
     def _may_be_enabled(self) -> bool:
-        """Nobody wants it off, and nothing is wrong that only a repair ends."""
+        """Nobody wants it off, its board answers, and nothing is wrong that only a repair ends."""
         out_of_order = any(row.blocks and row.clears == "restart" for row in self.faults)
-        return not (self.disable_wanted or out_of_order)
+        unheard = self.board.is_lost and self.state != "booting"
+        return not (self.disable_wanted or out_of_order or unheard)
 
     def pause_charging(self) -> bool:
         """False without a transaction."""

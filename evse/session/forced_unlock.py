@@ -29,8 +29,9 @@ class ForcedUnlock:
         return earliest_after(now_ms, again_ms, self._give_up_ms)
 
     def advance(self, status: BoardStatus, now_ms: int, *, allowed: bool) -> bool:
-        """True when the unlock command is due now. `allowed`: nothing runs any more."""
-        if self._sent_ms is not None and status.lock is LockState.UNLOCKED:
+        """True when the unlock command is due now. `allowed`: nothing runs any more, and the board
+        that tells `status` answers."""
+        if allowed and self._sent_ms is not None and status.lock is LockState.UNLOCKED:
             return self._answer(True)
         if now_ms >= self._give_up_ms:
             return self._answer(False)

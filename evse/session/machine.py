@@ -261,8 +261,8 @@ class SessionMachine(SessionState):
     def _advance_unlock(self) -> None:
         if self._unlock is None:
             return
-        idle = not self.record.transaction
-        if self._unlock.advance(self.status, self._clock.now_ms(), allowed=idle):
+        allowed = not (self.record.transaction or self.board.is_lost)
+        if self._unlock.advance(self.status, self._clock.now_ms(), allowed=allowed):
             self._ports.command(CommandVerb.FORCE_UNLOCK)
         if self._unlock.answered:
             self._unlock = None
