@@ -138,12 +138,13 @@ def steps(state: str, facts: Facts) -> Iterator[str]:
     while (event := next_event(state, facts)) is not None:
         assert event in TABLE[state], f"{state} does not take {event}: {facts}"
         state = TABLE[state][event]
-        facts = facts._replace(gave_up_opening=False, pulse_over=False, switch_over=False)
+        if facts.gave_up_opening or facts.pulse_over or facts.switch_over:
+            facts = facts._replace(gave_up_opening=False, pulse_over=False, switch_over=False)
         if event == "wake":
             facts = facts._replace(may_wake=False)
         if event == "switched":
             facts = facts._replace(switch_due=False)
-        if state in ("charging", "stopping"):
+        if state in ("charging", "stopping") and not facts.may_wake:
             facts = facts._replace(may_wake=True)
         if state == "paused_evse":
             facts = facts._replace(announced=facts.reasons)
