@@ -112,12 +112,12 @@ class Providers:
 
     def _left(self, connection: Connection) -> None:
         for namespace in sorted(connection.provides):
-            self._on_gone(namespace)
             for variable in published_by(namespace):
                 if variable in WHEN_GONE and self._hub.last(variable, None) is not None:
                     self._hub.publish(variable, None, WHEN_GONE[variable])
                 elif variable not in self._sinks and variable not in WHEN_GONE:
                     self._hub.forget(variable)
+            self._on_gone(namespace)
 
 
 def _type_of(variable: str, namespace: str) -> Any:

@@ -20,6 +20,8 @@ REQUEST = f"{VEHICLE}.iso15118_certificate_request"
 REQUEST_2023 = "evse_manager.iso15118_certificate_request"
 OF_ONE_CAR = (REQUEST, REQUEST_2023, f"{VEHICLE}.charging_needs", f"{VEHICLE}.ev_info")
 """Variables whose last value is not of the next car."""
+RENEGOTIATION = f"{VEHICLE}.service_renegotiation_supported"
+"""False of a car that nobody speaks with (spec evse-core A4)."""
 RESPONSE = f"{VEHICLE}.set_get_certificate_response"
 
 _log = logging.getLogger(__name__)
@@ -32,11 +34,17 @@ def serve_providers(hub: Hub, core: Core) -> None:
         if namespace == VEHICLE:
             core.facts.lose_provider()
             hub.forget(REQUEST_2023)
+            for evse in core.sessions:
+                hub.publish(RENEGOTIATION, evse, False)
 
     def reset(evse: int) -> None:
         for variable in OF_ONE_CAR:
             hub.forget(variable, evse)
+        if hub.last(RENEGOTIATION, evse) is not False:
+            hub.publish(RENEGOTIATION, evse, False)
 
+    for evse in core.sessions:
+        hub.publish(RENEGOTIATION, evse, False)
     core.facts.ask = hub.ask
     core.facts.on_reset = reset
     Providers(hub, list(core.sessions), sinks=_sinks(hub, core.facts.vehicles), on_gone=gone)

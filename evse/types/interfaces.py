@@ -49,7 +49,7 @@ EVSE_MANAGER = page(
     ),
     Command(
         "disable",
-        "Makes it unavailable, ending what runs. False: the board did not obey.",
+        "Makes it unavailable, ending what runs. False: somebody who comes first wants it on.",
         (_CONNECTOR,),
         bool,
     ),

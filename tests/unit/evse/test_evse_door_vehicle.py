@@ -23,6 +23,7 @@ from hil.sim.simulation import Simulation
 EV_INFO = "evse_manager.ev_info"
 MANUFACTURER = "evse_manager.car_manufacturer"
 REQUEST = "iso15118_extensions.iso15118_certificate_request"
+RENEGOTIATION = "iso15118_extensions.service_renegotiation_supported"
 REQUEST_2023 = "evse_manager.iso15118_certificate_request"
 ASKS = {
     "exi_request": "gJgC",
@@ -89,6 +90,18 @@ def test_before_anybody_told_anything_the_car_is_unknown() -> None:
     sim = station()
     assert get(sim, EV_INFO) == {}
     assert get(sim, MANUFACTURER) == "Unknown"
+    assert get(sim, RENEGOTIATION) is False
+
+
+def test_a4_no_service_is_renegotiated_with_a_car_that_nobody_speaks_with() -> None:
+    sim = station()
+    stack, watcher = Iso15118(sim), peer(sim)
+    watcher.result("subscribe", {"variable": RENEGOTIATION})
+    plug(sim)
+    stack.publish(RENEGOTIATION, True)
+    assert get(sim, RENEGOTIATION) is True
+    unplug(sim)
+    assert [told["value"] for told in watcher.notified(RENEGOTIATION)] == [True, False]
 
 
 def test_what_a_provider_tells_of_the_car_reaches_who_follows_it() -> None:
@@ -148,10 +161,10 @@ def test_a_provider_that_leaves_takes_what_it_said_along() -> None:
     stack.publish(EV_INFO, {"soc": 55})
     stack.publish(MANUFACTURER, "Tesla")
     stack.publish(REQUEST, ASKS)
-    stack.publish("iso15118_extensions.service_renegotiation_supported", False)
+    stack.publish(RENEGOTIATION, True)
     stack.hub.disconnect(stack.connection)
     assert (get(sim, EV_INFO), get(sim, MANUFACTURER)) == ({}, "Unknown")
-    assert get(sim, "iso15118_extensions.service_renegotiation_supported") is None
+    assert get(sim, RENEGOTIATION) is False
     assert get(sim, REQUEST_2023) is None
 
 
