@@ -9,6 +9,8 @@ from evse.model import F_BP, X1_BP, PilotState, Reason
 from evse.session.record import Snapshot
 from evse.types.session import (
     StopTransactionReason,
+    StopTransactionRequest,
+    TransactionFinished,
 )
 
 A, B, C, D = PilotState.A, PilotState.B, PilotState.C, PilotState.D
@@ -58,6 +60,17 @@ def test_stopped_by_the_back_office_or_a_token_and_unplugged_later(reason: str) 
     assert rig.names == stopped
     rig.car(A)
     assert rig.names == [*stopped, "SessionFinished"]
+
+
+def test_stopped_by_a_token_the_token_is_told() -> None:
+    rig = Rig().charging()
+    rig.session.stop_transaction(
+        StopTransactionRequest(reason=StopTransactionReason.Local, id_tag=token())
+    )
+    rig.run(1_000)
+    finished = rig.events[-1].transaction_finished
+    assert isinstance(finished, TransactionFinished)
+    assert (finished.reason, finished.id_tag) == (StopTransactionReason.Local, token())
 
 
 def test_token_first() -> None:
