@@ -69,6 +69,7 @@ HELP: dict[str, str] = {
     "pause, resume [EVSE]": "charging",
     "charge-now [EVSE]": "end the random delay that holds the current back",
     "stop [EVSE]": "end the transaction",
+    "self-test [EVSE]": "test the residual-current device now",
     "unlock-plug [EVSE]": "end the transaction, open, and free the plug",
     "help": "this",
     "quit": "leave",
@@ -162,6 +163,12 @@ class Console:
             return Reply([f"EVSE {evse}: no random delay is running"])
         self._ask("uk_random_delay.cancel", evse=evse)
         return Reply([f"EVSE {evse}: done"])
+
+    def _self_test(self, words: list[str]) -> Reply:
+        evse = self._one(words)
+        passed = self._ask("ac_rcd.self_test", evse=evse)
+        words_for = "passed" if passed else "not passed, or not possible now: see `lock`, `faults`"
+        return Reply([f"EVSE {evse}: residual-current device {words_for}"])
 
     def _one(self, words: list[str]) -> int:
         """The EVSE to act on, that must be named where there are several."""
@@ -259,6 +266,7 @@ _VERBS: dict[str, Verb] = {
     "resume": _acting("resume_charging"),
     "charge-now": lambda console, words: console._charge_now(words),
     "stop": _acting("stop_transaction", request={"reason": "Local"}),
+    "self-test": lambda console, words: console._self_test(words),
     "unlock-plug": _acting("force_unlock", connector_id=1),
     "help": _help,
     "quit": lambda _console, _words: Reply([], "quit"),

@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from evse.core import Core
-from evse.door import authorization, history, jsonrpc
+from evse.door import authorization, history, jsonrpc, service
 from evse.door.hello import serve_hello
 from evse.door.hub import Connection, Hub, Reply
 from evse.door.inspection import inspect
@@ -164,10 +164,6 @@ def _certificate_response(core: Core, params: SetCertificateResponse, reply: Rep
     reply(None)
 
 
-def _accept_meter(core: Core, params: Params, reply: Reply) -> None:
-    reply(core.accept_meter(session_of(core, params).config.id))
-
-
 def _or_none(value: float | UnsetType) -> float | None:
     return None if isinstance(value, UnsetType) else value
 
@@ -220,7 +216,7 @@ TABLE: dict[str, tuple[type[Any], Serve]] = {
     **authorization.TABLE,
     "history.delete_before": (history.DeleteBefore, history.delete),
     "history.sessions": (history.Sessions, history.sessions),
-    "metering.accept": (Params, _accept_meter),
+    **service.TABLE,
     "journal.acknowledge": (Acknowledge, _acknowledge),
     "sys.inspect": (Params, _inspect),
     "sys.why": (Params, _why),

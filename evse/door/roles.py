@@ -63,6 +63,7 @@ METHODS: Mapping[str, tuple[Role, ...]] = types.MappingProxyType(
         "reservation.*": _ACTS,
         "history.sessions": (Role.TECHNICIAN,),
         "history.delete_before": (),
+        "ac_rcd.self_test": (Role.TECHNICIAN,),
         "metering.accept": (Role.TECHNICIAN,),
         "journal.acknowledge": (Role.OCPP,),
         "journal.*": (),

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from msgspec import UNSET
 
 from evse.faults import CoreCondition
+from evse.model import CommandVerb, SelfTest
 from evse.session import availability
 from evse.session.external_limits import UNNAMED, Lifetime
 from evse.session.forced_unlock import ForcedUnlock
 from evse.session.phase_switch import ONE, THREE
+from evse.session.self_test import SelfTestRun
 from evse.session.told import ToldSession
 from evse.types.authorization import ProvidedIdToken
 from evse.types.energy import ExternalLimits
@@ -171,6 +173,18 @@ class AskedSession(ToldSession):
             return
         self.stop_transaction(StopTransactionRequest(reason=StopTransactionReason.UnlockCommand))
         self._unlock = ForcedUnlock(reply, self._clock.now_ms())
+        self.settle()
+
+    def test_rcd(self, reply: Callable[[bool], None]) -> None:
+        """Run the self-test of the residual-current device now; `reply` gets whether it passed.
+        False at once where there is none, beside another run, and during a transaction."""
+        fitted = self.status.self_test is not SelfTest.NOT_FITTED
+        busy = self.record.transaction or self.status.energised or self._self_test is not None
+        if busy or not fitted or self.board.is_lost:
+            reply(False)
+            return
+        self._self_test = SelfTestRun(reply, self._clock.now_ms())
+        self._ports.command(CommandVerb.RCD_SELF_TEST)
         self.settle()
 
     def switch_three_phases(self, three_phases: bool) -> SwitchThreePhasesWhileChargingResult:

@@ -21,6 +21,7 @@ from evse.session.chart import Act
 from evse.session.forced_unlock import ForcedUnlock
 from evse.session.record import EventWriter, Snapshot, end_of_interrupted
 from evse.session.rules import Facts, next_event
+from evse.session.self_test import SelfTestRun
 from evse.session.state import SessionState
 from evse.types.session import (
     EnableDisableSource,
@@ -78,6 +79,7 @@ class SessionMachine(SessionState):
         self._stored_wh = 0.0 if meter is None else meter.energy_Wh_import.total
         self._acknowledge_ms: int | None = None
         self._unlock: ForcedUnlock | None = None
+        self._self_test: SelfTestRun | None = None
 
     def settle(self) -> None:
         """Move until no rule holds, then see to trips and a forced unlock."""
@@ -99,6 +101,7 @@ class SessionMachine(SessionState):
         self.offer.note(offering=self._offers(), now_ms=now_ms)
         self._acknowledge_trip()
         self._advance_unlock()
+        self._advance_self_test()
 
     def _move(self, event: str, facts: Facts) -> None:
         if event in ("boot", "boot_disabled"):
@@ -266,3 +269,8 @@ class SessionMachine(SessionState):
             self._ports.command(CommandVerb.FORCE_UNLOCK)
         if self._unlock.answered:
             self._unlock = None
+
+    def _advance_self_test(self) -> None:
+        run, lost = self._self_test, self.board.is_lost
+        if run is not None and run.advance(self.status, self._clock.now_ms(), lost=lost):
+            self._self_test = None

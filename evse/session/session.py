@@ -57,6 +57,7 @@ class Session(AskedSession):
             self.fault_model.next_deadline_ms,
             self.board.next_deadline_ms,
             self._unlock.next_deadline_ms(now_ms) if self._unlock else None,
+            self._self_test.due_ms if self._self_test else None,
         )
 
     def _state_deadlines_ms(self) -> tuple[int, ...]:

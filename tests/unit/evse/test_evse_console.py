@@ -250,7 +250,10 @@ def test_inspection_is_plain_json() -> None:
 
 # --- what changes something -----------------------------------------------------------------------
 
-ACTS = ("enable", "disable", "pause", "resume", "stop", "unlock-plug", "charge-now")
+ACTS = (
+    *("enable", "disable", "pause", "resume", "stop", "unlock-plug", "charge-now"),
+    "self-test",
+)
 
 
 @pytest.mark.parametrize("act", ACTS)

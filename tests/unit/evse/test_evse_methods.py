@@ -42,6 +42,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "certificate_response": {"status": "Failed", "certificate_action": "Install"}
     },
     "uk_random_delay.cancel": {},
+    "ac_rcd.self_test": {},
     "metering.accept": {},
     "sys.inspect": {},
     "sys.why": {},
