@@ -63,9 +63,10 @@ class BoardView:
         """Is the car of the present session there?"""
         return self._plugged and not self._swapped
 
-    def meet_newcomer(self) -> None:
-        """The session of the car that left is over."""
-        self._swapped = False
+    def meet_newcomer(self) -> bool:
+        """The session of the car that left is over. True where another one came unseen."""
+        came, self._swapped = self._swapped, False
+        return came
 
     def restarted(self) -> None:
         """Ring 1 has started anew and counts plug-ins from 0."""

@@ -87,21 +87,30 @@ class SessionMachine(SessionState):
             self._note_faults()
             facts = self.facts()
             event = next_event(self.state, facts)
-            if event is None:
+            if event is not None:
+                self._move(event, facts)
+            elif not self._aim_anew():
                 break
-            self._move(event, facts)
         else:
             raise RuntimeError(f"evse {self.config.id}: the session does not settle: {self.state}")
         now_ms = self._clock.now_ms()
-        if self.status.reason is Reason.PHASE_CONTACT:
-            self.phases.give_up(self.status)
-        self.phases.follow(self.limit().phases, now_ms)
         if not self._holds_phases:
             self.phases.send()
         self.offer.note(offering=self._offers(), now_ms=now_ms)
         self._acknowledge_trip()
         self._advance_unlock()
         self._advance_self_test()
+
+    def _aim_anew(self) -> bool:
+        """What may give the rules more to do: where the phase contact belongs, before the permit
+        says so, and a car that came, with no session to end, unseen for another one."""
+        if self.state in ("idle", "disabled") and self.board.meet_newcomer():
+            return True
+        before = self.phases.target
+        if self.status.reason is Reason.PHASE_CONTACT:
+            self.phases.give_up(self.status)
+        self.phases.follow(self.limit().phases, self._clock.now_ms())
+        return self.phases.target != before
 
     def _move(self, event: str, facts: Facts) -> None:
         if event in ("boot", "boot_disabled"):
@@ -115,8 +124,6 @@ class SessionMachine(SessionState):
                 self._carry_out(command)
             else:
                 self._announce(command)
-        if self.state in ("idle", "disabled"):
-            self.board.meet_newcomer()
 
     def _note_move(self, left: str, facts: Facts) -> None:
         """What follows from a move beside its announcements."""

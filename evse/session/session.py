@@ -69,7 +69,8 @@ class Session(AskedSession):
         if self.state == "waking":
             return since_ms + WAKE_F_MS, since_ms + WAKE_F_MS + WAKE_X1_MS
         if self.state == "switching":
-            return since_ms + self.phases.delay_ms, since_ms + self.phases.give_up_ms
+            gives_up_ms = since_ms + self.phases.give_up_ms
+            return since_ms + self.phases.delay_ms, gives_up_ms, since_ms + STOP_TIMEOUT_MS
         return (self._began_ms + BOOT_WAIT_MS,) if self.state == "booting" else ()
 
     def poll(self) -> None:
@@ -78,5 +79,4 @@ class Session(AskedSession):
         if self._checkpoint_ms is not None and now_ms >= self._checkpoint_ms:
             self._checkpoint_ms = now_ms + CHECKPOINT_MS
             self._ports.checkpoint(self.record.encode())
-        self._guard_current()
-        self.settle()
+        self._settle_and_guard()

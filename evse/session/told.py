@@ -12,7 +12,7 @@ from evse.energy.claims import Claim, lines_of
 from evse.faults import CoreCondition
 from evse.limits import Limit
 from evse.metering.plausibility import UNSEEN_WH
-from evse.model import BoardAnalog, BoardStatus, Capability, MeterReading, PilotState
+from evse.model import BoardAnalog, BoardStatus, Capability, MeterReading
 from evse.pilot import duty_bp_to_amps
 from evse.session.machine import SessionMachine
 from evse.session.record import not_below, powermeter
@@ -38,11 +38,10 @@ class ToldSession(SessionMachine):
             self._ports.checkpoint(self.record.encode())
         self.offer.set_cable(status.cable_a)
         self.offer.heat.warned(status.faults)
-        if status.pilot is PilotState.A:
+        if not self.board.plugged:
             self._over_current = current_guard.State()
             self._shown.discard(CoreCondition.OVER_CURRENT)
-        self._guard_current()
-        self.settle()
+        self._settle_and_guard()
 
     def on_capabilities(self, capabilities: Capability) -> None:
         """What the board that answered can do."""
@@ -107,10 +106,16 @@ class ToldSession(SessionMachine):
             self._shown.discard(condition)
         self.settle()
 
+    def _settle_and_guard(self) -> None:
+        """A car that came unseen is met first, and then judged like any other."""
+        self.settle()
+        if self._guard_current():
+            self.settle()
+
     def _guard_current(self) -> bool:
         """Does the car take more than it is offered? (evse/energy/current_guard.py)"""
         reading, now_ms = self.meter.reading, self._clock.now_ms()
-        if reading is None or not self.meter.fresh(now_ms):
+        if not self.board.plugged or reading is None or not self.meter.fresh(now_ms):
             return False
         offered_a = duty_bp_to_amps(self.status.duty_bp)
         self._over_current = current_guard.step(
