@@ -35,8 +35,8 @@ class Assignments:
         self._timers = Timers()
         self.connection_timeout_ms = config.connection_timeout_s * 1_000
         """For authorizations from now on."""
-        self._looked: dict[int, tuple[str, bool, bool]] = {}
-        """State, authorized, transaction: as they were at the last look."""
+        self._looked: dict[int, tuple[str, str, bool, bool]] = {}
+        """Session, state, authorized, transaction: as they were at the last look."""
         self._pending: dict[int, ProvidedIdToken] = {}
         """Tokens that wait for their transaction to begin."""
         self._plug_ins: dict[int, int] = {}
@@ -115,10 +115,13 @@ class Assignments:
         """What the session did since the last look: mostly nothing, and this runs with each status
         of the board."""
         state, authorized = session.state, session.authorized
-        now = (state, authorized, session.record.transaction)
-        if self._looked.get(evse) == now and evse not in self._pending:
+        now = (session.record.uuid, state, authorized, session.record.transaction)
+        before = self._looked.get(evse)
+        if before == now and evse not in self._pending:
             return
         self._looked[evse] = now
+        if before is not None and before[0] != now[0]:
+            self._forget_plug(evse)
         self._note_plug(evse, state)
         self._note_token(evse, session)
         self._run_timer(("connection", evse), authorized and state == "idle", now_ms)
@@ -134,11 +137,16 @@ class Assignments:
 
     def _note_plug(self, evse: int, state: str) -> None:
         if state != "waiting_auth":
-            self._plug_ins.pop(evse, None)
-            self._lapsed.discard(evse)
+            self._forget_plug(evse)
         elif evse not in self._plug_ins:
             self._plug_in_count += 1
             self._plug_ins[evse] = self._plug_in_count
+
+    def _forget_plug(self, evse: int) -> None:
+        """The car has left, or another one is there in its place."""
+        self._plug_ins.pop(evse, None)
+        self._lapsed.discard(evse)
+        self._timers.cancel(("plug-in", evse))
 
     def _note_token(self, evse: int, session: Session) -> None:
         token = self._pending.get(evse)

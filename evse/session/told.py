@@ -16,6 +16,7 @@ from evse.model import BoardAnalog, BoardStatus, Capability, MeterReading
 from evse.pilot import duty_bp_to_amps
 from evse.session.machine import SessionMachine
 from evse.session.record import not_below, powermeter
+from evse.types.powermeter import Powermeter
 
 STORE_WH = UNSEEN_WH / 2
 """How far the meter may run between transactions before its value is stored (own)."""
@@ -72,16 +73,21 @@ class ToldSession(SessionMachine):
         True when something may follow from it: of sixty a minute, hardly one."""
         heeded = self.meter.lost or self.state in _HEEDS_READINGS
         self.meter.heard(reading)
-        heard = powermeter(reading, self._clock.utc())
-        # A meter that starts together with us may answer 0 at first, or be another one: what the
-        # last checkpoint knows to have flowed is billed.
-        interrupted = self.state == "booting" and self.record.transaction
-        self.record.meter = not_below(self.record.meter, heard) if interrupted else heard
+        self._note_meter(powermeter(reading, self._clock.utc()))
         self._store_meter(reading.energy_import_wh)
         if not (self._guard_current() or heeded):
             return False
         self.settle()
         return True
+
+    def _note_meter(self, heard: Powermeter) -> None:
+        """What is billed from. A meter that starts together with us may answer 0 at first, or be
+        another one: what the last checkpoint knows to have flowed is billed. Where a transaction
+        began before any value was known, its whole counter would be: then nothing is."""
+        if self.record.transaction and self.record.meter is None:
+            return
+        interrupted = self.state == "booting" and self.record.transaction
+        self.record.meter = not_below(self.record.meter, heard) if interrupted else heard
 
     def _store_meter(self, energy_wh: float) -> None:
         """Between transactions the station itself may use energy, or the meter be another one:

@@ -73,8 +73,9 @@ class Publications:
         self._publish("evse_manager.telemetry", evse, told)
 
     def meter(self, evse: int, session: Session) -> None:
-        """What the billing meter read last."""
-        self._publish("evse_manager.powermeter", evse, session.record.meter)
+        """What the billing meter read last, unless that can not be billed (see told.py)."""
+        if session.record.meter is not None:
+            self._publish("evse_manager.powermeter", evse, session.record.meter)
 
     def _tell_limits(self, evse: int, session: Session) -> None:
         now = session.limit()

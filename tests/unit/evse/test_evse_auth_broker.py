@@ -400,6 +400,18 @@ def test_c4_a_car_that_left_and_came_back_is_no_longer_passed_over() -> None:
     assert rig.running() == {1: "CARD"}
 
 
+def test_c4_a_car_that_came_unseen_for_one_that_was_passed_over_is_not() -> None:
+    rig = AuthRig(2, plug_in_timeout=True)
+    rig.plug(1)
+    rig.run(60_000)
+    rig.rigs[1].board.plugs += 1
+    rig.settle()
+    assert rig.rigs[1].names[-2:] == ["SessionStarted(EVConnected)", "AuthRequired"]
+    rig.swipe()
+    rig.door.answer(good())
+    assert rig.running() == {1: "CARD"}
+
+
 # --- taken back -----------------------------------------------------------------------------------
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import itertools
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from session_rig import Rig, limit_of, stop_for, token
+from session_rig import Rig, limit_of, socket_evse, stop_for, token
 
 from evse.model import F_BP, X1_BP, LockTarget, PilotState, Reason
 from evse.session.record import Snapshot
 from evse.types.session import (
     SessionEventEnum,
     StopTransactionReason,
+    TransactionFinished,
+    TransactionStarted,
 )
 
 A, B, C, D = PilotState.A, PilotState.B, PilotState.C, PilotState.D
@@ -191,3 +194,32 @@ def test_a_deadline_lies_ahead_and_polling_at_each_equals_ticking(
         deadline_ms = rig.session.next_deadline_ms(now_ms)
         assert deadline_ms is None or deadline_ms > now_ms
         rig.tick(ms)
+
+
+def test_a_transaction_that_began_before_any_reading_bills_no_whole_counter() -> None:
+    """Where charging does without a meter that is lost, what it counted before is nobody's bill."""
+    rig = Rig(msgspec.structs.replace(socket_evse(), fail_on_meter_errors=False))
+    rig.energy_wh = 5_000_000.0
+    rig.meter_answers = False
+    rig.tick()
+    rig.session.on_meter_lost()
+    rig.charging()
+    rig.meter_answers = True
+    rig.run(10_000)
+    rig.car(A)
+    rig.run(5_000)
+    assert _billed_wh(rig) == 0
+    rig.charging()
+    rig.run(60_000)
+    rig.car(A)
+    rig.run(5_000)
+    assert 0 < _billed_wh(rig) < 1_000
+
+
+def _billed_wh(rig: Rig) -> float:
+    """Of the last transaction."""
+    began = [e.transaction_started for e in rig.events]
+    ended = [e.transaction_finished for e in rig.events]
+    first = [one for one in began if isinstance(one, TransactionStarted)][-1].meter_value
+    last = [one for one in ended if isinstance(one, TransactionFinished)][-1].meter_value
+    return last.energy_Wh_import.total - first.energy_Wh_import.total
