@@ -148,6 +148,9 @@ def _observe_one(
     now_ms: int,
 ) -> Share:
     share = shares.get(claim.evse) or Share(turn=Turn(evse=claim.evse, lines=claim.lines))
+    if not set(claim.lines) <= set(share.turn.lines):
+        # Its phase contact moved, with the contactor open: on the new lines it has nothing yet.
+        share = replace(share, granted_ma=0, falling=(), demand=Demand())
     turn = replace(share.turn, lines=claim.lines)
     eligible = claim.wants and to_ma(claim.limit_a, fuse.limit_a) >= MIN_MA
     if turn.admitted:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from evse.energy import pause
 from evse.energy.claims import ALL_LINES, Claim
 from evse.energy.current_guard import FOLLOW_MS
+from evse.energy.granting import RELEASE_MS
 from evse.energy.sharing import Fuse, Sharing
 from evse.energy.sharing import step as share
 from evse.energy.waterfill import Lines
@@ -84,3 +85,26 @@ def test_a_lower_grant_reaches_the_pilot_at_once_a_higher_one_after_5_s() -> Non
         offers.append(car.offer.offered_a)
     assert offers == [32, 10, 10, 20]
     assert DUTY_INTERVAL_MS >= 5_000
+
+
+def test_who_comes_upon_more_lines_waits_until_the_others_there_have_followed() -> None:
+    """A phase contact that moved from one phase to three: what was granted on the one line was
+    granted on no other one."""
+    fuse = Fuse(limit_a=32.0, safe_a=0)
+    one, three = _claims((0,)), _claims(ALL_LINES)
+    sharing, now_ms = Sharing(), 0
+    for now_ms in range(0, 60_000, 1_000):
+        sharing = share(sharing, one, fuse, now_ms, budget_a=(32.0,) * 3)
+    assert (sharing.limit(1).limit_a, sharing.limit(2).limit_a) == (16, 32)
+    sharing = share(sharing, three, fuse, now_ms, budget_a=(32.0,) * 3)
+    assert (sharing.limit(1).limit_a, sharing.limit(2).limit_a) == (0, 16)
+    sharing = share(sharing, three, fuse, now_ms + RELEASE_MS, budget_a=(32.0,) * 3)
+    assert (sharing.limit(1).limit_a, sharing.limit(2).limit_a) == (16, 16)
+
+
+def _claims(lines: Lines) -> list[Claim]:
+    """A car whose own limit is 16 A on `lines`, and another one on L2 alone."""
+    return [
+        Claim(evse=1, wants=True, limit_a=16.0, lines=lines),
+        Claim(evse=2, wants=True, limit_a=32.0, lines=(1,)),
+    ]
