@@ -49,6 +49,10 @@ class _Slot:
     def over(self, now_ms: int) -> bool:
         return self.expires_ms is not None and now_ms >= self.expires_ms
 
+    def gone(self, now_ms: int) -> bool:
+        """Over, and nothing holds in its place."""
+        return self.over(now_ms) and self.life.fallback_a is None
+
 
 class ExternalLimitSources:
     """What each source allows now."""
@@ -65,9 +69,12 @@ class ExternalLimitSources:
         if schedule.empty:
             self._slots.pop(source, None)
             return
-        if source not in self._slots and len(self._slots) >= MAX_SOURCES:
+        now_ms = self._clock.now_ms()
+        known = {name: slot for name, slot in self._slots.items() if not slot.gone(now_ms)}
+        if source not in known and len(known) >= MAX_SOURCES:
             raise ValueError(f"there are limits of {MAX_SOURCES} sources already")
-        self._slots[source] = _Slot(source, schedule, life, self._clock.now_ms())
+        known[source] = _Slot(source, schedule, life, now_ms)
+        self._slots = known
 
     @property
     def empty(self) -> bool:

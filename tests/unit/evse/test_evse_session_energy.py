@@ -305,3 +305,14 @@ def test_the_number_of_sources_is_bounded() -> None:
     with pytest.raises(ValueError, match="16 sources"):
         rig.session.set_external_limits(limit_of(6), "one more")
     assert rig.session.limit().limit_a == 10
+
+
+def test_sources_whose_limits_are_over_make_room_for_others() -> None:
+    rig = Rig()
+    for number in range(MAX_SOURCES):
+        fallback_a = 9.0 if number == 0 else None
+        life = Lifetime(30, fallback_a=fallback_a)
+        rig.session.set_external_limits(limit_of(10), f"source {number}", life)
+    rig.run(31_000)
+    rig.session.set_external_limits(limit_of(12), "one more")
+    assert rig.session.limit().source == "source 0, expired"
