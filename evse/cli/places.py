@@ -8,6 +8,8 @@ import socket
 import sys
 from pathlib import Path
 
+from drivers.errors import MeterMapError
+from drivers.meter_map import load_map
 from evse.config.load import ConfigError, StationConfig, load
 
 SOCKET_VARIABLE = "PIEVSE_SOCKET"
@@ -60,7 +62,22 @@ def somebody_at(path: Path) -> bool:
 def load_or_explain(path: Path) -> StationConfig | None:
     """The configuration, or None after all its mistakes were printed."""
     try:
-        return load(path)
-    except ConfigError as error:
+        config = load(path)
+        _expect_known_meters(config, path.name)
+    except (ConfigError, MeterMapError) as error:
         print(error, file=sys.stderr)
         return None
+    return config
+
+
+def _expect_known_meters(config: StationConfig, name: str) -> None:
+    """Raises MeterMapError for a model without a map: the core would end by it at every start."""
+    meters = [(f"evse {table.id}.meter", table.meter) for table in config.evses]
+    if config.mains is not None:
+        meters.append(("mains.meter", config.mains.meter))
+    for place, meter in meters:
+        try:
+            if meter.kind == "modbus":
+                load_map(meter.model)
+        except MeterMapError as error:
+            raise MeterMapError(f"{name}: [{place}] {error}") from error
