@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from evse.faults import CoreCondition
 from evse.model import CommandVerb, SelfTest
@@ -127,9 +127,7 @@ class AskedSession(ToldSession):
             wanted.enable_state,
             wanted.enable_priority,
         )
-        self._source = wanted
-        self._availability(connector_id)
-        self._source = UNSET
+        self._availability(connector_id, wanted)
         if wanted.enable_state is EnableState.Disable:
             return self.disable_wanted
         return self._may_be_enabled
@@ -210,8 +208,11 @@ class AskedSession(ToldSession):
         self.offer.external.put(source, limits, life)
         self.settle()
 
-    def _availability(self, connector_id: int) -> bool:
-        self._addressed = connector_id or None
+    def _availability(
+        self, connector_id: int, source: EnableDisableSource | UnsetType = UNSET
+    ) -> bool:
+        """What follows may be announced only once charging has been torn down."""
+        self._addressed, self._source = connector_id or None, source
         self._ports.checkpoint(self.record.encode())
         self.settle()
         return True

@@ -190,6 +190,19 @@ def test_the_key_lock_beats_the_back_office_and_events_tell_only_of_changes() ->
     assert rig.events[2].source == wanted(key, EnableState.Enable, 10)
 
 
+def test_a_disablement_that_waits_for_the_contactor_still_names_who_asked_for_it() -> None:
+    rig = Rig().charging()
+    rig.board.stuck_closed = True
+    asked = wanted(EnableSource.CSMS, EnableState.Disable, 5_000)
+    assert rig.session.assign(0, asked)
+    rig.run(1_000)
+    assert rig.session.state == "stopping"
+    rig.board.stuck_closed = False
+    rig.run(3_000)
+    assert rig.names[-1] == "Disabled"
+    assert rig.events[-1].source == asked
+
+
 def test_a_call_that_names_nobody_is_absolute() -> None:
     rig = booted()
     rig.session.assign(0, wanted(EnableSource.LocalKeyLock, EnableState.Disable, 0))
