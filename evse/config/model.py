@@ -43,7 +43,7 @@ DevicePath = Annotated[
     str,
     Meta(
         pattern=r"^(/[^\x00-\x1f\x7f]{1,250})?\Z",
-        description='an absolute path, such as "/dev/ttyS0"',
+        description='an absolute path, such as "/dev/ttyS0" or "/var/lib/pievse"',
     ),
 ]
 

@@ -45,9 +45,14 @@ class Curve(msgspec.Struct, frozen=True):
             if not 0 <= point.factor < factor:
                 raise ValueError(f"derating curve: factor {point.factor} is not below {factor}")
             if at_dc is not None and point.at_dc <= at_dc:
-                raise ValueError(f"derating curve: {point.at_dc} does not follow {at_dc}")
+                raise ValueError(
+                    f"derating curve: {point.at_dc / 10:g} C does not follow {at_dc / 10:g} C"
+                )
             if point.leave_dc >= point.at_dc:
-                raise ValueError(f"derating curve: {point.at_dc} is left at {point.leave_dc}")
+                raise ValueError(
+                    f"derating curve: what begins at {point.at_dc / 10:g} C must end below it, "
+                    f"not at {point.leave_dc / 10:g} C"
+                )
             factor, at_dc = point.factor, point.at_dc
 
 

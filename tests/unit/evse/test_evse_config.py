@@ -340,7 +340,7 @@ def test_missing_tables_and_keys_are_named() -> None:
                     "[[evse.derating]]\nat_c = 60\nfactor = 0.5\nleave_c = 61\n[evse.meter]",
                 )
             ],
-            "[evse 1.derating] derating curve: 600 is left at 610",
+            "[evse 1.derating] derating curve: what begins at 60 C must end below it, not at 61 C",
         ),
         ([("bench = false", "bench = true")], "[board] bench and interlock are for"),
     ],

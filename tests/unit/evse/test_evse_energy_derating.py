@@ -153,8 +153,8 @@ def test_a_sensor_that_is_not_fitted_is_an_error_and_none_fitted_limits_nothing(
         ((Point(650, 0.5, 620), Point(680, 0.5, 620)), "factor 0.5 is not below 0.5"),
         ((Point(650, -0.5, 620),), "factor -0.5"),
         ((Point(650, float("nan"), 620),), "factor nan"),
-        ((Point(650, 0.5, 620), Point(650, 0.25, 620)), "650 does not follow 650"),
-        ((Point(650, 0.5, 650),), "650 is left at 650"),
+        ((Point(650, 0.5, 620), Point(650, 0.25, 620)), "65 C does not follow 65 C"),
+        ((Point(650, 0.5, 650),), "begins at 65 C must end below it, not at 65 C"),
     ],
 )
 def test_a_curve_that_is_none_is_refused(points: tuple[Point, ...], says: str) -> None:
@@ -171,5 +171,5 @@ def test_the_configured_curve_replaces_the_default_one() -> None:
     curve = curve_of(replace(EVSE, derating=(point,)))
     assert curve == Curve("configuration", (Point(556, 0.5, 500),))
     backwards = DeratingPoint(at_c=55, factor=0.5, leave_c=55)
-    with pytest.raises(ValueError, match="550 is left at 550"):
+    with pytest.raises(ValueError, match="begins at 55 C must end below it, not at 55 C"):
         curve_of(replace(EVSE, derating=(backwards,)))
