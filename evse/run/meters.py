@@ -16,7 +16,7 @@ from evse.config.meters import MAINS
 from evse.config.model import MeterTable, StationConfig
 from evse.metering.desk import MeterDesk
 from evse.metering.plausibility import Finding
-from evse.metering.supervisor import FindingRaised, MeterChange
+from evse.metering.supervisor import FindingRaised, HealthChanged, MeterChange
 from evse.model import MeterReading
 from evse.run.mains_meter import MainsMeter
 
@@ -118,10 +118,19 @@ class Meters:
 def _say(evse: int, change: MeterChange) -> None:
     _log.log(
         logging.WARNING if isinstance(change, FindingRaised) else logging.INFO,
-        "evse=%d meter %s",
+        "evse=%d meter: %s",
         evse,
-        change,
+        words(change),
     )
+
+
+def words(change: MeterChange) -> str:
+    """What the log says of it."""
+    if isinstance(change, HealthChanged):
+        return change.why
+    if isinstance(change, FindingRaised):
+        return change.says
+    return f"{change.finding.name.lower().replace('_', ' ')} is over"
 
 
 def line_settings(table: MeterTable, meter_map: MeterMap) -> Line:
