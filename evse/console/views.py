@@ -41,6 +41,8 @@ def _marks(evse: Answer) -> str:
 
 
 def office(state: Answer) -> str:
+    if not state["ocpp"]["configured"]:
+        return "no back office is configured"
     if not state["ocpp"]["running"]:
         return "the OCPP link is not running"
     return "connected" if state["ocpp"]["connected"] else "not connected"

@@ -28,7 +28,11 @@ def inspect(core: Core, evse: int) -> dict[str, Any]:
             for f in session.faults
         ],
         "pilot": _pilot(core, session),
-        "limit": {"limit_a": limit.limit_a, "source": limit.source, "phases": limit.phases},
+        "limit": {
+            "limit_a": limit.limit_a,
+            "source": limit.source,
+            "phases": session.phases_connected,
+        },
         "limits": [{"source": s.source, "limit_a": s.limit_a} for s in session.limit_sources()],
         "delay": delay_state(core, session),
         "meter": _meter(core, session),

@@ -22,6 +22,7 @@ def sys_state(core: Core, hub: Hub, link: Any = None) -> dict[str, Any]:
         "board": _board(core),
         "link": None if link is None else msgspec.to_builtins(link),
         "ocpp": {
+            "configured": core.config.ocpp is not None,
             "needed": core.config.authorization.mode == "ocpp",
             "running": hub.provider("ocpp") is not None,
             "connected": hub.last("ocpp.is_connected", None) or False,
@@ -66,6 +67,7 @@ def _evse(core: Core, evse: int, session: Session) -> dict[str, Any]:
         "pilot": status.pilot.name,
         "duty_bp": status.duty_bp,
         "contactor_closed": status.energised,
+        "phases": session.phases_connected,
         "lock": status.lock.name.lower(),
         "cable_a": status.cable_a,
         "reason": status.reason.name,

@@ -32,7 +32,7 @@ from evse.door.variables import Variables
 from evse.journal import Journal
 from evse.journal_retention import Retention
 from evse.journal_rows import MIGRATIONS, find, of_last_session, snapshots
-from evse.model import X1_BP, CommandVerb
+from evse.model import X1_BP, BoardIdentity, CommandVerb
 from evse.run.meters import Meters, configured_port, simulated_port
 from evse.run.process import boot_id
 from evse.run.record import LinkRecording
@@ -245,7 +245,7 @@ class CoreProcess:
         elif isinstance(event, Analog):
             self.core.on_analog(event.evse, event.analog)
         elif isinstance(event, LinkUp):
-            _log.info("board up %s", event.identity)
+            _log.info("board up: %s", _named(event.identity))
             self.core.on_board_up(event.identity)
         elif isinstance(event, LinkDown):
             _log.warning("board lost: %s", event.why)
@@ -312,6 +312,12 @@ class CoreProcess:
             reply(state)
         else:
             self._sim.with_processes(state, reply)
+
+
+def _named(identity: BoardIdentity) -> str:
+    """Who answered, for people."""
+    able = ", ".join(str(c.name).lower() for c in identity.capabilities) or "nothing"
+    return f"{identity.board} {identity.firmware}, {identity.evses} EVSE(s), can {able}"
 
 
 class _Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

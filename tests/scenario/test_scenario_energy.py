@@ -324,6 +324,8 @@ def test_a_car_is_switched_to_one_phase_and_back_without_current_on_the_contact(
         sim.run_for(40_000)
         assert states(sim) == ["charging"]
         assert drawn_a(sim) == pytest.approx(lines, abs=0.5)
+        shown = sim.peer().ask("sys.inspect", {"evse": 1})["limit"]["phases"]
+        assert shown == (3 if three else 1), "what a technician is told"
     assert sim.plants[1].violations == []
 
 

@@ -36,7 +36,12 @@ def test_all_of_it_is_plain_json() -> None:
     }
     assert found["station"] == "TEST-1"
     assert found["uptime_ms"] == 3_000
-    assert found["ocpp"] == {"needed": True, "running": False, "connected": False}
+    assert found["ocpp"] == {
+        "configured": True,
+        "needed": True,
+        "running": False,
+        "connected": False,
+    }
     assert found["door"] == {"bad_lines": 0}
     assert found["energy"] is None
 
