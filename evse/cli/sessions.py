@@ -20,6 +20,8 @@ from evse.clock import parse_time
 from evse.door.jsonrpc import RpcError
 from evse.history import Charge, Page, page
 
+WH_DIGITS = 3
+"""A meter tells no more, and a sum of floats would show more."""
 COLUMNS = ("began", "ended", "evse", "token", "energy_wh", "duration_s", "reason", "running")
 HEAD = f"{'began (UTC)':<17} {'ended':<8} {'EVSE':>4}  {'token':<8} {'kWh':>9}  {'h:mm':>7}  reason"
 
@@ -119,6 +121,8 @@ def _print(found: list[Charge], arguments: argparse.Namespace) -> None:
 
 def _record(session: Charge) -> dict[str, Any]:
     values = {**msgspec.structs.asdict(session), "duration_s": duration_s(session)}
+    if session.energy_wh is not None:
+        values["energy_wh"] = round(session.energy_wh, WH_DIGITS)
     return {name: values[name] for name in COLUMNS}
 
 
@@ -133,7 +137,7 @@ def totals(found: list[Charge]) -> dict[str, Any]:
     return {
         "sessions": len(found),
         "running": sum(session.running for session in found),
-        "energy_wh": sum(session.energy_wh or 0.0 for session in found),
+        "energy_wh": round(sum(session.energy_wh or 0.0 for session in found), WH_DIGITS),
     }
 
 
