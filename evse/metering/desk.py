@@ -36,10 +36,10 @@ class MeterDesk:
         self._say = say
         self._supervisors = {table.id: _supervisor(table, start_ms) for table in evses}
 
-    def expect(self, evse: int, known_wh: float) -> None:
+    def expect(self, evse: int, known_wh: float, unseen_ms: int = 0) -> None:
         """What the counter was last known to say (EnergyGuard.expect)."""
         if evse in self._supervisors:
-            self._supervisors[evse].expect(known_wh)
+            self._supervisors[evse].expect(known_wh, unseen_ms)
 
     def took(self, evse: int, reading: MeterReading, now_ms: int) -> None:
         """The meter answered. What is odd is told ahead of the reading."""

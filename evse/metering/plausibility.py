@@ -151,14 +151,17 @@ class EnergyGuard:
         self._doubted: MeterReading | None = None
         """The last reading, where its energy was not believed."""
         self._known_wh: float | None = None
+        self._unseen_ms = UNSEEN_MS
         self._unmoved_wh = 0.0
         self.energy_wh = 0.0
 
-    def expect(self, known_wh: float) -> None:
+    def expect(self, known_wh: float, unseen_ms: int = UNSEEN_MS) -> None:
         """What the counter was last known to say before this start: the first reading is held
-        against it. Without one it has to be believed."""
+        against it. Without one it has to be believed. `unseen_ms`: how long current may have
+        flowed since."""
         if self._last is None and self._known_wh is None:
             self._known_wh = self.energy_wh = known_wh
+            self._unseen_ms = max(UNSEEN_MS, unseen_ms)
 
     def take(self, reading: MeterReading) -> dict[Finding, str]:
         """Believe or doubt the energy of `reading`."""
@@ -186,7 +189,7 @@ class EnergyGuard:
         if self._last is not None:
             span_ms, slack_wh = reading.taken_ms - self._last.taken_ms, JUMP_SLACK_WH
         elif self._known_wh is not None:
-            span_ms, slack_wh = UNSEEN_MS, UNSEEN_WH
+            span_ms, slack_wh = self._unseen_ms, UNSEEN_WH
         else:
             return {}
         says = f"{reading.energy_import_wh:.1f} Wh after {self.energy_wh:.1f} Wh"

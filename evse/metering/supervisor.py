@@ -86,9 +86,9 @@ class MeterSupervisor:
         """Age of the last reading; before the first one, time since the start."""
         return max(0, now_ms - self._since_ms)
 
-    def expect(self, known_wh: float) -> None:
+    def expect(self, known_wh: float, unseen_ms: int = 0) -> None:
         """See EnergyGuard.expect; before the first reading."""
-        self._energy.expect(known_wh)
+        self._energy.expect(known_wh, unseen_ms)
 
     def accept(self) -> bool:
         """See EnergyGuard.accept; the next reading tells what has changed by it."""

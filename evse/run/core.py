@@ -301,7 +301,7 @@ class CoreProcess:
         for evse, session in self.core.sessions.items():
             known = session.record.meter
             if known is not None and not self._simulated:
-                self._meters.expect(evse, known.energy_Wh_import.total)
+                self._meters.expect(evse, known.energy_Wh_import.total, session.unseen_ms)
 
     # --- the door ---------------------------------------------------------------------------------
 

@@ -84,9 +84,9 @@ class Meters:
         if evse in self._pollers:
             self._pollers[evse].read_now().add_done_callback(_forget)
 
-    def expect(self, evse: int, known_wh: float) -> None:
+    def expect(self, evse: int, known_wh: float, unseen_ms: int = 0) -> None:
         """What the counter was last known to say, before the first poll (MeterDesk.expect)."""
-        self._desk.expect(evse, known_wh)
+        self._desk.expect(evse, known_wh, unseen_ms)
 
     def accept(self, evse: int) -> bool:
         """The core's MeterPort."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 
+from evse.clock import parse_time
 from evse.energy import current_guard
 from evse.energy.claims import Claim, lines_of
 from evse.faults import CoreCondition
@@ -22,6 +23,9 @@ STORE_WH = UNSEEN_WH / 2
 """How far the meter may run between transactions before its value is stored (own)."""
 
 
+LONGEST_UNSEEN_S = 86_400
+"""A transaction that nobody saw for longer is not billed by a value that nobody knows (own)."""
+MS_PER_S = 1_000
 _HEEDS_READINGS = frozenset({"booting", "waiting_auth", "stopping"})
 """States whose rules look at the meter; in the others a reading moves nothing."""
 
@@ -95,6 +99,17 @@ class ToldSession(SessionMachine):
         if not self.record.transaction and abs(energy_wh - self._stored_wh) >= STORE_WH:
             self._stored_wh = energy_wh
             self._ports.checkpoint(self.record.encode())
+
+    @property
+    def unseen_ms(self) -> int:
+        """For how long current may have flowed since the meter's stored value: since it was taken,
+        where a transaction was under way. A disk that hung before the core went down stored
+        nothing of what that car took. 0 where nothing ran, and where the clock tells nonsense."""
+        known = self.record.meter
+        if known is None or not self.record.transaction:
+            return 0
+        age_s = (self._clock.utc() - parse_time(known.timestamp)).total_seconds()
+        return round(min(max(age_s, 0.0), LONGEST_UNSEEN_S) * MS_PER_S)
 
     def on_meter_accepted(self) -> None:
         """Somebody vouches for the counter: what it says next is stored."""

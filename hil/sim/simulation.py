@@ -161,7 +161,8 @@ class Simulation:
         )
         for evse, session in core.sessions.items():
             if session.record.meter is not None:
-                self.meters.desk.expect(evse, session.record.meter.energy_Wh_import.total)
+                known_wh = session.record.meter.energy_Wh_import.total
+                self.meters.desk.expect(evse, known_wh, session.unseen_ms)
         journal_durable = core.journal.on_durable
 
         def durable(record: Any) -> None:

@@ -13,6 +13,7 @@ from evse.limits import Limit
 from evse.model import X1_BP, BoardAnalog, Capability, PilotState, Reason
 from evse.pilot import amps_to_duty_bp, duty_bp_to_amps
 from evse.session.external_limits import MAX_SOURCES, Lifetime
+from evse.session.record import Snapshot
 from evse.types.energy import ExternalLimits
 
 NOTHING = ExternalLimits(schedule_import=())
@@ -316,3 +317,20 @@ def test_sources_whose_limits_are_over_make_room_for_others() -> None:
     rig.run(31_000)
     rig.session.set_external_limits(limit_of(12), "one more")
     assert rig.session.limit().source == "source 0, expired"
+
+
+# --- what a start may believe of the meter --------------------------------------------------------
+
+
+def test_a_transaction_behind_a_hung_disk_may_have_taken_current_since_its_last_stored_value() -> (
+    None
+):
+    rig = Rig().charging()
+    stored = Snapshot.decode(rig.snapshots[-1])
+    again = Rig(snapshot=stored)
+    again.clock.advance_to(rig.clock.now_ms() + 7_200_000)
+    assert again.session.unseen_ms == pytest.approx(7_200_000, abs=2_000)
+    again.clock.advance_to(rig.clock.now_ms() + 40 * 86_400_000)
+    assert again.session.unseen_ms == 86_400_000
+    stored.transaction = False
+    assert Rig(snapshot=stored).session.unseen_ms == 0
