@@ -24,7 +24,7 @@ STORE_WH = UNSEEN_WH / 2
 
 
 LONGEST_UNSEEN_S = 86_400
-"""A transaction that nobody saw for longer is not billed by a value that nobody knows (own)."""
+"""What nobody saw for longer is not billed by a value that nobody knows (own)."""
 MS_PER_S = 1_000
 _HEEDS_READINGS = frozenset({"booting", "waiting_auth", "stopping"})
 """States whose rules look at the meter; in the others a reading moves nothing."""
@@ -102,11 +102,11 @@ class ToldSession(SessionMachine):
 
     @property
     def unseen_ms(self) -> int:
-        """For how long current may have flowed since the meter's stored value: since it was taken,
-        where a transaction was under way. A disk that hung before the core went down stored
-        nothing of what that car took. 0 where nothing ran, and where the clock tells nonsense."""
+        """For how long current may have flowed since the meter's stored value: since it was taken.
+        A disk that hung before the core went down stored nothing of what cars took, nor that one
+        came. 0 where the clock tells nonsense."""
         known = self.record.meter
-        if known is None or not self.record.transaction:
+        if known is None:
             return 0
         age_s = (self._clock.utc() - parse_time(known.timestamp)).total_seconds()
         return round(min(max(age_s, 0.0), LONGEST_UNSEEN_S) * MS_PER_S)

@@ -78,6 +78,9 @@ class Watcher:
         self._rig = rig
         self._excuses = excuses
         self.core_died_ms: int | None = None
+        self.forgot_ms: int | None = None
+        """A core died beside a stalled disk: the next one can not know of the transaction whose
+        contactor the lease still holds, as long as any dead core's."""
         self.broken: list[str] = []
 
     @property
@@ -97,6 +100,8 @@ class Watcher:
                 continue
             if station is None:
                 self._check_dead_core(evse, now_ms)
+            elif self.forgot_ms is not None and now_ms - self.forgot_ms <= CORE_DEAD_MS:
+                continue
             elif not station.core.sessions[evse].record.transaction:
                 self.broken.append(f"evse {evse} is energised without a transaction at {now_ms} ms")
 

@@ -438,7 +438,9 @@ class StationLife(RuleBasedStateMachine):
 
     def _note_stall(self) -> None:
         """A core that dies with a stalled disk forgets."""
-        self.lossy |= self.stalled and self._core_runs
+        if self.stalled and self._core_runs:
+            self.lossy = True
+            self.watcher.forgot_ms = self.bench.clock.now_ms()
         self.stalled = False
 
     def _dies(self, process: Process) -> None:
