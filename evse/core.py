@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from evse.authorization.broker import Broker
 from evse.authorization.reservations import Reservations, restore
 from evse.clock import Clock, earliest
-from evse.config.model import StationConfig
+from evse.config.station import StationConfig
 from evse.energy.station import StationEnergy, needed
 from evse.faults import CoreCondition
 from evse.instruments import Instruments

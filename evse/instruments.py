@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from evse.config.model import EvseTable
+from evse.config.evse import EvseTable
 from evse.faults import CoreCondition
 from evse.metering.cross_check import CrossCheck
 from evse.metering.plausibility import UNBILLABLE, Finding

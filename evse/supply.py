@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from evse.config.model import EvseTable
+from evse.config.evse import EvseTable
 from evse.faults import CoreCondition
 from evse.model import BoardAnalog
 

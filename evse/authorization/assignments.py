@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from evse.authorization.outcome import Outcomes
 from evse.authorization.selection import Place
 from evse.clock import Clock, Timers
-from evse.config.model import AuthorizationTable
+from evse.config.access import AuthorizationTable
 from evse.session.session import Session
 from evse.types.authorization import ProvidedIdToken, TokenValidationStatus
 

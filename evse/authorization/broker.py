@@ -30,7 +30,7 @@ from evse.authorization.validators import (
     Validator,
 )
 from evse.clock import Clock, Timers, earliest
-from evse.config.model import AuthorizationTable
+from evse.config.access import AuthorizationTable
 from evse.ports import Publisher
 from evse.session.session import Session
 from evse.types.authorization import (

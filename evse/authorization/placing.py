@@ -22,7 +22,7 @@ from evse.authorization.tokens import (
 )
 from evse.authorization.validators import ACCEPTED
 from evse.clock import Clock, Timers
-from evse.config.model import AuthorizationTable
+from evse.config.access import AuthorizationTable
 from evse.session.session import Session
 from evse.types.authorization import (
     IdToken,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from evse.authorization.outcome import Outcomes
 from evse.authorization.tokens import may_stop, parent_of
-from evse.config.model import AuthorizationTable
+from evse.config.access import AuthorizationTable
 from evse.session.session import Session
 from evse.types.authorization import ProvidedIdToken, TokenValidationStatus
 from evse.types.session import StopTransactionReason, StopTransactionRequest

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from evse.cli.places import SOCKET_VARIABLE, asked_by_default
-from evse.config.load import StationConfig
+from evse.config.station import StationConfig
 
 TIERS = {
     "simulated": "simulated: no metal at all; board, meters and car are processes",

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from drivers.errors import MeterMapError
 from drivers.meter_map import load_map
-from evse.config.load import ConfigError, StationConfig, load
+from evse.config.load import load
+from evse.config.read import ConfigError
+from evse.config.station import StationConfig
 
 SOCKET_VARIABLE = "PIEVSE_SOCKET"
 SUPERVISOR_SOCKET = "supervisor.sock"

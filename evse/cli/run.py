@@ -20,9 +20,10 @@ from evse.cli.places import (
     somebody_at,
 )
 from evse.cli.places import run_dir as run_dir_of
-from evse.config.load import ConfigError, StationConfig
+from evse.config.evse import MeterTable
 from evse.config.meters import fitted
-from evse.config.model import MeterTable
+from evse.config.read import ConfigError
+from evse.config.station import StationConfig
 from evse.run.process import die_with_parent, log_to_stderr
 from evse.run.supervisor import Supervisor, Unit, python_unit
 from evse.run.supervisor_door import SupervisorDoor

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from evse.config.model import EvseTable, LockTable, MeterTable, StationConfig
+from evse.config.evse import EvseTable, LockTable, MeterTable
 from evse.config.read import nearest
+from evse.config.station import StationConfig
 from evse.energy.derating import curve_of
 from evse.guard.facts import Timing
 

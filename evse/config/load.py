@@ -15,38 +15,9 @@ from pathlib import Path
 import msgspec
 
 from evse.config.checks import disagreements, resolved
-from evse.config.model import (
-    AuthorizationTable,
-    BoardTable,
-    EvseTable,
-    JournalTable,
-    LimitsTable,
-    LockTable,
-    MeterTable,
-    OcppTable,
-    StationConfig,
-    StationTable,
-    Table,
-)
 from evse.config.read import ConfigError, Reader
-
-__all__ = [
-    "AuthorizationTable",
-    "BoardTable",
-    "ConfigError",
-    "EvseTable",
-    "JournalTable",
-    "LimitsTable",
-    "LockTable",
-    "MeterTable",
-    "OcppTable",
-    "StationConfig",
-    "StationTable",
-    "effective",
-    "guard_config_crc",
-    "load",
-    "parse",
-]
+from evse.config.station import StationConfig
+from evse.config.values import Table
 
 MAX_FILE_BYTES = 65_536
 

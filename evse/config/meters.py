@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from evse.config.model import MeterTable, StationConfig
+from evse.config.evse import MeterTable
+from evse.config.station import StationConfig
 
 MAINS = "mains"
 """The meter there, beside the numbers of the EVSEs."""

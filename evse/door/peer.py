@@ -12,7 +12,7 @@ import socket
 import struct
 from collections.abc import Callable, Iterable
 
-from evse.config.model import DoorTable
+from evse.config.access import DoorTable
 from evse.door.roles import Access, Credentials, Members, Role
 
 _UCRED = struct.Struct("3i")

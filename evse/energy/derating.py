@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec.structs import replace
 
-from evse.config.model import EvseTable
+from evse.config.evse import EvseTable
 from evse.limits import Limit
 
 DC_PER_C = 10

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from evse.clock import earliest
-from evse.config.model import StationConfig
+from evse.config.station import StationConfig
 from evse.energy import balancing, sharing
 from evse.energy.claims import Claim
 from evse.energy.mains import Amps, Balance, Mode, Phase, Reading, Site

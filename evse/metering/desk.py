@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from evse.config.model import EvseTable
+from evse.config.evse import EvseTable
 from evse.metering.plausibility import Finding
 from evse.metering.supervisor import HealthChanged, MeterChange, MeterHealth, MeterSupervisor
 from evse.model import MeterReading

@@ -20,7 +20,8 @@ from typing import Any
 import msgspec
 
 from evse.clock import MonotonicClock
-from evse.config.load import StationConfig, guard_config_crc
+from evse.config.load import guard_config_crc
+from evse.config.station import StationConfig
 from evse.core import Core
 from evse.door import jsonrpc
 from evse.door.hub import Connection, Hub, Reply

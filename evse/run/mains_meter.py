@@ -12,7 +12,7 @@ from collections.abc import Callable
 from drivers.errors import MeterError
 from drivers.meter import Meter, MeterPoller
 from evse.clock import Clock
-from evse.config.model import MainsTable
+from evse.config.energy import MainsTable
 from evse.metering.supervisor import HealthChanged, MeterChange, MeterHealth, MeterSupervisor
 from evse.model import MeterReading
 

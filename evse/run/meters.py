@@ -12,8 +12,9 @@ from drivers.meter import MeterPoller, ModbusMeter
 from drivers.meter_map import Line, MeterMap, load_map
 from drivers.modbus_bus import ModbusBus
 from evse.clock import Clock
+from evse.config.evse import MeterTable
 from evse.config.meters import MAINS
-from evse.config.model import MeterTable, StationConfig
+from evse.config.station import StationConfig
 from evse.metering.desk import MeterDesk
 from evse.metering.plausibility import Finding
 from evse.metering.supervisor import FindingRaised, HealthChanged, MeterChange

@@ -7,7 +7,8 @@ import signal
 from importlib.metadata import version
 from pathlib import Path
 
-from evse.config.load import ConfigError, StationConfig
+from evse.config.read import ConfigError
+from evse.config.station import StationConfig
 from ocpp_link.ports import EvseInfo, StationInfo
 from ocpp_link.process import LinkConfig, serve
 from ocpp_link.settings import Settings

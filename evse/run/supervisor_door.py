@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Raw, UnsetType
 
-from evse.config.model import DoorTable
+from evse.config.access import DoorTable
 from evse.door import jsonrpc
 from evse.door.client import DoorClient
 from evse.door.hub import Connection, Hub, Reply

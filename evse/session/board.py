@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from evse.config.model import EvseTable
+from evse.config.evse import EvseTable
 from evse.faults import may_acknowledge, stopped_by
 from evse.model import BoardStatus, LockState, LockTarget, MeterReading, PilotState, Reason
 

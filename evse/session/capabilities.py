@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evse.config.model import EvseTable
+from evse.config.evse import EvseTable
 from evse.model import Capability
 from evse.types.board_support import ConnectorType, HardwareCapabilities
 

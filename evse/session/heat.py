@@ -6,7 +6,7 @@ answer at all stops charging by itself, and says nothing of heat.
 
 from __future__ import annotations
 
-from evse.config.model import EvseTable
+from evse.config.evse import EvseTable
 from evse.energy.derating import Derating, Sensor, curve_of
 from evse.limits import Limit
 from evse.model import BoardFault

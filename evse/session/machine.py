@@ -13,7 +13,8 @@ import msgspec
 from msgspec import UNSET
 
 from evse.clock import Clock
-from evse.config.model import EvseTable, LimitsTable
+from evse.config.energy import LimitsTable
+from evse.config.evse import EvseTable
 from evse.faults import CoreCondition, Severity, conditions, events, may_acknowledge
 from evse.model import CommandVerb, Reason
 from evse.ports import SessionPorts

@@ -13,7 +13,8 @@ from collections.abc import Hashable
 from msgspec.structs import replace
 
 from evse.clock import Clock, earliest
-from evse.config.model import EvseTable, LimitsTable
+from evse.config.energy import LimitsTable
+from evse.config.evse import EvseTable
 from evse.energy import pause, random_delay
 from evse.energy.derating import Sensor
 from evse.energy.random_delay import Cause, Change, Delay

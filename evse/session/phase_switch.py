@@ -7,7 +7,7 @@ damages some cars (spec evse-core C7).
 
 from __future__ import annotations
 
-from evse.config.model import EvseTable
+from evse.config.evse import EvseTable
 from evse.model import BoardStatus
 from evse.types.evse_manager import SwitchThreePhasesWhileChargingResult as Result
 

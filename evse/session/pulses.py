@@ -6,7 +6,7 @@ each attempt to charge; a fault is told once, and only to a car that was being c
 
 from __future__ import annotations
 
-from evse.config.model import EvseTable
+from evse.config.evse import EvseTable
 
 WAKE_AFTER_MS = 30_000
 """PWM without C for so long: the car may be asleep ..."""

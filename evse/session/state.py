@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from evse.clock import Clock
-from evse.config.model import EvseTable, LimitsTable
+from evse.config.energy import LimitsTable
+from evse.config.evse import EvseTable
 from evse.energy import current_guard
 from evse.fault_model import FaultModel
 from evse.faults import CoreCondition, Fault, settings

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from evse.config.model import EvseTable, StationConfig
+from evse.config.evse import EvseTable
+from evse.config.station import StationConfig
 from evse.model import Capability
 from evse.ports import Publisher
 from evse.session.capabilities import hardware_capabilities

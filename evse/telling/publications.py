@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from evse.clock import Clock, earliest
-from evse.config.model import StationConfig
+from evse.config.station import StationConfig
 from evse.fault_model import ActiveFault, FaultChange
 from evse.limits import Effective
 from evse.model import BoardAnalog, Capability

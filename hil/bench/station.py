@@ -6,7 +6,8 @@ from typing import Literal
 
 import msgspec
 
-from evse.config.load import StationConfig, parse
+from evse.config.load import parse
+from evse.config.station import StationConfig
 
 TOKENS = ("04A1B2C3", "04D4E5F6")
 """Accepted where `authorization` is `list`."""

@@ -14,7 +14,8 @@ from typing import TextIO
 
 import msgspec
 
-from evse.config.load import StationConfig, parse
+from evse.config.load import parse
+from evse.config.station import StationConfig
 from hil.demo.ending import Ending, play
 from hil.demo.sim import SimStage
 from hil.demo.story import BRIEF, Pace

@@ -21,7 +21,8 @@ from ocpp.exceptions import OCPPError
 from ocpp.v16 import call as calls
 
 from evse.clock import MonotonicClock
-from evse.config.load import StationConfig, effective
+from evse.config.load import effective
+from evse.config.station import StationConfig
 from evse.door.client import DoorClient
 from evse.door.jsonrpc import RpcError
 from evse.run.process import SUPERVISOR_VARIABLE

@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 import msgspec
 
-from evse.config.load import StationConfig
+from evse.config.station import StationConfig
 from evse.door.hub import Hub
 from evse.door.jsonrpc import RpcError
 from evse.run.sim import PLANT_METHODS, Swipe, swipe

@@ -13,7 +13,8 @@ import signal
 import time
 from pathlib import Path
 
-from evse.config.load import StationConfig, load
+from evse.config.load import load
+from evse.config.station import StationConfig
 from evse.guard.host import PERIOD_MS, GuardHost
 from evse.run.process import die_with_parent, log_to_stderr
 from firmware_bridge.board_ports import PtyPort

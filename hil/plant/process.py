@@ -16,8 +16,9 @@ from pathlib import Path
 import msgspec
 
 from evse.clock import MonotonicClock, earliest
-from evse.config.load import StationConfig, load
+from evse.config.load import load
 from evse.config.meters import MAINS
+from evse.config.station import StationConfig
 from evse.door.hub import Hub
 from evse.door.server import DoorServer
 from evse.run.process import die_with_parent

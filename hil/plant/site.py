@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from evse.config.model import EvseTable
+from evse.config.evse import EvseTable
 from hil.plant.energy import NJ_PER_WH, Integrator
 from hil.plant.model import MeterTruth
 from hil.plant.plant import Plant

@@ -5,8 +5,9 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 
-from evse.config.load import StationConfig, guard_config_crc
-from evse.config.model import EvseTable
+from evse.config.evse import EvseTable
+from evse.config.load import guard_config_crc
+from evse.config.station import StationConfig
 from evse.guard.facts import Hardware, Inputs, Outputs, Timing
 from evse.guard.guard import Guard
 from evse.guard.host import GuardHost, Pins

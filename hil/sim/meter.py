@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable, Mapping
 
 from evse.clock import earliest
-from evse.config.load import StationConfig
+from evse.config.station import StationConfig
 from evse.metering.desk import MeterDesk
 from evse.metering.plausibility import Finding
 from evse.model import MeterReading

@@ -17,7 +17,8 @@ from typing import Any, Protocol
 import msgspec
 
 from evse.clock import VirtualClock, earliest
-from evse.config.load import StationConfig, guard_config_crc
+from evse.config.load import guard_config_crc
+from evse.config.station import StationConfig
 from evse.guard.host import PERIOD_MS, GuardHost
 from hil.plant.plant import Plant
 from hil.plant.virtual_board import PlantPins, guard_host, identity, plant_config

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from evse.clock import VirtualClock
-from evse.config.load import StationConfig
+from evse.config.station import StationConfig
 from evse.core import Core
 from evse.door import jsonrpc
 from evse.door.hub import Hub

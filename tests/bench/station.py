@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 
 from evse.clock import MonotonicClock
-from evse.config.load import StationConfig, load
+from evse.config.load import load
+from evse.config.station import StationConfig
 from evse.journal import Journal
 from evse.journal_rows import MIGRATIONS
 from evse.storage import InlineStorage, open_database

@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from evse.config.model import EvseTable, StationConfig
+from evse.config.evse import EvseTable
+from evse.config.station import StationConfig
 
 PAGE = (Path(__file__).parents[2] / "docs" / "options.md").read_text("utf-8")
 ROW = re.compile(r"^\| [^|]+ \| `\[+([\w.]+)\]+ (\w+)` \| (.+) \|$", re.MULTILINE)

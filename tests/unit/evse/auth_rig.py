@@ -14,7 +14,7 @@ from evse.authorization.outcome import STATUS_VARIABLE
 from evse.authorization.reservations import UPDATE_VARIABLE, Reservations, restore
 from evse.authorization.validators import METHOD, NAMESPACE
 from evse.clock import VirtualClock, rfc3339
-from evse.config.model import AuthorizationTable
+from evse.config.access import AuthorizationTable
 from evse.door.jsonrpc import NOT_AVAILABLE, RpcError
 from evse.model import PilotState
 from evse.types.authorization import (

@@ -9,7 +9,8 @@ from datetime import datetime
 import msgspec
 
 from evse.clock import VirtualClock
-from evse.config.model import EvseTable, LimitsTable, LockTable, MeterTable
+from evse.config.energy import LimitsTable
+from evse.config.evse import EvseTable, LockTable, MeterTable
 from evse.fault_model import FaultChange
 from evse.model import (
     F_BP,

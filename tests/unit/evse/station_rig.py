@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from evse.config.load import StationConfig, parse
+from evse.config.load import parse
+from evse.config.station import StationConfig
 from evse.door import jsonrpc
 from evse.door.hub import Hub
 from evse.door.roles import Role

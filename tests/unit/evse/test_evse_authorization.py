@@ -10,7 +10,7 @@ import pytest
 from station_rig import BAD_PARAMS, Peer, accepted, config, station, token
 
 from evse.authorization.validators import METHOD, NAMESPACE
-from evse.config.load import StationConfig
+from evse.config.station import StationConfig
 from hil.sim.simulation import Simulation
 
 STATUS = "auth_token_provider.token_validation_status"

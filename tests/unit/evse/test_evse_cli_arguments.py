@@ -14,7 +14,8 @@ from evse.cli import COMMANDS, charge_now, main
 from evse.cli import sim as sim_commands
 from evse.cli.places import default_socket, run_dir
 from evse.cli.run import simulated, units
-from evse.config.load import StationConfig, parse
+from evse.config.load import parse
+from evse.config.station import StationConfig
 
 TOML = """
 [station]

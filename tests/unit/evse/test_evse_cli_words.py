@@ -28,7 +28,8 @@ from evse.cli.places import (
 )
 from evse.cli.run import units
 from evse.clock import VirtualClock
-from evse.config.load import StationConfig, load, parse
+from evse.config.load import load, parse
+from evse.config.station import StationConfig
 from evse.run.record import WRITE_EVERY_MS, LinkRecording
 from evse.run.supervisor import Supervisor
 from evse.run.supervisor_door import SupervisorDoor

@@ -10,18 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evse.config.load import (
-    AuthorizationTable,
-    BoardTable,
-    ConfigError,
-    MeterTable,
-    OcppTable,
-    StationTable,
-    effective,
-    guard_config_crc,
-    load,
-    parse,
-)
+from evse.config.access import AuthorizationTable
+from evse.config.evse import MeterTable
+from evse.config.load import effective, guard_config_crc, load, parse
+from evse.config.ocpp import OcppTable
+from evse.config.read import ConfigError
+from evse.config.station import BoardTable, StationTable
 
 DEMO = Path(__file__).parents[3] / "hil" / "station_demo.toml"
 

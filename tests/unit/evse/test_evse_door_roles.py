@@ -17,8 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from station_rig import Peer, station
 
-from evse.config.load import ConfigError, parse
-from evse.config.model import DoorTable
+from evse.config.access import DoorTable
+from evse.config.load import parse
+from evse.config.read import ConfigError
 from evse.door import jsonrpc
 from evse.door.client import DoorClient
 from evse.door.hub import Connection, Hub, Reply

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from evse.config.model import DeratingPoint, EvseTable
+from evse.config.evse import DeratingPoint, EvseTable
 from evse.energy.derating import (
     DEFAULT_CURVE,
     Curve,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from evse.config.load import parse
-from evse.config.model import StationConfig
+from evse.config.station import StationConfig
 from evse.energy.claims import Claim
 from evse.energy.mains import Mode, Site
 from evse.energy.sharing import Fuse

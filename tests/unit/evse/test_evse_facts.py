@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from station_rig import Peer, config, station
 
-from evse.config.model import EvseTable, PhaseSwitchTable
+from evse.config.evse import EvseTable, PhaseSwitchTable
 from evse.model import Capability
 from evse.session.capabilities import LEAST_OFFER_A, hardware_capabilities
 from evse.types.board_support import HardwareCapabilities

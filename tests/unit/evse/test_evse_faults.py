@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from session_rig import Rig
 
-from evse.config.model import EvseTable
+from evse.config.evse import EvseTable
 from evse.fault_model import INOPERATIVE
 from evse.faults import (
     MREC_VENDOR,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evse.config.model import EvseTable
+from evse.config.evse import EvseTable
 from evse.faults import CoreCondition
 from evse.instruments import Instruments
 from evse.metering.plausibility import UNBILLABLE, Finding

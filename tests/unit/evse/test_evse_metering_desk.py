@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evse.config.model import EvseTable
+from evse.config.evse import EvseTable
 from evse.metering.desk import MeterDesk
 from evse.metering.plausibility import Finding
 from evse.metering.supervisor import MeterChange

@@ -8,7 +8,8 @@ import pytest
 
 from drivers.errors import MeterTimeout
 from evse.clock import VirtualClock
-from evse.config.model import MainsTable, MeterTable
+from evse.config.energy import MainsTable
+from evse.config.evse import MeterTable
 from evse.model import MeterReading
 from evse.run.mains_meter import MainsMeter
 

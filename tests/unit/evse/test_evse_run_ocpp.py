@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from station_rig import config
 
-from evse.config.load import ConfigError
+from evse.config.read import ConfigError
 from evse.run.ocpp import link_config
 from ocpp_link.process import LinkConfig
 

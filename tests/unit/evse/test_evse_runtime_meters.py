@@ -10,9 +10,9 @@ import pytest
 
 from drivers.meter_map import Line, load_map
 from evse.clock import MonotonicClock, VirtualClock
+from evse.config.evse import MeterTable
 from evse.config.load import parse
 from evse.config.meters import MAINS
-from evse.config.model import MeterTable
 from evse.metering.plausibility import Finding
 from evse.model import MeterReading
 from evse.run.meters import Meters, configured_port, line_settings, simulated_port

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 from session_rig import PLUG_FIRST, Rig, limit_of, socket_evse, stop_for, token
 
-from evse.config.model import EvseTable, PhaseSwitchTable
+from evse.config.evse import EvseTable, PhaseSwitchTable
 from evse.model import F_BP, X1_BP, Capability, PilotState, Reason
 from evse.types.evse_manager import SwitchThreePhasesWhileChargingResult as Result
 from evse.types.session import StopTransactionReason

@@ -15,13 +15,8 @@ from hypothesis import strategies as st
 from session_rig import Rig, cable_evse, describe, limit_of, socket_evse, stop_for, token
 
 from evse.clock import rfc3339
-from evse.config.model import (
-    EvseTable,
-    LimitsTable,
-    MeterTable,
-    PhaseSwitchTable,
-    RandomDelayTable,
-)
+from evse.config.energy import LimitsTable, RandomDelayTable
+from evse.config.evse import EvseTable, MeterTable, PhaseSwitchTable
 from evse.faults import CoreCondition
 from evse.limits import Limit
 from evse.model import (

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from session_rig import PLUG_FIRST, Rig, limit_of, socket_evse, token
 
-from evse.config.model import LimitsTable, RandomDelayTable
+from evse.config.energy import LimitsTable, RandomDelayTable
 from evse.limits import Limit
 from evse.model import X1_BP, BoardAnalog, Capability, PilotState, Reason
 from evse.pilot import amps_to_duty_bp, duty_bp_to_amps

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from evse.config.model import DoorTable
+from evse.config.access import DoorTable
 from evse.door.client import DoorClient
 from evse.door.hub import Hub
 from evse.door.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND, RpcError

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from evse import supply
 from evse.clauses import load
-from evse.config.model import EvseTable, VoltageTable
+from evse.config.evse import EvseTable, VoltageTable
 from evse.faults import CoreCondition
 from evse.model import BoardAnalog
 from evse.supply import SAG_DWELL_MS, Lasting, MainsWatch, SupplyWatch, Volts, follow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from evse.config.model import EvseTable
+from evse.config.evse import EvseTable
 from evse.door.hub import Hub
 from hil.plant.door import PlantDoor
 from hil.plant.model import PlantConfig

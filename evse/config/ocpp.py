@@ -1,0 +1,34 @@
+"""The back office's table in the configuration file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from evse.config.values import DevicePath, Table
+
+
+class OcppTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[ocpp]`: the back office."""
+
+    url: Annotated[
+        str,
+        Meta(
+            pattern=r"^wss?://[^\s/@?#\"]+(/[^\s@?#\"]*)?\Z",
+            max_length=512,
+            description="ws:// or wss://, a host, and no user name, query or fragment",
+        ),
+    ]
+    """Without the identity, which is appended."""
+    identity: Annotated[
+        str, Meta(pattern=r"^[A-Za-z0-9*\-_=+|@.]{0,48}\Z", description="as [station] identity")
+    ] = ""
+    """Left out, that of `[station]`; never empty once loaded."""
+    versions: Annotated[tuple[Literal["1.6"], ...], Meta(min_length=1)] = ("1.6",)
+    """In order of preference."""
+    ping_interval_s: Annotated[int, Meta(ge=0, le=3_600)] = 30
+    """First value of WebSocketPingInterval; 0 = no pings. Less than the read deadline of 60 s that
+    back offices use: a ping each 60 s beside it makes the connection flap."""
+    basic_auth_key_file: DevicePath = ""
+    """Names a file that holds the AuthorizationKey and nothing else."""
