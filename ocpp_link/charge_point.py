@@ -21,21 +21,21 @@ from evse.telling.fault_report import FaultReport
 from evse.types.authorization import ProvidedIdToken
 from evse.types.powermeter import Powermeter
 from evse.types.session import Limits
-from ocpp_link.acknowledgements import Acknowledgements
-from ocpp_link.authorization import Authorization, KnownTokens
 from ocpp_link.availability import Availability
-from ocpp_link.database import Snapshot
+from ocpp_link.device.settings import Settings
+from ocpp_link.memory.acknowledgements import Acknowledgements
+from ocpp_link.memory.database import Snapshot
 from ocpp_link.ports import CorePort, CoreReply, Dialect, StationInfo, Store
 from ocpp_link.records import BootAnswer, EvseState, Verdict
 from ocpp_link.registration import Registration
 from ocpp_link.remote import Remote
-from ocpp_link.rpc import IncomingCall, Rpc
-from ocpp_link.session_events import SessionEvents
-from ocpp_link.settings import Settings
-from ocpp_link.smart_charging import SmartCharging
+from ocpp_link.rpc.rpc import IncomingCall, Rpc
+from ocpp_link.smart.smart_charging import SmartCharging
 from ocpp_link.station import Station
 from ocpp_link.status import StatusReporter
-from ocpp_link.transactions import Transactions
+from ocpp_link.tokens.authorization import Authorization, KnownTokens
+from ocpp_link.transactions.delivery import Transactions
+from ocpp_link.transactions.session_events import SessionEvents
 
 _log = logging.getLogger(__name__)
 

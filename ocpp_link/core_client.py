@@ -14,7 +14,7 @@ from typing import Any
 from evse.door.client import DoorClient
 from evse.door.jsonrpc import RpcError
 from ocpp_link.ports import CoreReply
-from ocpp_link.runner import Runner
+from ocpp_link.wire.runner import Runner
 
 CONSUMER = "ocpp"
 SESSION_EVENT = "evse_manager.session_event"

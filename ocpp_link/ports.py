@@ -7,7 +7,8 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from ocpp_link.database import Database, Snapshot
+from ocpp_link.device.settings import Settings
+from ocpp_link.memory.database import Database, Snapshot
 from ocpp_link.records import (
     BootAnswer,
     Message,
@@ -16,8 +17,7 @@ from ocpp_link.records import (
     TxRecord,
     Verdict,
 )
-from ocpp_link.rpc import Payload, Validator
-from ocpp_link.settings import Settings
+from ocpp_link.rpc.rpc import Payload, Validator
 
 T = TypeVar("T")
 

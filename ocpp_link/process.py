@@ -14,15 +14,15 @@ from evse.clock import MonotonicClock
 from evse.door.jsonrpc import METHOD_NOT_FOUND, NOT_AVAILABLE, RpcError
 from ocpp_link import core_client
 from ocpp_link.charge_point import ChargePoint
-from ocpp_link.connection import Connection
 from ocpp_link.core_client import DoorCore, follow_core
-from ocpp_link.database import Database
+from ocpp_link.device.settings import Settings
+from ocpp_link.memory.database import Database
+from ocpp_link.memory.store import ThreadStore
 from ocpp_link.ports import CoreReply, StationInfo
-from ocpp_link.reconnect import Backoff, BackoffSettings
-from ocpp_link.runner import Runner
-from ocpp_link.settings import Settings
-from ocpp_link.store import ThreadStore
 from ocpp_link.v16.dialect import Dialect16
+from ocpp_link.wire.connection import Connection
+from ocpp_link.wire.reconnect import Backoff, BackoffSettings
+from ocpp_link.wire.runner import Runner
 
 
 class LinkConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ocpp_link.outcome import Outcome, OutcomeKind
 from ocpp_link.records import BootAnswer
+from ocpp_link.rpc.outcome import Outcome, OutcomeKind
 from ocpp_link.station import Station
 
 

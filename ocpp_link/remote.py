@@ -14,11 +14,11 @@ from evse.types.authorization import ProvidedIdToken
 from evse.types.session import StopTransactionReason
 from ocpp_link.errors import ProfileRefused
 from ocpp_link.ports import CoreReply
-from ocpp_link.profiles import Installed, Profile, Purpose, check
 from ocpp_link.records import EvseState
-from ocpp_link.smart_charging import SmartCharging
+from ocpp_link.smart.profiles import Installed, Profile, Purpose, check
+from ocpp_link.smart.smart_charging import SmartCharging
 from ocpp_link.station import Station
-from ocpp_link.transactions import Transactions
+from ocpp_link.transactions.delivery import Transactions
 
 _log = logging.getLogger(__name__)
 

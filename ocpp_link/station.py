@@ -12,12 +12,12 @@ from evse.clock import Clock, Timers, rfc3339
 from evse.types.powermeter import Powermeter
 from evse.types.session import Limits
 from ocpp_link.boot import Boot
-from ocpp_link.database import Database
-from ocpp_link.outcome import OnOutcome
+from ocpp_link.device.settings import Settings
+from ocpp_link.memory.database import Database
 from ocpp_link.ports import CorePort, CoreReply, Dialect, StationInfo, Store
 from ocpp_link.records import EvseState, Message
-from ocpp_link.rpc import Rpc
-from ocpp_link.settings import Settings
+from ocpp_link.rpc.outcome import OnOutcome
+from ocpp_link.rpc.rpc import Rpc
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

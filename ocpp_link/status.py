@@ -9,8 +9,8 @@ import msgspec
 
 from evse.faults import of_code
 from evse.telling.fault_report import FaultReport
-from ocpp_link.outcome import Outcome, OutcomeKind
 from ocpp_link.records import EvseStatus, StatusReport
+from ocpp_link.rpc.outcome import Outcome, OutcomeKind
 from ocpp_link.station import Station
 
 CORE_GRACE_MS = 10_000

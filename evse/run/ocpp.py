@@ -9,9 +9,9 @@ from pathlib import Path
 
 from evse.config.read import ConfigError
 from evse.config.station import StationConfig
+from ocpp_link.device.settings import Settings
 from ocpp_link.ports import EvseInfo, StationInfo
 from ocpp_link.process import LinkConfig, serve
-from ocpp_link.settings import Settings
 
 MAX_KEY_BYTES = 64
 """Longest BasicAuthPassword of OCPP 2.1; 1.6 and 2.0.1 allow less."""

@@ -17,8 +17,8 @@ import msgspec
 from evse.clock import Clock, rfc3339
 from hil.csms.ledger import BillLine, Ledger
 from ocpp_link.errors import ActionUnknown, PayloadInvalid
-from ocpp_link.rpc import Payload
-from ocpp_link.schemas import Schemas
+from ocpp_link.rpc.rpc import Payload
+from ocpp_link.rpc.schemas import Schemas
 
 __all__ = ["BillLine", "CsmsBrain", "InlineCsms", "Misbehaviour", "OnReply", "Refusal"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ocpp_link.rpc import Payload
+from ocpp_link.rpc.rpc import Payload
 from ocpp_link.station import parse_time
 
 

@@ -33,7 +33,7 @@ from hil.demo.story import Pace
 from hil.demo.timeline import Timeline
 from hil.plant.door import TRACE
 from hil.trace import Entry, Lane, Trace
-from ocpp_link.rpc import Payload
+from ocpp_link.rpc.rpc import Payload
 
 LOG = "station.log"
 PROCESSES = "plant, guard, meter, core and OCPP link, each a process of its own"

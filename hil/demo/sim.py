@@ -18,7 +18,7 @@ from hil.sim.ocpp import SimOcpp
 from hil.sim.simulation import START_MS, Simulation
 from hil.sim.station import LocalPeer
 from hil.trace import Trace
-from ocpp_link.rpc import Payload
+from ocpp_link.rpc.rpc import Payload
 
 
 class SimStage(Stage):

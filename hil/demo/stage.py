@@ -14,7 +14,7 @@ from hil.demo import words as demo_words
 from hil.demo.timeline import Timeline
 from hil.errors import HilError
 from hil.trace import Lane, Trace
-from ocpp_link.rpc import Payload
+from ocpp_link.rpc.rpc import Payload
 
 EVSE = 1
 METER_EVERY_MS = 3_000

@@ -25,11 +25,11 @@ from hil.sim.wire import DelayLine
 from hil.trace import Lane
 from ocpp_link.charge_point import ChargePoint
 from ocpp_link.core_client import RETRY_S
-from ocpp_link.database import Database
-from ocpp_link.reconnect import Backoff, BackoffSettings
-from ocpp_link.settings import Settings
-from ocpp_link.store import InlineStore
+from ocpp_link.device.settings import Settings
+from ocpp_link.memory.database import Database
+from ocpp_link.memory.store import InlineStore
 from ocpp_link.v16.dialect import Dialect16
+from ocpp_link.wire.reconnect import Backoff, BackoffSettings
 
 DIALECT = Dialect16()
 """Stateless: simulations share its compiled schemas."""

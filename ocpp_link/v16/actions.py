@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ocpp_link.errors import ProfileRefused
-from ocpp_link.profiles import Purpose
 from ocpp_link.records import BootStatus
-from ocpp_link.rpc import IncomingCall
+from ocpp_link.rpc.rpc import IncomingCall
+from ocpp_link.smart.profiles import Purpose
 from ocpp_link.v16 import configuration
 from ocpp_link.v16.authorization import ID_TAG_CHARS, remote_token
 from ocpp_link.v16.charging_profiles import profile_of, schedule_of

@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from evse.clock import rfc3339
-from ocpp_link.composite import Segment
 from ocpp_link.errors import ProfileRefused
-from ocpp_link.profiles import Kind, Period, Profile, Purpose, RateUnit
+from ocpp_link.smart.composite import Segment
+from ocpp_link.smart.profiles import Kind, Period, Profile, Purpose, RateUnit
 from ocpp_link.station import EPOCH, parse_time, utc_ms
 
 RECURRENCE_MS = {"Daily": 86_400_000, "Weekly": 7 * 86_400_000}

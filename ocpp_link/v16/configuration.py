@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 
 from evse.types.authorization import MAX_CONNECTION_TIMEOUT_S
+from ocpp_link.device.settings import Settings
 from ocpp_link.ports import StationInfo
-from ocpp_link.profiles import MAX_INSTALLED, MAX_PERIODS, MAX_STACK_LEVEL
-from ocpp_link.settings import Settings
+from ocpp_link.smart.profiles import MAX_INSTALLED, MAX_PERIODS, MAX_STACK_LEVEL
 from ocpp_link.v16.meter_values import MEASURANDS, is_supported
 
 FEATURE_PROFILES = "Core,SmartCharging,RemoteTrigger"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ocpp_link.device.settings import Settings
 from ocpp_link.ports import StationInfo
 from ocpp_link.records import (
     BootAnswer,
@@ -13,9 +14,8 @@ from ocpp_link.records import (
     TxRecord,
     Verdict,
 )
-from ocpp_link.rpc import IncomingCall, Payload
-from ocpp_link.schemas import Schemas
-from ocpp_link.settings import Settings
+from ocpp_link.rpc.rpc import IncomingCall, Payload
+from ocpp_link.rpc.schemas import Schemas
 from ocpp_link.v16 import actions, authorization, boot, status, transactions
 
 if TYPE_CHECKING:

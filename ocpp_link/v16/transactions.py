@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from evse.types.session import StopTransactionReason
+from ocpp_link.device.settings import Settings
 from ocpp_link.records import Message, RecordKind, StartAnswer, TxRecord, Verdict
-from ocpp_link.settings import Settings
 from ocpp_link.v16.authorization import verdict_of
 from ocpp_link.v16.meter_values import meter_value, register_wh
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ocpp_link.profiles import Installed, Kind, Period, Profile, Purpose, RateUnit
+from ocpp_link.smart.profiles import Installed, Kind, Period, Profile, Purpose, RateUnit
 
 MINUTE_S = 60
 

@@ -16,8 +16,8 @@ from evse.journal import Journal
 from evse.journal_rows import MIGRATIONS
 from evse.storage import InlineStorage, open_database
 from hil.sim.simulation import Simulation
-from ocpp_link.composite import Supply, composite
-from ocpp_link.profiles import Installed
+from ocpp_link.smart.composite import Supply, composite
+from ocpp_link.smart.profiles import Installed
 from tests.bench.measure import Line, cpu_us_each, line, wall_ms
 
 DEMO = Path(__file__).parents[2] / "hil" / "station_demo.toml"

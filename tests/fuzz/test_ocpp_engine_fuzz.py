@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "ocpp_link"))
 from ocpp_rig import Rig
 
 from hil.csms.brain import Misbehaviour
-from ocpp_link.settings import Settings
+from ocpp_link.device.settings import Settings
 from ocpp_link.v16.actions import HANDLERS
 
 WORDS = st.sampled_from(["", "A", "Accepted", "Inoperative", "TxProfile", "Absolute", "2026-01-01"])

@@ -16,8 +16,8 @@ from evse.journal import Journal
 from evse.journal_rows import MIGRATIONS, find, records, snapshots
 from evse.session.record import Snapshot
 from evse.storage import InlineStorage, open_database
-from ocpp_link.database import MIGRATIONS as OCPP_MIGRATIONS
-from ocpp_link.database import Database
+from ocpp_link.memory.database import MIGRATIONS as OCPP_MIGRATIONS
+from ocpp_link.memory.database import Database
 
 SCHEMAS = Path(__file__).parents[2] / "data" / "schema"
 

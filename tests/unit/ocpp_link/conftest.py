@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ocpp_rig import Rig
 
-from ocpp_link.database import Database
+from ocpp_link.memory.database import Database
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from typing import Any
 from evse.clock import VirtualClock, rfc3339
 from hil.csms.brain import CsmsBrain, InlineCsms
 from ocpp_link.charge_point import ChargePoint
-from ocpp_link.database import Database
+from ocpp_link.device.settings import Settings
+from ocpp_link.memory.database import Database
+from ocpp_link.memory.store import InlineStore
 from ocpp_link.ports import CoreReply, EvseInfo, StationInfo
-from ocpp_link.settings import Settings
-from ocpp_link.store import InlineStore
 from ocpp_link.v16.dialect import Dialect16
 
 DIALECT = Dialect16()

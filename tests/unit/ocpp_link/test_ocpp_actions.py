@@ -10,10 +10,10 @@ from ocpp_rig import Rig, token
 
 from evse.authorization.validators import VALIDATION_TIMEOUT_MS
 from hil.csms.brain import Misbehaviour
-from ocpp_link.database import Database
+from ocpp_link.device.settings import Settings
+from ocpp_link.memory.database import Database
 from ocpp_link.ports import CoreReply
-from ocpp_link.schemas import Schemas
-from ocpp_link.settings import Settings
+from ocpp_link.rpc.schemas import Schemas
 from ocpp_link.v16.actions import HANDLERS
 
 ACCEPTED = ("result", {"status": "Accepted"})

@@ -6,8 +6,8 @@ from ocpp_rig import Rig
 
 from hil.csms.brain import Misbehaviour
 from ocpp_link.boot import DEFAULT_RETRY_MS, Boot
+from ocpp_link.device.settings import Settings
 from ocpp_link.records import BootAnswer, BootStatus
-from ocpp_link.settings import Settings
 
 
 def test_4_2_a_boot_is_due_at_once_and_not_twice_at_a_time() -> None:

@@ -10,9 +10,9 @@ import pytest
 from ocpp_rig import Rig
 
 from evse.types.energy import ExternalLimits
-from ocpp_link.database import Database
+from ocpp_link.memory.database import Database
 from ocpp_link.ports import CoreReply
-from ocpp_link.profiles import MAX_INSTALLED, Installed
+from ocpp_link.smart.profiles import MAX_INSTALLED, Installed
 from ocpp_link.v16.charging_profiles import profile_of
 
 

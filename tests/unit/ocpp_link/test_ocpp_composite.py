@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocpp_link.composite import DEFAULT_PHASES, Segment, Supply, composite
-from ocpp_link.profiles import Installed, Kind, Period, Profile, Purpose, RateUnit
+from ocpp_link.smart.composite import DEFAULT_PHASES, Segment, Supply, composite
+from ocpp_link.smart.profiles import Installed, Kind, Period, Profile, Purpose, RateUnit
 
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000

@@ -23,11 +23,11 @@ from evse.door.server import DoorServer
 from hil.csms.brain import CsmsBrain, Misbehaviour
 from hil.csms.server import CsmsServer
 from ocpp_link import core_client
-from ocpp_link.connection import Connection
+from ocpp_link.device.settings import Settings
 from ocpp_link.ports import StationInfo
 from ocpp_link.process import LinkConfig, LinkProcess
-from ocpp_link.reconnect import STABLE_MS, Backoff, BackoffSettings, endpoint
-from ocpp_link.settings import Settings
+from ocpp_link.wire.connection import Connection
+from ocpp_link.wire.reconnect import STABLE_MS, Backoff, BackoffSettings, endpoint
 
 AT = "2026-01-01T00:00:00.000Z"
 QUICK = BackoffSettings(wait_minimum_s=0.01, random_range_s=0.0, repeat_times=0)
@@ -385,7 +385,7 @@ def test_3_3_a_server_without_the_subprotocol_is_left_with_a_plain_sentence(
 def test_a_half_open_connection_is_cut_and_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ocpp_link.connection.PONG_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("ocpp_link.wire.connection.PONG_TIMEOUT_S", 0.05)
 
     async def test() -> None:
         writers: list[asyncio.StreamWriter] = []

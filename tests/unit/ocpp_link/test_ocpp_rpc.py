@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocpp_link.outcome import Outcome, OutcomeKind
-from ocpp_link.rpc import MAX_INCOMING, MAX_WAITING, IncomingCall, Rpc
-from ocpp_link.schemas import Schemas
+from ocpp_link.rpc.outcome import Outcome, OutcomeKind
+from ocpp_link.rpc.rpc import MAX_INCOMING, MAX_WAITING, IncomingCall, Rpc
+from ocpp_link.rpc.schemas import Schemas
 
 SCHEMAS = Schemas("v16")
 NOW = "2026-01-01T00:00:00Z"

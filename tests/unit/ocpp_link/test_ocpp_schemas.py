@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from ocpp_link.errors import ActionUnknown, PayloadInvalid
-from ocpp_link.schemas import Schemas
+from ocpp_link.rpc.schemas import Schemas
 
 NOW = "2026-01-01T00:00:00Z"
 
@@ -63,7 +63,7 @@ def test_a_hostile_depth_is_survived() -> None:
 
 def test_the_ocpp_package_and_jsonschema_are_never_imported() -> None:
     script = (
-        "import sys; import ocpp_link.process; from ocpp_link.schemas import Schemas;"
+        "import sys; import ocpp_link.process; from ocpp_link.rpc.schemas import Schemas;"
         "Schemas().request('Heartbeat', {});"
         "assert not {'ocpp', 'jsonschema', 'hypothesis'} & set(sys.modules), sys.modules.keys()"
     )

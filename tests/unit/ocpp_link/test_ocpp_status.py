@@ -10,7 +10,7 @@ from evse.faults import MREC_VENDOR
 from evse.types.session import SessionEvent, SessionEventEnum
 from hil.csms.brain import Misbehaviour
 from ocpp_link.records import EvseState, EvseStatus
-from ocpp_link.sessions import apply
+from ocpp_link.transactions.sessions import apply
 from ocpp_link.v16.status import STATUS
 
 S = EvseStatus

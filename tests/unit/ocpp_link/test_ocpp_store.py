@@ -19,11 +19,11 @@ from ocpp_rig import Rig
 from evse.clock import VirtualClock
 from evse.storage import SchemaTooNew, StorageUnavailable
 from evse.types.powermeter import Energy, Powermeter
-from ocpp_link.database import MIGRATIONS, TOMBSTONES, Database
 from ocpp_link.errors import DatabaseDamaged
-from ocpp_link.queue import WINDOW, TransactionQueue
+from ocpp_link.memory.database import MIGRATIONS, TOMBSTONES, Database
+from ocpp_link.memory.queue import WINDOW, TransactionQueue
+from ocpp_link.memory.store import InlineStore, ThreadStore
 from ocpp_link.records import EvseState, RecordKind, StoredRecord, TxRecord
-from ocpp_link.store import InlineStore, ThreadStore
 
 AT = "2026-01-01T00:00:00.000Z"
 

@@ -9,8 +9,8 @@ from ocpp_rig import Rig, token
 
 from evse.clock import VirtualClock
 from hil.csms.brain import CsmsBrain, Misbehaviour
-from ocpp_link.database import Database
-from ocpp_link.settings import Settings
+from ocpp_link.device.settings import Settings
+from ocpp_link.memory.database import Database
 
 
 def actions(rig: Rig) -> list[str]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from ocpp_link.profiles import Installed, Kind, Period, Profile, Purpose, RateUnit
+from ocpp_link.smart.profiles import Installed, Kind, Period, Profile, Purpose, RateUnit
 
 MAX_A = 1_000_000.0
 """A larger limit means the same: none. It keeps what a hostile peer sends finite."""

@@ -17,8 +17,8 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Subprotocol
 
 from ocpp_link.errors import HandshakeRefused
-from ocpp_link.reconnect import Backoff, endpoint
-from ocpp_link.runner import Runner
+from ocpp_link.wire.reconnect import Backoff, endpoint
+from ocpp_link.wire.runner import Runner
 
 OPEN_TIMEOUT_S = 20.0
 CLOSE_TIMEOUT_S = 1.0

@@ -10,10 +10,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from evse.clock import rfc3339
-from ocpp_link.composite import Segment, Supply, composite
-from ocpp_link.database import Database, Snapshot
+from ocpp_link.memory.database import Database, Snapshot
 from ocpp_link.ports import CoreReply
-from ocpp_link.profiles import Installed, ProfileTable, Purpose, check
+from ocpp_link.smart.composite import Segment, Supply, composite
+from ocpp_link.smart.profiles import Installed, ProfileTable, Purpose, check
 from ocpp_link.station import EPOCH, Station, parse_time, utc_ms
 
 HORIZON_MS = 24 * 3_600_000

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from evse.clock import Clock
 from evse.spool import Spool
 from evse.storage_thread import ThreadStorage
-from ocpp_link.database import Database, Snapshot
 from ocpp_link.errors import DatabaseDamaged
+from ocpp_link.memory.database import Database, Snapshot
 
 T = TypeVar("T")
 Work = Callable[[Database], Any]

@@ -16,7 +16,7 @@ import msgspec
 
 from evse.clock import earliest
 from ocpp_link.errors import ActionUnknown, PayloadInvalid
-from ocpp_link.outcome import OnOutcome, Outcome, OutcomeKind
+from ocpp_link.rpc.outcome import OnOutcome, Outcome, OutcomeKind
 
 CALL, CALLRESULT, CALLERROR = 2, 3, 4
 MAX_OWN_ID_CHARS = 36  # OCPP-J 1.6 §4.1.4

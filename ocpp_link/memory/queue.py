@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from ocpp_link.database import Database
+from ocpp_link.memory.database import Database
 from ocpp_link.ports import Store
 from ocpp_link.records import EvseState, StoredRecord, TxRecord
 

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable
 from evse.types.authorization import AuthorizationStatus
 from evse.types.powermeter import Powermeter
 from evse.types.session import StopTransactionReason
-from ocpp_link.authorization import KnownTokens
-from ocpp_link.database import Database, Snapshot
-from ocpp_link.outcome import Outcome, OutcomeKind
-from ocpp_link.queue import TransactionQueue
+from ocpp_link.memory.database import Database, Snapshot
+from ocpp_link.memory.queue import TransactionQueue
 from ocpp_link.records import EvseState, RecordKind, SampleContext, TxRecord
+from ocpp_link.rpc.outcome import Outcome, OutcomeKind
 from ocpp_link.station import Station
+from ocpp_link.tokens.authorization import KnownTokens
 
 _log = logging.getLogger(__name__)
 

@@ -8,14 +8,14 @@ from typing import Any
 import msgspec
 
 from evse.types.session import SessionEvent, SessionEventEnum
-from ocpp_link import sessions
-from ocpp_link.acknowledgements import Acknowledgements
 from ocpp_link.availability import Availability
+from ocpp_link.memory.acknowledgements import Acknowledgements
 from ocpp_link.records import EvseState
-from ocpp_link.smart_charging import SmartCharging
+from ocpp_link.smart.smart_charging import SmartCharging
 from ocpp_link.station import Station
 from ocpp_link.status import StatusReporter
-from ocpp_link.transactions import Transactions
+from ocpp_link.transactions import sessions
+from ocpp_link.transactions.delivery import Transactions
 
 E = SessionEventEnum
 

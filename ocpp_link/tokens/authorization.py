@@ -15,9 +15,9 @@ from evse.types.authorization import (
     AuthorizationStatus,
     ProvidedIdToken,
 )
-from ocpp_link.outcome import Outcome, OutcomeKind
 from ocpp_link.ports import CoreReply
 from ocpp_link.records import Verdict
+from ocpp_link.rpc.outcome import Outcome, OutcomeKind
 from ocpp_link.station import Station, parse_time
 
 MAX_KNOWN_TOKENS = 500

@@ -1,0 +1,1 @@
+"""The one device model: what can be configured, whatever a version of OCPP calls it."""

@@ -1,0 +1,1 @@
+"""What the link keeps on disk: small values, the queue, and how far the core may forget."""

@@ -1,0 +1,1 @@
+"""Remote procedure calls of OCPP-J: frames, outcomes, and the check of payloads."""

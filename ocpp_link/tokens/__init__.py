@@ -1,0 +1,1 @@
+"""Whom the station lets charge, with the back office and without."""

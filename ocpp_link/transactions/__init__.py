@@ -1,0 +1,1 @@
+"""From the events of the core to the records that bill them."""
