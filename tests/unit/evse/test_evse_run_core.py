@@ -5,23 +5,26 @@ from __future__ import annotations
 import asyncio
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
 
 from evse.config.load import parse
+from evse.model import X1_BP
 from evse.run.core import CoreProcess
+from firmware_bridge.link import BoardLink
 
 
 class SilentLink:
-    """A link that is up; counts the permits that would leave."""
-
-    class session:  # noqa: N801 as BoardLink names it
-        up = True
-        stats = None
+    """A link that is up; keeps the permits that would leave, as (close, duty_bp)."""
 
     def __init__(self) -> None:
-        self.permits = 0
+        self.session = SimpleNamespace(up=True, stats=None)
+        self.permits: list[tuple[object, object]] = []
 
-    def permit(self, *_evse: object, **_wish: object) -> bool:
-        self.permits += 1
+    def permit(self, _evse: int, *, close: bool, duty_bp: int, **_more: object) -> bool:
+        self.permits.append((close, duty_bp))
         return True
 
     def start(self) -> None: ...
@@ -34,7 +37,7 @@ def process(folder: Path) -> tuple[CoreProcess, SilentLink]:
     run_dir.mkdir()
     core = CoreProcess(parse(text), state_dir=folder, socket=run_dir / "door.sock", run_dir=run_dir)
     link = SilentLink()
-    core._link = link  # type: ignore[assignment]
+    core.board.link = cast(BoardLink, link)
     return core, link
 
 
@@ -42,16 +45,17 @@ def broken() -> None:
     raise ArithmeticError("a defect")
 
 
-def test_a_live_turn_that_raises_renews_nothing_any_more(tmp_path: Path) -> None:
+def test_a_live_turn_that_raises_renews_nothing_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def scenario() -> None:
         core, link = process(tmp_path)
-        core.core.poll = broken  # type: ignore[method-assign]
+        monkeypatch.setattr(core.core, "poll", broken)
         async with asyncio.timeout(10):
             await core.run()
-        assert core.failed
-        before = link.permits
-        core._renew()
-        assert link.permits == before == 0
+        assert core.life.failed
+        core.board.renew()
+        assert link.permits == []
 
     asyncio.run(scenario())
 
@@ -60,12 +64,12 @@ def test_a_callback_that_raises_ends_the_core(tmp_path: Path) -> None:
     async def scenario() -> None:
         core, link = process(tmp_path)
         loop = asyncio.get_running_loop()
-        loop.set_exception_handler(core.on_loop_exception)
+        loop.set_exception_handler(core.life.on_loop_exception)
         loop.call_later(0.25, broken)
         async with asyncio.timeout(10):
             await core.run()
-        assert core.failed
-        assert link.permits > 0, "it had been renewing until then"
+        assert core.life.failed
+        assert link.permits, "it had been renewing until then"
 
     asyncio.run(scenario())
 
@@ -73,13 +77,29 @@ def test_a_callback_that_raises_ends_the_core(tmp_path: Path) -> None:
 def test_a_core_that_is_asked_to_stop_denies_first(tmp_path: Path) -> None:
     async def scenario() -> None:
         core, link = process(tmp_path)
-        wishes: list[object] = []
-        link.permit = lambda _evse, **wish: bool(wishes.append(wish) or True)  # type: ignore[method-assign]
-        asyncio.get_running_loop().call_later(0.25, core.stop)
+        asyncio.get_running_loop().call_later(0.25, core.life.stop)
         async with asyncio.timeout(10):
             await core.run()
-        assert not core.failed
-        assert wishes[-1]["close"] is False  # type: ignore[index]
-        assert wishes[-1]["duty_bp"] == 10_000  # type: ignore[index]
+        assert not core.life.failed
+        assert link.permits[-1] == (False, X1_BP)
+
+    asyncio.run(scenario())
+
+
+def test_a_task_that_ends_by_itself_is_a_defect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing() -> None: ...
+
+    async def scenario() -> None:
+        core, link = process(tmp_path)
+        assert core._sim is not None
+        monkeypatch.setattr(core._sim, "run", nothing)
+        async with asyncio.timeout(10):
+            await core.run()
+        assert core.life.failed
+        renewed = len(link.permits)
+        core.board.renew()
+        assert len(link.permits) == renewed
 
     asyncio.run(scenario())
