@@ -16,7 +16,7 @@ from evse.config.station import StationConfig
 from evse.energy.station import StationEnergy, needed
 from evse.faults import CoreCondition
 from evse.instruments import Instruments
-from evse.journal import Journal
+from evse.journal.journal import Journal
 from evse.limits import Effective
 from evse.metering.plausibility import Finding
 from evse.model import BoardAnalog, BoardIdentity, BoardStatus, Wish

@@ -75,7 +75,7 @@ class CoreCondition(enum.StrEnum):
     SET_FAULTED = "set_faulted"
     """Somebody declared the EVSE out of order."""
     JOURNAL_NOT_WRITTEN = "journal_not_written"
-    """The disk takes no events (evse/journal.py)."""
+    """The disk takes no events (evse/journal)."""
     INTERNAL = "internal"
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from evse.fault_model import FaultChange
-from evse.journal import Journal
+from evse.journal.journal import Journal
 from evse.model import CommandVerb
 from evse.ports import BoardPort, MeterPort, SessionLog
 from evse.session.rebuild import rebuilt

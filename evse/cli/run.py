@@ -24,10 +24,10 @@ from evse.config.evse import MeterTable
 from evse.config.meters import fitted
 from evse.config.read import ConfigError
 from evse.config.station import StationConfig
+from evse.journal.storage import StorageError
 from evse.run.process import die_with_parent, log_to_stderr
 from evse.run.supervisor import Supervisor, Unit, python_unit
 from evse.run.supervisor_door import SupervisorDoor
-from evse.storage import StorageError
 
 _log = logging.getLogger(__name__)
 

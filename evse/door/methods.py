@@ -38,7 +38,7 @@ from evse.door.params import (
 )
 from evse.door.spelling import Spelling
 from evse.door.vehicle import send_certificate, serve_providers
-from evse.journal import TooManyConsumers
+from evse.journal.journal import TooManyConsumers
 from evse.limits import LOWEST_PRIORITY as LAST
 from evse.session.availability import LOWEST_PRIORITY, PRIORITIES
 from evse.session.external_limits import UNNAMED, Lifetime

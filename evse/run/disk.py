@@ -12,14 +12,14 @@ from pathlib import Path
 
 from evse.clock import Clock
 from evse.config.station import StationConfig
-from evse.journal import Journal
-from evse.journal_retention import Retention
-from evse.journal_rows import MIGRATIONS, find, of_last_session, snapshots
+from evse.journal.journal import Journal
+from evse.journal.retention import Retention
+from evse.journal.rows import MIGRATIONS, find, of_last_session, snapshots
+from evse.journal.storage import Storage, open_database, renew_database
+from evse.journal.thread import ThreadStorage
 from evse.run.life import Life
 from evse.run.record import LinkRecording
 from evse.session_log.log import SessionLogs
-from evse.storage import Storage, open_database, renew_database
-from evse.storage_thread import ThreadStorage
 
 _log = logging.getLogger(__name__)
 

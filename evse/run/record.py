@@ -10,7 +10,7 @@ import sqlite3
 from pathlib import Path
 
 from evse.clock import Clock
-from evse.storage import Storage
+from evse.journal.storage import Storage
 from firmware_bridge.capture import CaptureFile, Record, RecordedTransport, Recorder
 from firmware_bridge.transports import Transport
 

@@ -15,12 +15,12 @@ from typing import Any
 
 from evse.clock import Clock, rfc3339
 from evse.fault_model import FaultChange
+from evse.journal.storage import Storage
 from evse.limits import Effective
 from evse.model import BoardStatus, MeterReading
 from evse.session_log import lines
 from evse.session_log.folders import Entry, find, folder_name, forget, tidy, write
 from evse.session_log.lines import Line, Narrator, Origin
-from evse.storage import Storage
 from evse.types.session import SessionEvent, SessionEventEnum
 
 FLUSH_MS = 5_000

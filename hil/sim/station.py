@@ -20,11 +20,11 @@ from evse.door.jsonrpc import RpcError
 from evse.door.methods import serve
 from evse.door.roles import Role
 from evse.door.variables import Variables
-from evse.journal import Journal
-from evse.journal_rows import MIGRATIONS, find, of_last_session, snapshots
+from evse.journal.journal import Journal
+from evse.journal.rows import MIGRATIONS, find, of_last_session, snapshots
+from evse.journal.storage import Done, Job, open_database, run_job, verdict_of
 from evse.model import CommandVerb, MeterReading
 from evse.ports import MeterPort
-from evse.storage import Done, Job, open_database, run_job, verdict_of
 from hil.sim.link import SimLink
 
 RUN_ID = "sim"

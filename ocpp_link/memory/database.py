@@ -1,4 +1,4 @@
-"""The link's memory on disk, in a file that evse/storage.py versions, checks and sets aside.
+"""The link's memory on disk, in a file that evse.journal.storage versions, checks, sets aside.
 
 `Database` is synchronous and belongs to one thread at a time; `store.py` decides which.
 """
@@ -13,7 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from evse.clock import MonotonicClock
-from evse.storage import open_database
+from evse.journal.storage import open_database
 from ocpp_link.records import EvseState, StoredRecord, TxRecord
 
 TOMBSTONES = 1_000

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from evse.clock import Clock
-from evse.spool import Spool
-from evse.storage_thread import ThreadStorage
+from evse.journal.spool import Spool
+from evse.journal.thread import ThreadStorage
 from ocpp_link.errors import DatabaseDamaged
 from ocpp_link.memory.database import Database, Snapshot
 

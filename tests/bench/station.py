@@ -12,9 +12,9 @@ import msgspec
 from evse.clock import MonotonicClock
 from evse.config.load import load
 from evse.config.station import StationConfig
-from evse.journal import Journal
-from evse.journal_rows import MIGRATIONS
-from evse.storage import InlineStorage, open_database
+from evse.journal.journal import Journal
+from evse.journal.rows import MIGRATIONS
+from evse.journal.storage import InlineStorage, open_database
 from hil.sim.simulation import Simulation
 from ocpp_link.smart.composite import Supply, composite
 from ocpp_link.smart.profiles import Installed

@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from evse.config.load import load
-from evse.journal import Record
+from evse.journal.journal import Record
 from hil.sim.simulation import Simulation
 from hil.sim.station import SimStation
 

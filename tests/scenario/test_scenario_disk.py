@@ -10,8 +10,8 @@ import pytest
 
 from evse.config.load import load
 from evse.history import page
-from evse.journal import LATE_MS
-from evse.storage import Done, Job
+from evse.journal.journal import LATE_MS
+from evse.journal.storage import Done, Job
 from hil.sim.simulation import Simulation
 from hil.sim.station import LocalPeer
 

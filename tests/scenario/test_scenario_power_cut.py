@@ -23,8 +23,8 @@ from power_cut import Image, Recorder, available, images, laid_out
 
 from evse.clock import VirtualClock
 from evse.config.load import load
-from evse.journal_rows import MIGRATIONS, Record
-from evse.storage import Done, Job, open_database
+from evse.journal.rows import MIGRATIONS, Record
+from evse.journal.storage import Done, Job, open_database
 from hil.sim.simulation import Simulation
 from hil.sim.station import LocalPeer, SimStation
 
@@ -173,7 +173,7 @@ class Life:
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("FIRST_PRUNE_MS", "PRUNE_EVERY_MS"):
-        monkeypatch.setattr(f"evse.journal_retention.{name}", PRUNE_MS)
+        monkeypatch.setattr(f"evse.journal.retention.{name}", PRUNE_MS)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ LEAVES = ("drivers", "firmware_bridge", "ocpp_link")
 IMPURE = {"time", "asyncio", "threading", "socket", "subprocess", "random"}
 SHELL = (
     "evse.clock",  # is the clock
-    "evse.storage",  # is the one thread
+    "evse.journal.thread",  # is the one thread
     "evse.door.server",  # the wire
     "evse.door.peer",  # asks the kernel who is there
     "evse.door.client",

@@ -11,10 +11,10 @@ from evse.clock import VirtualClock
 from evse.door.hub import Connection, Hub
 from evse.door.roles import Role
 from evse.door.variables import SESSION_EVENT, Variables
-from evse.journal import Journal
-from evse.journal_retention import Retention
-from evse.journal_rows import MIGRATIONS, find
-from evse.storage import Done, Job, open_database, run_job, verdict_of
+from evse.journal.journal import Journal
+from evse.journal.retention import Retention
+from evse.journal.rows import MIGRATIONS, find
+from evse.journal.storage import Done, Job, open_database, run_job, verdict_of
 
 
 def new_disk() -> sqlite3.Connection:

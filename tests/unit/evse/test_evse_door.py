@@ -28,9 +28,9 @@ from evse.door.server import (
     DoorServer,
 )
 from evse.door.variables import SESSION_EVENT, Variables
-from evse.journal import Journal
-from evse.journal_rows import Found
-from evse.storage import Done, Job
+from evse.journal.journal import Journal
+from evse.journal.rows import Found
+from evse.journal.storage import Done, Job
 
 LINE = b'{"jsonrpc":"2.0","id":1,"method":"core.echo","params":{}}\n'
 

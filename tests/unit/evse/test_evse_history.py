@@ -19,8 +19,8 @@ from evse.cli import main
 from evse.cli.sessions import table
 from evse.clock import VirtualClock
 from evse.history import Charge, delete_before, fold, mask, page
-from evse.journal_rows import MIGRATIONS
-from evse.storage import open_database
+from evse.journal.rows import MIGRATIONS
+from evse.journal.storage import open_database
 from hil.sim.simulation import Simulation
 
 Row = tuple[int, int, bytes]

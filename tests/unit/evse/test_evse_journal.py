@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from journal_rig import Consumer, JournalRig
 
-from evse.journal import LATE_MS, MAX_CONSUMERS, MAX_WAITING, TooManyConsumers
-from evse.journal_retention import PRUNE_EVERY_MS, Retention
-from evse.journal_rows import Write, find, snapshots
-from evse.spool import RETRY_MS
+from evse.journal.journal import LATE_MS, MAX_CONSUMERS, MAX_WAITING, TooManyConsumers
+from evse.journal.retention import PRUNE_EVERY_MS, Retention
+from evse.journal.rows import Write, find, snapshots
+from evse.journal.spool import RETRY_MS
 
 DAY_MS = 86_400_000
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from evse.clock import VirtualClock
-from evse.journal import Journal
-from evse.journal_rows import MIGRATIONS, Record, find
-from evse.storage import StorageUnavailable, open_database, renew_database
-from evse.storage_thread import ThreadStorage
+from evse.journal.journal import Journal
+from evse.journal.rows import MIGRATIONS, Record, find
+from evse.journal.storage import StorageUnavailable, open_database, renew_database
+from evse.journal.thread import ThreadStorage
 
 PAGE = 4_096
 

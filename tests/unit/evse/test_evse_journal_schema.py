@@ -12,10 +12,10 @@ import pytest
 
 from evse.clock import VirtualClock
 from evse.history import page
-from evse.journal import Journal
-from evse.journal_rows import MIGRATIONS, find, records, snapshots
+from evse.journal.journal import Journal
+from evse.journal.rows import MIGRATIONS, find, records, snapshots
+from evse.journal.storage import InlineStorage, open_database
 from evse.session.record import Snapshot
-from evse.storage import InlineStorage, open_database
 from ocpp_link.memory.database import MIGRATIONS as OCPP_MIGRATIONS
 from ocpp_link.memory.database import Database
 

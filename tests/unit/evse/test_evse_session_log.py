@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from station_rig import Peer, accepted, config
 
 from evse.clock import VirtualClock
+from evse.journal.storage import Done, Job
 from evse.model import BoardStatus, LockState, MeterReading, PilotState, Reason, SelfTest
 from evse.session_log import folders
 from evse.session_log.folders import INCOMPLETE, LOG, PAGE, folder_name, tidy
 from evse.session_log.lines import Narrator
 from evse.session_log.log import MAX_LINES, MAX_WAITING, SessionLogs
 from evse.session_log.page import page
-from evse.storage import Done, Job
 from evse.types.session import SessionEvent, SessionEventEnum
 from hil.sim.simulation import Simulation
 

@@ -8,11 +8,11 @@ from session_rig import Rig, socket_evse, stop_for
 from station_rig import Peer, station
 
 from evse.clock import VirtualClock
-from evse.journal_rows import MIGRATIONS, of_last_session
+from evse.journal.rows import MIGRATIONS, of_last_session
+from evse.journal.storage import open_database
 from evse.model import PilotState
 from evse.session.rebuild import rebuilt
 from evse.session.record import Snapshot
-from evse.storage import open_database
 from evse.types.session import SessionEvent, StopTransactionReason
 
 KNOWN = ("uuid", "transaction", "evse_disabled", "connector_disabled")

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evse.storage import (
+from evse.journal.storage import (
     InlineStorage,
     SchemaTooNew,
     StorageEnded,
@@ -25,7 +25,7 @@ from evse.storage import (
     open_database,
     run_job,
 )
-from evse.storage_thread import ThreadStorage
+from evse.journal.thread import ThreadStorage
 
 UTC_NOW = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
 FIRST = "CREATE TABLE note (n INTEGER PRIMARY KEY, text TEXT NOT NULL)"

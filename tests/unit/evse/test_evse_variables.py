@@ -7,7 +7,7 @@ from journal_rig import JournalRig
 from station_rig import BAD_PARAMS, Peer, accepted, station
 
 from evse.door.variables import BATCH, SESSION_EVENT, VARIABLES
-from evse.journal import MAX_CONSUMERS
+from evse.journal.journal import MAX_CONSUMERS
 from hil.sim.simulation import Simulation
 
 MANAGED = sorted(v for v in VARIABLES if v.startswith("evse_manager."))

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ocpp_rig import Rig
 
 from evse.clock import VirtualClock
-from evse.storage import SchemaTooNew, StorageUnavailable
+from evse.journal.storage import SchemaTooNew, StorageUnavailable
 from evse.types.powermeter import Energy, Powermeter
 from ocpp_link.errors import DatabaseDamaged
 from ocpp_link.memory.database import MIGRATIONS, TOMBSTONES, Database

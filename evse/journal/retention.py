@@ -10,8 +10,8 @@ from datetime import timedelta
 import msgspec
 
 from evse.clock import Clock
-from evse.journal_rows import Keep, Pruned, prune
-from evse.storage import Storage
+from evse.journal.rows import Keep, Pruned, prune
+from evse.journal.storage import Storage
 
 FIRST_PRUNE_MS = 60_000
 """After the start: also a station that is switched off every evening forgets."""

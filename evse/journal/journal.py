@@ -15,9 +15,9 @@ from collections.abc import Callable
 from typing import Any
 
 from evse.clock import Clock, earliest
-from evse.journal_reader import Reader
-from evse.journal_retention import Pruner, Retention
-from evse.journal_rows import (
+from evse.journal.reader import Reader
+from evse.journal.retention import Pruner, Retention
+from evse.journal.rows import (
     Acknowledgement,
     Entry,
     Found,
@@ -29,8 +29,8 @@ from evse.journal_rows import (
     write_all,
     write_rest,
 )
-from evse.spool import Spool
-from evse.storage import Storage
+from evse.journal.spool import Spool
+from evse.journal.storage import Storage
 
 MAX_WAITING = 4_096
 """Events held in memory for a disk that takes none: some 4 MB, and weeks of one EVSE's sessions."""

@@ -13,7 +13,15 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from evse.storage import Done, Job, StorageEnded, StorageError, is_damage, run_job, verdict_of
+from evse.journal.storage import (
+    Done,
+    Job,
+    StorageEnded,
+    StorageError,
+    is_damage,
+    run_job,
+    verdict_of,
+)
 
 CLOSE_WAIT_S = 1.0
 """How long a closing process waits for its disk: a supervisor gives it 3 s in all to end."""

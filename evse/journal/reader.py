@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from evse.clock import Clock
-from evse.journal_rows import Record, newest, records
-from evse.spool import RETRY_MS
-from evse.storage import Job, Storage
+from evse.journal.rows import Record, newest, records
+from evse.journal.spool import RETRY_MS
+from evse.journal.storage import Job, Storage
 
 MAX_READS = 64
 """Questions that wait for the disk; asking goes on for ever, memory does not."""

@@ -2,7 +2,7 @@
 
 A job is a function of the connection; it runs inside one transaction, and its outcome comes back
 through `done`. `InlineStorage` runs jobs at once (simulations, tests, tools); the thread that keeps
-every fsync off the loops is evse/storage_thread.py.
+every fsync off the loops is evse/journal/thread.py.
 
 Guarantee: a job whose result was told survives a power cut. WAL with synchronous = FULL syncs the
 log at each commit, before the commit returns (https://www.sqlite.org/pragma.html#pragma_synchronous);

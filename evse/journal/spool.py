@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from evse.clock import Clock
-from evse.storage import Storage
+from evse.journal.storage import Storage
 
 E = TypeVar("E")
 
