@@ -1,0 +1,1 @@
+"""What survives a power cut: the events, what waits for a disk, and the one thread that waits."""
