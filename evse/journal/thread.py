@@ -73,7 +73,7 @@ class ThreadStorage:
     def _supervise(self) -> None:
         try:
             self._work()
-        except Exception as error:
+        except Exception as error:  # whatever it is, it is the end: it is passed on, never eaten
             if self._on_fault is None:
                 raise
             self._on_fault(error)

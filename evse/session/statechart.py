@@ -56,15 +56,12 @@ class SafeChart(StateChart[Any]):
         Raises TransitionNotAllowed when the state does not take it, and whatever a callback
         raised; in both cases the state is unchanged and no command is handed out.
         """
-        self.outbox.clear()
         try:
             self.send(event)
-        except BaseException:
+            self._leaf = self._active_leaf()
+            return list(self.outbox)
+        finally:
             self.outbox.clear()
-            raise
-        self._leaf = self._active_leaf()
-        commands, self.outbox = self.outbox, []
-        return commands
 
     @classmethod
     def event_ids(cls) -> list[str]:

@@ -64,7 +64,7 @@ class ProcRig:
         try:
             self.plant, self.supervisor = self._doors()
             self.wait_for_core()
-        except BaseException:
+        except BaseException:  # also Ctrl-C: no station is left behind
             self.close()
             raise
 
@@ -123,7 +123,7 @@ class ProcRig:
                 plant.on_notification = self._told_by_plant
                 self._note(plant.call("subscribe", {"variable": "sim.trace"}, within_s=ANSWER_S))
                 return plant, BenchDoor(self.run_dir / "supervisor.sock")
-            time.sleep(POLL_S)
+            time.sleep(POLL_S)  # there is no door yet that could tell
         raise BenchTimeout(f"no station: {self.log()}")
 
     def wait_for_core(self) -> None:

@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import contextlib
 import signal
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -35,6 +36,7 @@ from hil.trace import EVENT_LANES, Entry, Lane, Trace, Value
 
 METER_MS = 100
 """How often a meter is told the truth while something flows."""
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 REST_MS = 250
 """Ring 0's watchdog and the contactor's own time."""
 
@@ -107,10 +109,10 @@ class PlantProcess:
                 return
             await asyncio.sleep(0.01)
 
-    async def _listen(self, stack: contextlib.AsyncExitStack, name: str, serve: object) -> None:
+    async def _listen(self, stack: contextlib.AsyncExitStack, name: str, serve: Serve) -> None:
         path = self._run_dir / name
         path.unlink(missing_ok=True)
-        server = await asyncio.start_unix_server(serve, str(path))  # type: ignore[arg-type]
+        server = await asyncio.start_unix_server(serve, str(path))
         stack.callback(server.close)
 
     # --- time -------------------------------------------------------------------------------------
@@ -157,7 +159,7 @@ class PlantProcess:
 
     # --- meters -----------------------------------------------------------------------------------
 
-    def _meter_server(self, name: str) -> object:
+    def _meter_server(self, name: str) -> Serve:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             self._meters[name].add(writer)
             with contextlib.suppress(OSError, asyncio.CancelledError):

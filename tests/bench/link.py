@@ -14,7 +14,6 @@ from ocpp_link.charge_point import ChargePoint
 from ocpp_link.memory.database import Database
 from ocpp_link.memory.store import InlineStore
 from ocpp_link.ports import CoreReply, StationInfo
-from ocpp_link.v16.dialect import Dialect16
 from tests.bench.measure import Line, line, rss_mb
 
 SESSIONS = 2_000
@@ -46,7 +45,6 @@ class Station:
             core=_Core(),
             store=InlineStore(Database(":memory:")),
             clock=self.clock,
-            dialect=Dialect16(),
             new_id=lambda: str(next(ids)),
         )
 

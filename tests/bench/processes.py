@@ -8,9 +8,10 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from evse.clock import MonotonicClock, rfc3339
 from evse.door.client import DoorClient
@@ -121,9 +122,9 @@ def _value(limit_a: float) -> dict[str, object]:
     return {"schedule_import": [entry], "schedule_export": [], "schedule_setpoints": []}
 
 
-async def _until(door: DoorClient, holds: object) -> None:
+async def _until(door: DoorClient, holds: Callable[[dict[str, Any]], bool]) -> None:
     begin_s = time.perf_counter()
-    while not holds((await door.call("sys.state"))["evses"][0]):  # type: ignore[operator]
+    while not holds((await door.call("sys.state"))["evses"][0]):
         await asyncio.sleep(0.002)
         if time.perf_counter() - begin_s > READY_S:
             raise TimeoutError("the station did not follow")

@@ -11,9 +11,10 @@ from __future__ import annotations
 import _sqlite3
 import contextlib
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 SECTOR = 512
 """A write is torn between sectors, not within one."""
@@ -131,14 +132,14 @@ class Recorder:
     def bytes_written(self, begin: int = 0) -> int:
         return sum(len(step.data) for step in self.steps[begin:])
 
-    def _pointer(self, callback: object) -> int | None:
+    def _pointer(self, callback: Any) -> int | None:
         self._kept.append(callback)
-        return ctypes.cast(callback, _P).value  # type: ignore[arg-type]  # a CFUNCTYPE instance
+        return ctypes.cast(callback, _P).value
 
     def _opener(self) -> object:
         real = _OPEN(self._real[0].xOpen)
 
-        def opened(vfs: int, path: int | None, file: object, flags: int, out: int) -> int:
+        def opened(vfs: int, path: int | None, file: Any, flags: int, out: int) -> int:
             result = real(vfs, path, file, flags, out)
             if result == _OK and path:
                 self._watch(file, Path(ctypes.string_at(path).decode()).name)
@@ -155,9 +156,9 @@ class Recorder:
 
         return deleted
 
-    def _watch(self, file: object, name: str) -> None:
+    def _watch(self, file: Any, name: str) -> None:
         methods = _IoMethods()
-        real = file[0].methods[0]  # type: ignore[index]  # a ctypes pointer
+        real = file[0].methods[0]
         ctypes.pointer(methods)[0] = real
         write, truncate, sync = _WRITE(real.xWrite), _TRUNCATE(real.xTruncate), _SYNC(real.xSync)
 
@@ -177,7 +178,7 @@ class Recorder:
         methods.xTruncate = self._pointer(_TRUNCATE(truncates))
         methods.xSync = self._pointer(_SYNC(syncs))
         self._kept.append(methods)
-        file[0].methods = ctypes.pointer(methods)  # type: ignore[index]
+        file[0].methods = ctypes.pointer(methods)
 
 
 Image = tuple[tuple[str, bytes], ...]
@@ -208,10 +209,10 @@ class _Disk:
         yield self._with(lambda steps: steps[-1:])
         yield self._with(lambda steps: [*steps[:-1], *(_torn(s) for s in steps[-1:])])
 
-    def _with(self, survives: object) -> Image:
+    def _with(self, survives: Callable[[list[Step]], list[Step]]) -> Image:
         found = dict(self._synced)
         for name, steps in self._since.items():
-            if left := survives(steps):  # type: ignore[operator]  # one of the four above
+            if left := survives(steps):
                 found[name] = _applied(found.get(name, b""), left)
         return tuple(sorted(found.items()))
 

@@ -83,7 +83,7 @@ class Harness:
         give_up_s = time.monotonic() + WITHIN_S
         while not await condition():
             assert time.monotonic() < give_up_s, f"{what}: not within {WITHIN_S} s"
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)  # real processes: their state is polled
 
     async def state(self, wanted: str, evse: int = 1) -> None:
         async def reached() -> bool:
@@ -240,7 +240,7 @@ def test_disconnected_means_disconnected_until_connect(rig: ProcRig, port: int) 
         office = CsmsServer(CsmsBrain(MonotonicClock()), port=port)
         await office.start()
         try:
-            await asyncio.sleep(6.0)
+            await asyncio.sleep(6.0)  # real time: it would have reconnected twice by then
             assert not await h.connected()
             assert office.peers == {}
             assert await h.call("ocpp.connect") is True
@@ -277,7 +277,7 @@ async def _cut_and_wait(rig: ProcRig, h: Harness, **params: Any) -> None:
     give_up_s = time.monotonic() + WITHIN_S
     while not await _answers(rig):
         assert time.monotonic() < give_up_s, "the core did not come back"
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # there is no door yet that could tell
 
 
 async def _answers(rig: ProcRig) -> bool:

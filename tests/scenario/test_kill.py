@@ -47,7 +47,7 @@ def station(request: pytest.FixtureRequest) -> Iterator[Station]:
         station.to_idle()
         station.bill_is_whole()
         station.nothing_broken()
-    except BaseException:
+    except BaseException:  # also Ctrl-C: no station is left behind
         _shared.pop().close()
         raise
 

@@ -66,7 +66,7 @@ class TwoOnAFuse:
                     return
             except (RpcError, OSError):
                 pass
-            time.sleep(0.1)
+            time.sleep(0.1)  # real processes: their state is polled, and nothing tells of it
         raise AssertionError(f"not within {WITHIN_S} s: {self.log()}")
 
 

@@ -246,7 +246,8 @@ def test_a_wild_house_never_overloads_the_mains_for_longer_than_a_car_needs_to_f
     plug(sim, 2)
     over_ms = 0
     for _ in range(240):
-        mains.house_a = tuple(rng.choice((0.0, 4.0, 9.0, 15.0, 22.0)) for _ in range(3))  # type: ignore[assignment] # three lines
+        one, two, three = rng.choices((0.0, 4.0, 9.0, 15.0, 22.0), k=3)
+        mains.house_a = (one, two, three)
         for _ in range(15):
             sim.run_for(1_000)
             total = [h + d for h, d in zip(mains.house_a, mains.drawn_a(sim.now_ms), strict=True)]

@@ -300,12 +300,14 @@ def test_what_an_earlier_core_recorded_is_kept_beside(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_fails_ends_the_recording_and_nothing_else(
-    recording: tuple[LinkRecording, VirtualClock], caplog: pytest.LogCaptureFixture
+    recording: tuple[LinkRecording, VirtualClock],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rec, _clock = recording
     port = LoopbackPort()
     carried = rec.around(port)
-    rec._file.append = _no_space  # type: ignore[method-assign]  # a disk that is full
+    monkeypatch.setattr(rec._file, "append", _no_space)
     carried.write(b"\x01")
     rec.flush()
     assert "No space left" in rec.failed

@@ -79,6 +79,12 @@ def with_door(tmp_path: Path, test: Callable[[Door], Awaitable[None]]) -> None:
     asyncio.run(run())
 
 
+def deafen(writer: asyncio.StreamWriter) -> None:
+    """Read nothing more of what comes."""
+    assert isinstance(writer.transport, asyncio.Transport), "of a socket"
+    writer.transport.pause_reading()
+
+
 async def one_line(reader: asyncio.StreamReader) -> dict[str, Any]:
     line = await reader.readline()
     return dict(msgspec.json.decode(line))
@@ -169,7 +175,7 @@ def test_a_follower_that_does_not_read_is_cut_off(tmp_path: Path) -> None:
         deaf_reader, deaf = await door.raw()
         deaf.write(LINE.replace(b"core.echo", b"core.follow"))
         await one_line(deaf_reader)
-        deaf.transport.pause_reading()  # type: ignore[attr-defined]  # of a socket's transport
+        deafen(deaf)
         good = await DoorClient.connect(door.path)
         await door.until(lambda: len(door.server.peers) == 2)
         for _ in range(2 + MAX_UNREAD_BYTES // 1_000_000):
@@ -186,7 +192,7 @@ def test_a_follower_that_does_not_read_is_cut_off(tmp_path: Path) -> None:
 def test_a_caller_that_does_not_read_its_answers_is_cut_off(tmp_path: Path) -> None:
     async def check(door: Door) -> None:
         _reader, writer = await door.raw()
-        writer.transport.pause_reading()  # type: ignore[attr-defined]  # of a socket's transport
+        deafen(writer)
         await door.until(lambda: len(door.server.peers) == 1)
         big = LINE.replace(b"{}", b'{"a":"' + b"x" * 500_000 + b'"}')
         for _ in range(4 + MAX_UNREAD_BYTES // 500_000):
@@ -209,7 +215,7 @@ def test_peers_that_read_nothing_hold_no_more_than_all_may_together(tmp_path: Pa
             reader, writer = await door.raw()
             writer.write(LINE.replace(b"core.echo", b"core.follow"))
             await one_line(reader)
-            writer.transport.pause_reading()  # type: ignore[attr-defined]  # of a socket's transport
+            deafen(writer)
             writers.append(writer)
         for _ in range(15):
             door.hub.publish("core.v", None, "x" * 200_000)
@@ -238,7 +244,7 @@ def test_a_deaf_crowd_does_not_cost_the_ocpp_link_its_place(tmp_path: Path) -> N
             reader, writer = await door.raw()
             writer.write(LINE.replace(b"core.echo", b"core.follow"))
             await one_line(reader)
-            writer.transport.pause_reading()  # type: ignore[attr-defined]  # of a socket's transport
+            deafen(writer)
             writers.append(writer)
             door.hub.connections[number].role = Role.OBSERVER if number else Role.OCPP
         link = door.hub.connections[0]

@@ -39,7 +39,8 @@ def test_the_tolerance_is_half_an_ampere_and_ten_percent(
 
 @pytest.mark.parametrize("phase", [1, 2, 3])
 def test_one_phase_over_for_7_s_trips_and_names_the_phase(phase: int) -> None:
-    over: Amps = tuple(20.0 if n == phase else None for n in (1, 2, 3))  # type: ignore[assignment]  # three by construction
+    one, two, three = (20.0 if n == phase else None for n in (1, 2, 3))
+    over: Amps = (one, two, three)
     state = hold(State(), 16, over, 0, TIMEOUT_MS - 500)
     assert state.trip is None
     assert next_deadline_ms(state, TIMEOUT_MS - 500) == TIMEOUT_MS

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -36,14 +34,16 @@ kind = "modbus"
 LOST_MS = 10_000
 
 
-def energy(fuse_a: float | None = None, *, mains: str = "smart") -> StationEnergy:
+def energy(
+    fuse_a: float | None = None, *, mains: str = "smart", kind: type[StationEnergy] = StationEnergy
+) -> StationEnergy:
     fuse = "" if fuse_a is None else f"fuse_a = {fuse_a}"
     head = f'[station]\nidentity = "E-1"\n{fuse}\n[board]\nkind = "simulated"\n'
     evses = EVSE.format(n=1) + EVSE.format(n=2)
     tail = '[authorization]\nmode = "free"\n' + (MAINS.format(mode=mains) if mains else "")
     config = parse(head + evses + tail)
     assert needed(config)
-    return StationEnergy(config)
+    return kind(config)
 
 
 def claims(*evses: int) -> list[Claim]:
@@ -195,11 +195,10 @@ def test_an_evse_that_had_to_stop_is_told_with_the_time_that_it_rests() -> None:
 # --- a step that would change nothing -------------------------------------------------------------
 
 
-def untiring(**how: Any) -> StationEnergy:
-    """One that takes every step."""
-    one = energy(**how)
-    one._rest = lambda unchanged, asked, now_ms: None  # type: ignore[method-assign]
-    return one
+class Untiring(StationEnergy):
+    """Takes every step."""
+
+    def _rest(self, unchanged: bool, asked: object, now_ms: int) -> None: ...
 
 
 moments = st.lists(
@@ -219,7 +218,7 @@ def test_leaving_out_the_steps_that_change_nothing_changes_no_grant_at_any_momen
     script: list[tuple[int, tuple[int, ...], float, float | None]], mains: str, fuse_a: float
 ) -> None:
     """Against one that takes each of them, tick by tick."""
-    lazy, busy = energy(fuse_a, mains=mains), untiring(fuse_a=fuse_a, mains=mains)
+    lazy, busy = energy(fuse_a, mains=mains), energy(fuse_a, mains=mains, kind=Untiring)
     now_ms = 0
     for ticks, wanting, draw_a, house_a in script:
         asked = [replace(claim, draw_a=(draw_a,) * 3) for claim in claims(*wanting)]

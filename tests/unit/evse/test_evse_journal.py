@@ -157,7 +157,9 @@ def test_closing_a_sound_disk_says_nothing() -> None:
     assert rig.journal.close() == ""
 
 
-def test_what_a_consumer_causes_while_it_is_told_comes_after_for_everybody() -> None:
+def test_what_a_consumer_causes_while_it_is_told_comes_after_for_everybody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     rig = JournalRig()
     first, second = rig.follow(1), rig.follow(1)
     rig.storage.drain()
@@ -169,7 +171,7 @@ def test_what_a_consumer_causes_while_it_is_told_comes_after_for_everybody() -> 
             rig.append("caused")
             rig.storage.drain()
 
-    first.send = reacts  # type: ignore[method-assign]  # a peer in the same process
+    monkeypatch.setattr(first, "send", reacts)
     rig.append("one")
     rig.append("two")
     rig.settle()

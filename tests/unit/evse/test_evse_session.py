@@ -88,7 +88,8 @@ def test_token_first() -> None:
         "PrepareCharging",
     ]
     started = rig.events[1].session_started
-    assert started.id_tag == token()  # type: ignore[union-attr]  # shown by its name above
+    assert started
+    assert started.id_tag == token()
 
 
 def test_token_first_and_no_car_comes() -> None:

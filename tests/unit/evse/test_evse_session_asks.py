@@ -288,7 +288,8 @@ def test_the_last_reading_is_taken_after_the_contactor_opened() -> None:
     rig.meter_answers = True
     rig.tick()
     finished = rig.events[-1].transaction_finished
-    assert finished.meter_value.energy_Wh_import.total == pytest.approx(rig.energy_wh, abs=1)  # type: ignore[union-attr]  # a name error else
+    assert finished
+    assert finished.meter_value.energy_Wh_import.total == pytest.approx(rig.energy_wh, abs=1)
 
 
 def test_the_end_of_a_transaction_does_not_wait_for_a_dead_meter() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import pytest
 from msgspec.structs import replace
 from session_rig import PLUG_FIRST, Rig, limit_of, socket_evse, stop_for, token
@@ -12,7 +14,7 @@ from evse.types.evse_manager import SwitchThreePhasesWhileChargingResult as Resu
 from evse.types.session import StopTransactionReason
 
 B, C = PilotState.B, PilotState.C
-Mode = str
+Mode = Literal["never", "oneway", "both"]
 
 
 def preparing(rig: Rig) -> Rig:
@@ -138,9 +140,8 @@ def test_no_pulse_where_the_configuration_forbids_it() -> None:
 # --- phases (C7) ----------------------------------------------------------------------------------
 
 
-def switching(mode: Mode = "both", **more: object) -> EvseTable:
-    table: dict[str, object] = {"mode": mode, **more}
-    return replace(socket_evse(), phase_switch=PhaseSwitchTable(**table))  # type: ignore[arg-type] # words of the file
+def switching(mode: Mode = "both", **more: Any) -> EvseTable:
+    return replace(socket_evse(), phase_switch=PhaseSwitchTable(mode=mode, **more))
 
 
 def with_contact(config: EvseTable) -> Rig:

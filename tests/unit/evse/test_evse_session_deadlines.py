@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Literal
 
 import msgspec
 from hypothesis import given, settings
@@ -49,7 +50,7 @@ class Watched(Rig):
     def __init__(self, config: EvseTable, limits: LimitsTable, *, shared: bool) -> None:
         super().__init__(config, limits=limits, shared=shared)
         self.seen: list[tuple[int, str]] = []
-        self._told = 0, 0, 0, 0
+        self._told: tuple[int, ...] = 0, 0, 0, 0
         self.amps = 0.0
         self.status: BoardStatus | None = None
         """What the board told last."""
@@ -75,7 +76,7 @@ class Watched(Rig):
         now_ms = self.clock.now_ms()
         lists = self.events, self.told_faults, self.commands, self.board.wishes
         new = [list(found[told:]) for found, told in zip(lists, self._told, strict=True)]
-        self._told = tuple(map(len, lists))  # type: ignore[assignment]  # four of them
+        self._told = tuple(map(len, lists))
         self.seen += [(now_ms, describe(event)) for event in new[0]]
         self.seen += [(now_ms, f"{c.fault.row.code} {c.active}") for c in new[1]]
         self.seen += [(now_ms, str(what)) for found in new[2:] for what in found]
@@ -245,8 +246,12 @@ _LIMITS = st.builds(
 )
 
 
+Mode = Literal["never", "oneway", "both"]
+Pilot = Literal["X1", "F"]
+
+
 def _evse(
-    base: EvseTable, meter: bool, needed: bool, wake: bool, pulse: int, mode: str, pilot: str
+    base: EvseTable, meter: bool, needed: bool, wake: bool, pulse: int, mode: Mode, pilot: Pilot
 ) -> EvseTable:
     return EvseTable(
         id=1,
@@ -258,7 +263,7 @@ def _evse(
         fail_on_meter_errors=needed,
         wake_up=wake,
         fault_pulse_ms=pulse,
-        phase_switch=PhaseSwitchTable(mode=mode, pilot=pilot, automatic_after_s=60),  # type: ignore[arg-type]  # as drawn
+        phase_switch=PhaseSwitchTable(mode=mode, pilot=pilot, automatic_after_s=60),
     )
 
 

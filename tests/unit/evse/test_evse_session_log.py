@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from station_rig import Peer, accepted, config
 
 from evse.clock import VirtualClock
-from evse.journal.storage import Done, Job
+from evse.journal.storage import MEMORY, Done, Ephemeral, Job
 from evse.model import BoardStatus, LockState, MeterReading, PilotState, Reason, SelfTest
 from evse.session_log import folders
 from evse.session_log.folders import INCOMPLETE, LOG, PAGE, folder_name, tidy
@@ -35,6 +36,7 @@ class Disk:
     def __init__(self) -> None:
         self.jobs: list[tuple[Job, Done]] = []
         self.hangs = False
+        self._database = sqlite3.connect(MEMORY, factory=Ephemeral)
 
     def submit(self, job: Job, done: Done) -> None:
         self.jobs.append((job, done))
@@ -44,7 +46,7 @@ class Disk:
     def work(self) -> None:
         while self.jobs:
             job, done = self.jobs.pop(0)
-            done(job(None))  # type: ignore[arg-type]  # the log's jobs look at no database
+            done(job(self._database))
 
     def close(self, last: Job | None = None) -> str:
         return ""

@@ -30,12 +30,17 @@ class Told(Supervisor):
         idle = ("/bin/false",)
         super().__init__([Unit("plant", idle, True), Unit("guard", idle), Unit("core", idle)])
         self.acts: list[tuple[str, tuple[str, ...]]] = []
+        self.news = asyncio.Event()
 
     def hold(self, names: Any) -> None:
-        self.acts.append(("off", tuple(names)))
+        self._note("off", names)
 
     def release(self, names: Any) -> None:
-        self.acts.append(("on", tuple(names)))
+        self._note("on", names)
+
+    def _note(self, what: str, names: Any) -> None:
+        self.acts.append((what, tuple(names)))
+        self.news.set()
 
 
 class Rig:
@@ -54,8 +59,9 @@ class Rig:
 
     async def until(self, count: int) -> None:
         async with asyncio.timeout(PATIENCE_S):
-            while len(self.supervisor.acts) < count:  # noqa: ASYNC110 a list has no event
-                await asyncio.sleep(0.005)
+            while len(self.supervisor.acts) < count:
+                self.supervisor.news.clear()
+                await self.supervisor.news.wait()
 
 
 Act = Callable[[Rig, DoorClient], Coroutine[Any, Any, None]]

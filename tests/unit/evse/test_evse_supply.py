@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,13 +21,13 @@ GOOD: Volts = (230.0, 231.0, 229.0)
 DWELL_MS = VoltageTable().dwell_ms
 
 
-def evse(phases: int = 3) -> EvseTable:
+def evse(phases: Literal[1, 3] = 3) -> EvseTable:
     return EvseTable(
         id=1,
         evse_id="DE*PNX*E1*1",
         connector="cable",
         max_current_a=32.0,
-        phases=phases,  # type: ignore[arg-type]  # 1 or 3 in every test
+        phases=phases,
     )
 
 

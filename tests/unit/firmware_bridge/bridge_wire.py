@@ -6,6 +6,7 @@ import itertools
 import random
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 from evse.clock import earliest
 from evse.model import BoardAnalog, BoardIdentity, BoardStatus, Capability, CommandStatus
@@ -22,8 +23,8 @@ Damage = Callable[[bytes], bytes]
 PERMIT_PERIOD_MS = 100
 
 
-def identity(**changes: object) -> BoardIdentity:
-    fields: dict[str, object] = {
+def identity(**changes: Any) -> BoardIdentity:
+    fields: dict[str, Any] = {
         "board": "virtual",
         "firmware": "1.0",
         "boot_id": 1,
@@ -31,7 +32,7 @@ def identity(**changes: object) -> BoardIdentity:
         "config_crc": 0xC0FFEE,
         "evses": 1,
     }
-    return BoardIdentity(**(fields | changes))  # type: ignore[arg-type]  # a test's shorthand
+    return BoardIdentity(**(fields | changes))
 
 
 def nonces(start: int = 1000) -> Callable[[], int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -20,10 +21,10 @@ QUIET = PlantConfig(coil_watchdog_ms=None, noise_mv=0)
 CLOSED_16_A = Driven(duty_bp=2666, coil=True, lock=LockDrive.LOCK)
 
 
-def charging(config: PlantConfig = QUIET, **plug: object) -> Plant:
+def charging(config: PlantConfig = QUIET, **plug: Any) -> Plant:
     """A plant that has been charging for a while, at 10 s."""
     metal = Plant(config, seed=1, trace=Trace())
-    metal.car.plug(**plug)  # type: ignore[arg-type]  # the keywords are the caller's
+    metal.car.plug(**plug)
     metal.drive(Driven(duty_bp=2666, lock=LockDrive.LOCK), 0)
     metal.drive(CLOSED_16_A, 1500)
     metal.advance(10_000)
@@ -170,9 +171,9 @@ def test_an_unknown_fault_is_refused_by_name() -> None:
         ({"heating_tau_s": 0}, "heating_tau_s 0"),
     ],
 )
-def test_metal_that_cannot_exist_is_refused(config: dict[str, int], says: str) -> None:
+def test_metal_that_cannot_exist_is_refused(config: dict[str, Any], says: str) -> None:
     with pytest.raises(OutOfRange, match=says):
-        PlantConfig(**config)  # type: ignore[arg-type]  # wrong on purpose
+        PlantConfig(**config)
 
 
 def test_a_phase_that_is_not_there_has_no_voltage_to_set() -> None:
@@ -263,7 +264,7 @@ def test_energy_is_exactly_the_sum_of_what_every_millisecond_shows() -> None:
     assert joules > 50_000
 
 
-Action = tuple[str, object]
+Action = tuple[str, Any]
 DUTIES = st.sampled_from([0, 500, 1000, 2666, 5333, 9600, X1_BP])
 ACTIONS: st.SearchStrategy[Action] = st.one_of(
     st.tuples(
@@ -288,13 +289,13 @@ def act(metal: Plant, action: Action) -> None:
     if isinstance(value, Driven):
         metal.drive(value, metal.now_ms)
     elif name == "fault":
-        metal.set_fault(*value)  # type: ignore[misc]  # (name, active)
+        metal.set_fault(*value)
     elif name == "plug":
-        variant, phases = value  # type: ignore[misc]  # (variant, phases)
+        variant, phases = value
         if metal.car.drivetrain is None:
             metal.car.plug(variant=variant, phases=phases, battery_wh=60.0)
     elif name == "residual":
-        metal.set_residual_ma(value)  # type: ignore[arg-type]  # mA
+        metal.set_residual_ma(value)
     else:
         {
             "unplug": metal.car.unplug,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from evse.model import F_BP, X1_BP
@@ -28,9 +30,9 @@ def s2_times(metal: Plant) -> list[tuple[int, bool]]:
     return [(t, mv == 5995) for t, mv in levels if mv in (5995, 8979)]
 
 
-def charging(metal: Plant, **plug: object) -> int:
+def charging(metal: Plant, **plug: Any) -> int:
     """Plug in at 0, offer, close once S2 is closed, and wait; returns the time."""
-    metal.car.plug(**plug)  # type: ignore[arg-type]  # the keywords are the caller's
+    metal.car.plug(**plug)
     metal.drive(OFFER_16_A, 0)
     metal.drive(OFFER_16_A, 1500)
     metal.drive(CLOSED_16_A, 1500)
@@ -299,11 +301,11 @@ def test_pulling_at_a_locked_socket_does_nothing() -> None:
     ],
 )
 def test_a_car_that_cannot_exist_is_refused_and_changes_nothing(
-    plug: dict[str, object], says: str
+    plug: dict[str, Any], says: str
 ) -> None:
     metal = plant()
     with pytest.raises(PlugError, match=says):
-        metal.car.plug(**plug)  # type: ignore[arg-type]  # wrong on purpose
+        metal.car.plug(**plug)
     metal.car.plug()
 
 

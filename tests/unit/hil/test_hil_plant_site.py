@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from evse.config.evse import EvseTable
 from evse.door.hub import Hub
 from hil.plant.door import PlantDoor
-from hil.plant.model import PlantConfig
+from hil.plant.model import MeterTruth, PlantConfig
 from hil.plant.plant import Plant
 from hil.plant.site import Site, wiring
 from hil.sim.station import LocalPeer
@@ -20,7 +20,7 @@ TABLE = EvseTable(id=1, evse_id="DE*PNX*E1*1", connector="cable", max_current_a=
 class Charging(Plant):
     """A plant whose car takes 16, 8 and 0 A."""
 
-    def meter(self, now_ms: int):  # type: ignore[no-untyped-def] # as Plant.meter
+    def meter(self, now_ms: int) -> MeterTruth:
         return replace(super().meter(now_ms), current_a=(16.0, 8.0, 0.0))
 
 
