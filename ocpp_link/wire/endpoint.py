@@ -1,7 +1,5 @@
-"""What a connection asks anew at each attempt: where to go, as whom, and how to secure it.
-
-Who decides about these (keys, certificates, security profiles) hears how each attempt ended.
-"""
+"""Whom to call, and with which credentials: asked for at each attempt, so that a change of either
+is in effect at the next one."""
 
 from __future__ import annotations
 
@@ -14,20 +12,33 @@ import msgspec
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt's credentials. Holds a secret: never log it, never keep it."""
+    """One attempt's back office. Made anew each time; `tls` is called only for wss://."""
 
     url: str
-    """Of the CSMS, without the identity; its scheme is that of the security profile."""
+    """Of the CSMS, without the identity."""
     identity: str
-    headers: tuple[tuple[str, str], ...] = ()
-    """To send with the first request on, without waiting for a 401."""
-    tls: Callable[[], ssl.SSLContext] | None = None
-    """Makes the context of a wss:// URL; None for ws://. It reads files and may take some 10 ms:
-    call it on a thread. Raises OSError (ssl.SSLError among them) for what can not be read."""
+    basic_auth_key: bytes = b""
+    """Password of HTTP Basic, with the identity as user; empty: none is sent."""
+    tls: Callable[[], ssl.SSLContext] = ssl.create_default_context
+    """May raise OSError or LinkError: the attempt fails then, in its words."""
+    interface: str = ""
+    """To go out through: the name of a network interface, or a local IP address."""
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.url}, {self.identity})"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Of the first request: a back office that knows no station without its key answers 401,
+        and some drop the connection at once."""
+        if not self.basic_auth_key:
+            return {}
+        return {"Authorization": basic_authorization(self.identity, self.basic_auth_key)}
 
 
 class EndpointSource(Protocol):
-    """Who hands out endpoints. All calls come from the thread of the connection's loop."""
+    """Who hands out endpoints and hears what came of them, on the thread of the connection's
+    loop."""
 
     def endpoint(self) -> Endpoint:
         """For the attempt that begins now. Never raises."""
@@ -36,7 +47,8 @@ class EndpointSource(Protocol):
         """The attempt's WebSocket stands, with an OCPP version agreed on."""
 
     def failed(self, error: BaseException) -> None:
-        """The attempt ended without one. `error` is what the library raised, not its words."""
+        """The attempt came to nothing. `error` is what the library raised: security events are
+        told from it."""
 
 
 class Reconnects(Protocol):
@@ -44,10 +56,10 @@ class Reconnects(Protocol):
 
     def reconnect(self, reason: str) -> None:
         """Write what is still unsent, close, and connect again at once with a new endpoint.
-        Without a connection: cut the wait for the next attempt short. `reason` is for the log."""
+        Without a connection, cut the wait for the next attempt short. `reason` is for the log."""
 
 
-def basic_authorization(identity: str, key: bytes) -> tuple[str, str]:
-    """The Authorization header of HTTP Basic (RFC 7617). `identity` holds no colon."""
-    credentials = identity.encode() + b":" + key
-    return "Authorization", "Basic " + base64.b64encode(credentials).decode("ascii")
+def basic_authorization(identity: str, key: bytes) -> str:
+    """The Authorization header of HTTP Basic (RFC 7617), as OCPP-J's security profiles use it.
+    `identity` holds no colon."""
+    return "Basic " + base64.b64encode(identity.encode() + b":" + key).decode("ascii")
