@@ -73,16 +73,9 @@ class DoorClient:
         """Follow `variable`; `handler` is called for each value from now on (or `from_seq`, which
         counts in `journal`; or behind what `consumer` has acknowledged)."""
         self._followers[variable] = handler
-        params: dict[str, Any] = {"variable": variable}
-        if evse is not None:
-            params["evse"] = evse
-        if from_seq is not None:
-            params["from_seq"] = from_seq
-        if journal is not None:
-            params["journal"] = journal
-        if consumer is not None:
-            params["consumer"] = consumer
-        return await self.call("subscribe", params)
+        where = {"evse": evse, "from_seq": from_seq, "journal": journal, "consumer": consumer}
+        named = {name: value for name, value in where.items() if value is not None}
+        return await self.call("subscribe", {"variable": variable, **named})
 
     def follow(self, variable: str, handler: Notified) -> None:
         """From now on `handler` takes the values of a variable that is followed already."""

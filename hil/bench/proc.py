@@ -6,9 +6,10 @@ verdicts on times come from the plant's own stamps, with `tolerance_s` for the s
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any
 
+from hil.bench.asking import DoorDut
 from hil.bench.bench import Bench, BenchCapability
 from hil.bench.proc_probe import ProcProbe
 from hil.bench.proc_rig import POLL_S, ProcRig
@@ -20,40 +21,14 @@ ANSWER_S = 60.0
 """How long a call may wait for its answer."""
 PATIENCE_S = 30.0
 """How long a test may wait in all, beside what it waits *for*."""
-_STATION_WIDE = (
-    "auth_token_provider.",
-    "authorization.",
-    "reservation.",
-    "journal.",
-    "ocpp.",
-    "provide",
-    "sim.power",
-    "sim.swipe",
-    "subscribe",
-    "sys.state",
-)
-"""Methods that name no EVSE."""
 
 
-class ProcDut:
+class ProcDut(DoorDut):
     """hil.bench.Dut."""
 
     def __init__(self, rig: ProcRig, evse: int) -> None:
+        super().__init__(functools.partial(rig.ask_core, within_s=ANSWER_S), evse)
         self._rig = rig
-        self._evse = evse
-
-    def call(self, method: str, **params: Any) -> Any:
-        if not method.startswith(_STATION_WIDE):
-            params.setdefault("evse", self._evse)
-        return self._rig.ask_core(method, params, within_s=ANSWER_S)
-
-    def swipe(self, token: str) -> str:
-        provided = {
-            "id_token": {"value": token, "type": "ISO14443"},
-            "authorization_type": "RFID",
-            "connectors": [self._evse],
-        }
-        return str(self.call("auth_token_provider.present", token=provided))
 
     def restart(self) -> None:
         self._rig.power_off("core")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
-from evse.types.session import Limits
+from hil.bench.asking import DoorProbe
 from hil.bench.bench import Heard, Metal
 from hil.bench.proc_rig import ProcRig
 from hil.plant.door import PlantState
@@ -20,12 +18,12 @@ def plant_state(rig: ProcRig, evse: int) -> PlantState:
     return msgspec.convert(states[str(evse)], PlantState)
 
 
-class ProcProbe:
+class ProcProbe(DoorProbe):
     """hil.bench.Probe."""
 
     def __init__(self, rig: ProcRig, evse: int) -> None:
+        super().__init__(rig.ask_core, evse)
         self._rig = rig
-        self._evse = evse
 
     def metal(self) -> Metal:
         state = plant_state(self._rig, self._evse)
@@ -59,17 +57,3 @@ class ProcProbe:
     def events(self, since_seq: int = 0) -> list[Heard]:
         self._rig.hear_all()
         return [h for h in self._rig.heard if h.seq > since_seq and h.evse == self._evse]
-
-    def limits(self) -> Limits | None:
-        value = self._variable("evse_manager.limits")
-        return None if value is None else msgspec.convert(value, Limits)
-
-    def meter_wh(self) -> float | None:
-        value = self._variable("evse_manager.powermeter")
-        return None if value is None else float(value["energy_Wh_import"]["total"])
-
-    def why(self) -> str:
-        return str(self._rig.ask_core("sys.why", {"evse": self._evse}))
-
-    def _variable(self, variable: str) -> Any:
-        return self._rig.ask_core("get", {"variable": variable, "evse": self._evse})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from hil.bench.asking import DoorDut
 from hil.bench.bench import Bench, BenchCapability
 from hil.bench.sim_probe import SimProbe
 from hil.bench.sim_rig import SimRig
@@ -15,31 +16,21 @@ from hil.sim.analog import ANALOG_MS
 
 ANSWER_S = 60.0
 """How long a call may wait for its answer."""
-_STATION_WIDE = (
-    "auth_token_provider.",
-    "authorization.",
-    "reservation.",
-    "journal.",
-    "subscribe",
-    "provide",
-)
-"""Methods that name no EVSE."""
 
 
-class SimDut:
+class SimDut(DoorDut):
     """hil.bench.Dut."""
 
     def __init__(self, rig: SimRig, clock: SimBenchClock, evse: int) -> None:
+        super().__init__(self._asked, evse)
         self._rig = rig
         self._clock = clock
-        self._evse = evse
 
-    def call(self, method: str, **params: Any) -> Any:
+    def _asked(self, method: str, params: dict[str, Any]) -> Any:
+        """Time passes until it is answered."""
         peer = self._rig.peer
         if peer is None:
             raise BenchRefused(f"{method}: there is no core to ask")
-        if not method.startswith(_STATION_WIDE):
-            params.setdefault("evse", self._evse)
         answers: list[tuple[Any, Any]] = []
         with self._rig.by_hand():
             peer.call(method, params, lambda result, error: answers.append((result, error)))
@@ -49,14 +40,6 @@ class SimDut:
         if error is not None:
             raise DutRefused(method, error)
         return result
-
-    def swipe(self, token: str) -> str:
-        provided = {
-            "id_token": {"value": token, "type": "ISO14443"},
-            "authorization_type": "RFID",
-            "connectors": [self._evse],
-        }
-        return str(self.call("auth_token_provider.present", token=provided))
 
     def restart(self) -> None:
         with self._rig.by_hand() as sim:

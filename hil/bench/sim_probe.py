@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
-from evse.types.session import Limits
+from hil.bench.asking import DoorProbe
 from hil.bench.bench import Heard, Metal
 from hil.bench.sim_rig import SimRig
 from hil.errors import BenchRefused
 from hil.plant.model import Violation
 from hil.plant.plant import Plant
-from hil.sim.station import LocalPeer
 from hil.trace import Lane, Trace
 
 
-class SimProbe:
+class SimProbe(DoorProbe):
     """hil.bench.Probe."""
 
     def __init__(self, rig: SimRig, plant: Plant) -> None:
+        super().__init__(self._asked, plant.evse)
         self._rig = rig
         self._plant = plant
 
@@ -44,34 +42,19 @@ class SimProbe:
         return self._rig.sim.trace
 
     def first_ms(self, lane: Lane, value: int | str, since_ms: int = 0) -> int | None:
-        return self._rig.sim.trace.first(lane, value, since_ms, self._plant.evse)
+        return self._rig.sim.trace.first(lane, value, since_ms, self._evse)
 
     def violations(self) -> list[Violation]:
         return list(self._plant.violations)
 
     def state(self) -> str:
         station = self._rig.sim.station
-        return "no core" if station is None else station.core.sessions[self._plant.evse].state
+        return "no core" if station is None else station.core.sessions[self._evse].state
 
     def events(self, since_seq: int = 0) -> list[Heard]:
-        evse = self._plant.evse
-        return [h for h in self._rig.heard if h.seq > since_seq and h.evse == evse]
+        return [h for h in self._rig.heard if h.seq > since_seq and h.evse == self._evse]
 
-    def limits(self) -> Limits | None:
-        value = self._variable("evse_manager.limits")
-        return None if value is None else msgspec.convert(value, Limits)
-
-    def meter_wh(self) -> float | None:
-        value = self._variable("evse_manager.powermeter")
-        return None if value is None else float(value["energy_Wh_import"]["total"])
-
-    def why(self) -> str:
-        return str(self._peer().ask("sys.why", {"evse": self._plant.evse}))
-
-    def _variable(self, variable: str) -> Any:
-        return self._peer().ask("get", {"variable": variable, "evse": self._plant.evse})
-
-    def _peer(self) -> LocalPeer:
+    def _asked(self, method: str, params: dict[str, Any]) -> Any:
         if self._rig.peer is None:
             raise BenchRefused("there is no core to ask")
-        return self._rig.peer
+        return self._rig.peer.ask(method, params)

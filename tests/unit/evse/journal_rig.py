@@ -89,15 +89,9 @@ class Consumer:
         self.got: list[tuple[int, int, str]] = []
         """(seq, evse, what the event said)."""
         self.connection: Connection = hub.connect(self, Role.ADMIN)
-        params: dict[str, Any] = {"variable": SESSION_EVENT}
-        if from_seq is not None:
-            params["from_seq"] = from_seq
-        if consumer is not None:
-            params["consumer"] = consumer
-        if evse is not None:
-            params["evse"] = evse
-        if journal is not None:
-            params["journal"] = journal
+        where = {"evse": evse, "from_seq": from_seq, "journal": journal, "consumer": consumer}
+        named = {name: value for name, value in where.items() if value is not None}
+        params = {"variable": SESSION_EVENT, **named}
         body = {"jsonrpc": "2.0", "id": 1, "method": "subscribe", "params": params}
         hub.receive(self.connection, msgspec.json.encode(body))
 
