@@ -30,6 +30,8 @@ class Availability:
         self._status = status
         self._operative = {int(name): operative for name, operative in kept.items()}
         status.station_operative = self._operative.get(0, True)
+        station.occasions.core_came.append(self.core_came)
+        station.occasions.transaction_ended.append(self.transaction_ended)
 
     def change(self, connector: int, operative: bool, on_outcome: OnOutcome) -> None:
         """Change it now where no transaction runs, and at its end where one does."""

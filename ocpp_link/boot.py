@@ -38,6 +38,12 @@ class Boot:
         deadline_ms = self.next_deadline_ms
         return deadline_ms is not None and now_ms >= deadline_ms
 
+    def restart(self) -> None:
+        """Register anew, at once."""
+        self.status = None
+        self._in_flight = False
+        self._due_ms = 0
+
     def sent(self) -> None:
         self._in_flight = True
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, Protocol
 
 import msgspec
+from msgspec import UNSET
 
 from evse.clock import Clock, earliest
 from evse.telling.fault_report import FaultReport
@@ -22,11 +23,12 @@ from evse.types.authorization import ProvidedIdToken
 from evse.types.powermeter import Powermeter
 from evse.types.session import Limits
 from ocpp_link.availability import Availability
+from ocpp_link.device.model import DeviceModel
 from ocpp_link.device.settings import Settings
 from ocpp_link.memory.acknowledgements import Acknowledgements
 from ocpp_link.memory.database import Snapshot
-from ocpp_link.ports import CorePort, CoreReply, Dialect, StationInfo, Store
-from ocpp_link.records import BootAnswer, EvseState, Verdict
+from ocpp_link.ports import BootReason, CorePort, CoreReply, Dialect, StationInfo, Store
+from ocpp_link.records import EvseState, Verdict
 from ocpp_link.registration import Registration
 from ocpp_link.remote import Remote
 from ocpp_link.rpc.rpc import IncomingCall, Rpc
@@ -47,11 +49,21 @@ class ServingDialect(Dialect, Protocol):
         """Answer one CALL whose payload is valid."""
 
 
+class DialectSource(Protocol):
+    """The versions of OCPP that a station speaks."""
+
+    subprotocols: tuple[str, ...]
+    """In order of preference; at least one."""
+
+    def speak(self, subprotocol: str) -> ServingDialect: ...
+
+
 class ChargePoint:
     """One station's link to its back office.
 
-    `new_id` gives a fresh message id (≤ 36 characters) at each call. What `store` kept is loaded
-    here. Parts are public for the dialects: `station`, `transactions`, `authorization`, …
+    Which of the `dialects` is spoken, each connection decides. `new_id`
+    gives a fresh message id (≤ 36 characters) at each call. What `store` kept is loaded here.
+    Parts are public for the dialects: `station`, `transactions`, `authorization`, …
     """
 
     def __init__(
@@ -61,11 +73,15 @@ class ChargePoint:
         core: CorePort,
         store: Store,
         clock: Clock,
-        dialect: ServingDialect,
+        dialects: DialectSource,
         new_id: Callable[[], str],
         defaults: Settings | None = None,
+        boot_reason: BootReason = BootReason.POWER_UP,
     ) -> None:
-        self._dialect = dialect
+        self._dialects = dialects
+        self.subprotocols = dialects.subprotocols
+        self._dialect = dialects.speak(self.subprotocols[0])
+        self._spoken = ""
         kept = store.load()
         states = _states(info, kept)
         self.station = station = Station(
@@ -73,12 +89,13 @@ class ChargePoint:
             core=core,
             store=store,
             clock=clock,
-            dialect=dialect,
+            dialect=self._dialect,
             settings=_settings(kept, defaults or Settings()),
             states=states,
         )
-        station.rpc = Rpc(validator=dialect.validator, on_call=self._on_call, new_id=new_id)
-        self.registration = Registration(station, self._on_accepted)
+        station.rpc = Rpc(on_call=self._on_call, new_id=new_id)
+        self.model = DeviceModel(lambda: station.settings, self.configure)
+        self.registration = Registration(station, self.model, boot_reason, self._on_accepted)
         self.status = StatusReporter(station)
         self.availability = Availability(station, self.status, kept.decoded("availability", bool))
         known = KnownTokens(station, kept.decoded("token", Verdict))
@@ -91,37 +108,37 @@ class ChargePoint:
         self._events = SessionEvents(
             station,
             Acknowledgements(core.acknowledge, last_seq),
-            status=self.status,
-            availability=self.availability,
-            transactions=self.transactions,
-            charging=self.charging,
+            queue=self.transactions.queue,
             on_unreadable=self._reject,
         )
         self.rejected_inputs = 0
-        self._handlers: dict[str, Callable[..., object]] = {
-            "heartbeat": self.registration.heartbeat_due,
-            "sample": self.transactions.sample,
-            "limits": self.charging.push,
-            "profiles": self.charging.save,
-            "core": self.status.core_stayed_away,
-            "retell": self.status.sync,
-        }
-        for state in states.values():
-            self._events.resume(state)
+        self.features = ["Core", "SmartCharging", "RemoteTrigger"]
+        """Feature profiles by the names of OCPP 1.6 (§3.2)."""
+        self.model.facts |= self._facts()
 
     # The peer
 
-    def on_connected(self) -> None:
-        """The WebSocket stands, with this dialect's subprotocol."""
-        self.station.rpc.open()
-        if self.station.boot.accepted:
-            self.status.sync()
-            self.transactions.pump()
+    def on_connected(self, subprotocol: str = "") -> None:
+        """The WebSocket stands, and both ends agreed to `subprotocol` (empty: the first one)."""
+        station, occasions = self.station, self.station.occasions
+        spoken = subprotocol or self.subprotocols[0]
+        self._dialect = station.dialect = self._dialects.speak(spoken)
+        station.rpc.open(self._dialect.validator, self._dialect.manners)
+        if spoken != self._spoken:
+            self._spoken = spoken
+            station.boot.restart()  # another version is another registration
+        for hear in occasions.connected:
+            hear()
+        if station.boot.accepted:
+            for hear in occasions.resumed:
+                hear()
         self.poll()
 
     def on_disconnected(self) -> None:
         """The WebSocket went, for whatever reason."""
         self.station.rpc.close()
+        for hear in self.station.occasions.disconnected:
+            hear()
 
     def on_frame(self, text: str) -> None:
         """A text frame of the peer."""
@@ -151,10 +168,8 @@ class ChargePoint:
     def on_core_connected(self) -> None:
         """The core's door is open; events follow from the last acknowledged one."""
         self.station.core_up = True
-        self.status.core_came()
-        self.availability.core_came()
-        self.authorization.push_connection_timeout()
-        self.charging.push_all(anew=True)
+        for hear in self.station.occasions.core_came:
+            hear()
 
     @property
     def journal_id(self) -> str | None:
@@ -258,17 +273,23 @@ class ChargePoint:
     def configure(self, settings: Settings) -> None:
         """New settings, kept over restarts, in effect at once."""
         before, self.station.settings = self.station.settings, settings
+        for field in settings.__struct_fields__:
+            if getattr(settings, field) != getattr(before, field):
+                self.station.keep("setting", field, getattr(settings, field))
         if settings != before:
-            self.station.keep("settings", "settings", settings)
-        if settings.heartbeat_interval_s != before.heartbeat_interval_s:
-            self.registration.await_heartbeat()
-        if settings.connection_timeout_s != before.connection_timeout_s:
-            self.authorization.push_connection_timeout()
-        if settings.sample_interval_s != before.sample_interval_s:
-            for evse in self.station.evses:
-                self.transactions.await_sample(evse)
+            for hear in self.station.occasions.configured:
+                hear(before, settings)
 
     # Inside
+
+    def _facts(self) -> dict[str, Callable[[], str]]:
+        """What the device model tells of the station as it was built."""
+        evses = len(self.station.info.evses)
+        return {
+            "evses": lambda: str(evses),
+            "evses_with_station": lambda: str(evses + 1),
+            "feature_profiles": lambda: ",".join(self.features),
+        }
 
     def _now_ms(self) -> int:
         return self.station.clock.now_ms()
@@ -276,20 +297,13 @@ class ChargePoint:
     def _on_call(self, call: IncomingCall) -> None:
         self._dialect.handle(call, self)
 
-    def _on_accepted(self, answer: BootAnswer) -> None:
-        if answer.interval_s:
-            interval_s = answer.interval_s
-            self.configure(
-                msgspec.structs.replace(self.station.settings, heartbeat_interval_s=interval_s)
-            )
-        self.registration.await_heartbeat()
-        self.status.forget_told()
-        self.status.sync()
-        self.transactions.pump()
+    def _on_accepted(self) -> None:
+        for hear in self.station.occasions.registered:
+            hear()
 
     def _on_timer(self, name: Hashable) -> None:
         if isinstance(name, tuple):
-            self._handlers[name[0]](*name[1:])
+            self.station.on_timer[name[0]](*name[1:])
 
     def _reject(self, what: str, error: Exception) -> None:
         self.rejected_inputs += 1
@@ -303,4 +317,10 @@ def _states(info: StationInfo, kept: Snapshot) -> dict[int, EvseState]:
 
 
 def _settings(kept: Snapshot, defaults: Settings) -> Settings:
-    return kept.decoded("settings", Settings).get("settings", defaults)
+    """What was changed and kept, over the configuration's values."""
+    changed: dict[str, Any] = {}
+    for field in msgspec.structs.fields(Settings):
+        value = kept.decoded("setting", field.type, field.name).get(field.name, UNSET)
+        if value is not UNSET:
+            changed[field.name] = value
+    return msgspec.structs.replace(defaults, **changed)

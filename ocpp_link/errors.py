@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ocpp_link.rpc.codes import Code
+
 
 class LinkError(Exception):
     """Root of the link's errors."""
@@ -10,7 +12,7 @@ class LinkError(Exception):
 class PayloadInvalid(LinkError, ValueError):
     """A payload that its schema refuses. `code` is the OCPP-J error code to answer with."""
 
-    def __init__(self, code: str, sentence: str) -> None:
+    def __init__(self, code: Code, sentence: str) -> None:
         super().__init__(sentence)
         self.code = code
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from evse.types.authorization import IdToken
 from ocpp_link.device.settings import Settings
 from ocpp_link.memory.database import Database, Snapshot
 from ocpp_link.records import (
     BootAnswer,
     Message,
-    StartAnswer,
     StatusReport,
+    TxAnswer,
     TxRecord,
     Verdict,
 )
+from ocpp_link.rpc.codes import Manners
 from ocpp_link.rpc.rpc import Payload, Validator
 
 T = TypeVar("T")
@@ -85,25 +88,42 @@ class Store(Protocol):
         """Try again what the disk refused; finish what a simulated one has finished by `now_ms`."""
 
 
+class BootReason(enum.Enum):
+    """Why the station registers (2.0.1 part 2 §3.6; 1.6 does not tell it)."""
+
+    APPLICATION_RESET = "ApplicationReset"
+    FIRMWARE_UPDATE = "FirmwareUpdate"
+    LOCAL_RESET = "LocalReset"
+    POWER_UP = "PowerUp"
+    REMOTE_RESET = "RemoteReset"
+    SCHEDULED_RESET = "ScheduledReset"
+    TRIGGERED = "Triggered"
+    UNKNOWN = "Unknown"
+    WATCHDOG = "Watchdog"
+
+
 class Dialect(Protocol):
-    """One OCPP version: neutral facts to messages, and the answers to them back."""
+    """One OCPP version: neutral facts to messages, and the answers to them back. Stateless, but
+    for the schemas that have been compiled; stations may share one."""
 
     subprotocol: str
     max_token_chars: int
+    manners: Manners
 
     @property
     def validator(self) -> Validator: ...
-    def boot(self, station: StationInfo) -> Message: ...
+    def boot(self, station: StationInfo, reason: BootReason) -> Message: ...
     def boot_answer(self, payload: Payload) -> BootAnswer: ...
     def heartbeat(self) -> Message: ...
-    def authorize(self, token: str) -> Message: ...
+    def authorize(self, token: IdToken) -> Message: ...
     def authorize_answer(self, payload: Payload) -> Verdict: ...
-    def status(self, report: StatusReport) -> Message: ...
+    def status(self, report: StatusReport) -> list[Message]:
+        """Empty where the version has no message for it."""
 
     def render(
         self, record: TxRecord, transaction_id: int | None, settings: Settings
     ) -> Message | None:
         """None where there is nothing to say (no measurand configured)."""
 
-    def start_answer(self, payload: Payload) -> StartAnswer: ...
-    def finish_answer(self, payload: Payload) -> Verdict | None: ...
+    def answered(self, record: TxRecord, payload: Payload) -> TxAnswer:
+        """What the answer to a record's message says."""

@@ -16,10 +16,10 @@ from ocpp_link import core_client
 from ocpp_link.charge_point import ChargePoint
 from ocpp_link.core_client import DoorCore, follow_core
 from ocpp_link.device.settings import Settings
+from ocpp_link.dialects import Dialects
 from ocpp_link.memory.database import Database
 from ocpp_link.memory.store import ThreadStore
 from ocpp_link.ports import CoreReply, StationInfo
-from ocpp_link.v16.dialect import Dialect16
 from ocpp_link.wire.connection import Connection
 from ocpp_link.wire.reconnect import Backoff, BackoffSettings
 from ocpp_link.wire.runner import Runner
@@ -37,6 +37,8 @@ class LinkConfig(msgspec.Struct, frozen=True, kw_only=True):
     station: StationInfo
     basic_auth_key: bytes = b""
     """Password of HTTP Basic, with the identity as user; empty: none is sent."""
+    versions: tuple[str, ...] = ("1.6",)
+    """Of OCPP, in order of preference."""
     settings: Settings = Settings()
     """In effect until the CSMS changes them."""
     backoff: BackoffSettings = BackoffSettings()
@@ -62,7 +64,7 @@ class LinkProcess:
             core=self._core,
             store=self._store,
             clock=clock,
-            dialect=Dialect16(),
+            dialects=Dialects(config.versions),
             new_id=lambda: str(uuid.uuid4()),
             defaults=config.settings,
         )

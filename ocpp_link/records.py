@@ -14,6 +14,9 @@ from evse.types.session import StopTransactionReason
 
 class RecordKind(enum.StrEnum):
     STARTED = "started"
+    UPDATED = "updated"
+    """Something about the transaction changed that is no sample; versions that tell of such
+    things by other means have no message for it."""
     SAMPLE = "sample"
     FINISHED = "finished"
 
@@ -23,6 +26,40 @@ class SampleContext(enum.StrEnum):
 
     PERIODIC = "Sample.Periodic"
     TRIGGER = "Trigger"
+
+
+class Trigger(enum.StrEnum):
+    """Why a transaction is told of; the spellings are those of 2.0.1 (part 2 §3.82)."""
+
+    AUTHORIZED = "Authorized"
+    CABLE_PLUGGED_IN = "CablePluggedIn"
+    CHARGING_STATE_CHANGED = "ChargingStateChanged"
+    DEAUTHORIZED = "Deauthorized"
+    EV_DEPARTED = "EVDeparted"
+    EV_CONNECT_TIMEOUT = "EVConnectTimeout"
+    STOP_AUTHORIZED = "StopAuthorized"
+    REMOTE_START = "RemoteStart"
+    REMOTE_STOP = "RemoteStop"
+    RESET = "ResetCommand"
+    UNLOCK = "UnlockCommand"
+    ABNORMAL_CONDITION = "AbnormalCondition"
+    METER_VALUE_PERIODIC = "MeterValuePeriodic"
+    METER_VALUE_CLOCK = "MeterValueClock"
+    TRIGGER = "Trigger"
+
+
+class EvseStatus(enum.StrEnum):
+    """What a connector is doing, in the finest terms of any version (those of OCPP 1.6)."""
+
+    AVAILABLE = "Available"
+    PREPARING = "Preparing"
+    CHARGING = "Charging"
+    SUSPENDED_EV = "SuspendedEV"
+    SUSPENDED_EVSE = "SuspendedEVSE"
+    FINISHING = "Finishing"
+    RESERVED = "Reserved"
+    UNAVAILABLE = "Unavailable"
+    FAULTED = "Faulted"
 
 
 class TxRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -40,7 +77,17 @@ class TxRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     timestamp: str
     meter: Powermeter
     token: str = ""
+    token_type: str = ""
+    """IdTokenType of the `evse_manager` page; empty = not known."""
     reason: StopTransactionReason | None = None
+    number: int = 0
+    """Of this record among those of its transaction, from 0, without gaps."""
+    trigger: Trigger | None = None
+    status: EvseStatus | None = None
+    """What the EVSE was doing then."""
+    offline: bool = False
+    """It happened while the back office was out of reach."""
+    remote_start_id: int | None = None
     reservation_id: int | None = None
     context: SampleContext = SampleContext.PERIODIC
     offered_a: float | None = None
@@ -50,20 +97,6 @@ class TxRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class StoredRecord(msgspec.Struct, frozen=True):
     row: int
     record: TxRecord
-
-
-class EvseStatus(enum.StrEnum):
-    """What a connector is doing, in the finest terms of any version (those of OCPP 1.6)."""
-
-    AVAILABLE = "Available"
-    PREPARING = "Preparing"
-    CHARGING = "Charging"
-    SUSPENDED_EV = "SuspendedEV"
-    SUSPENDED_EVSE = "SuspendedEVSE"
-    FINISHING = "Finishing"
-    RESERVED = "Reserved"
-    UNAVAILABLE = "Unavailable"
-    FAULTED = "Faulted"
 
 
 class EvseState(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -80,11 +113,15 @@ class EvseState(msgspec.Struct, frozen=True, omit_defaults=True):
     """A reservation stands that no session has used."""
     plugged: bool = False
     authorized: bool = False
+    authorized_last: bool = False
+    """Somebody was authorized when the car was there already."""
     in_transaction: bool = False
     ended: bool = False
     """The session's transaction is over: the car must leave before another one starts."""
     started_at: str = ""
     """Wall time of the transaction's start."""
+    records: int = 0
+    """How many records the transaction has had: the number of the next one."""
 
 
 class StatusReport(msgspec.Struct, frozen=True):
@@ -120,9 +157,13 @@ class BootAnswer(msgspec.Struct, frozen=True):
     interval_s: int
 
 
-class StartAnswer(msgspec.Struct, frozen=True):
-    transaction_id: int
-    verdict: Verdict
+class TxAnswer(msgspec.Struct, frozen=True):
+    """What the back office answered to a record."""
+
+    transaction_id: int | None = None
+    """Where it is the back office that gives ids."""
+    verdict: Verdict | None = None
+    """On the token that the record named."""
 
 
 class Message(msgspec.Struct, frozen=True):

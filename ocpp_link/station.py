@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from evse.types.session import Limits
 from ocpp_link.boot import Boot
 from ocpp_link.device.settings import Settings
 from ocpp_link.memory.database import Database
+from ocpp_link.occasions import Occasions
 from ocpp_link.ports import CorePort, CoreReply, Dialect, StationInfo, Store
 from ocpp_link.records import EvseState, Message
 from ocpp_link.rpc.outcome import OnOutcome
@@ -47,6 +48,9 @@ class Station:
         self.states = states
         self.boot = Boot()
         self.timers = Timers()
+        self.on_timer: dict[str, Callable[..., object]] = {}
+        """A timer is a tuple: the name of its handler here, and what that is called with."""
+        self.occasions = Occasions()
         self.core_up = False
         self.meters: dict[int, Powermeter] = {}
         self.limits: dict[int, Limits] = {}
@@ -59,6 +63,10 @@ class Station:
     @property
     def evses(self) -> range:
         return range(1, len(self.info.evses) + 1)
+
+    def start_timer(self, delay_ms: int, name: str, *args: Hashable) -> None:
+        """Call `on_timer[name](*args)` after `delay_ms`; starting it again moves it."""
+        self.timers.set((name, *args), self.clock.now_ms() + delay_ms)
 
     def request(self, message: Message, on_outcome: OnOutcome) -> None:
         """Make a CALL."""

@@ -26,15 +26,22 @@ class StatusReporter:
         self._core_lost = False
         self._faults: dict[int, tuple[FaultReport, ...]] = {}
         self.station_operative = True
+        station.on_timer["core"] = self.core_stayed_away
+        station.on_timer["retell"] = self.sync
+        station.occasions.registered.append(self._registered)
+        station.occasions.resumed.append(self.sync)
+        station.occasions.core_came.append(self.core_came)
+        station.occasions.evse_changed.append(self.tell)
 
     def sync(self) -> None:
         """Tell whatever the back office does not know yet, the station (0) first."""
         for connector in (0, *self._station.evses):
             self.tell(connector)
 
-    def forget_told(self) -> None:
+    def _registered(self) -> None:
         """After a registration everything is told again."""
         self._told.clear()
+        self.sync()
 
     def core_came(self) -> None:
         self._core_lost = False
@@ -43,7 +50,7 @@ class StatusReporter:
 
     def core_went(self) -> None:
         """Reported as a fault once the grace is over (timer `core`)."""
-        self._station.timers.set(("core",), self._station.clock.now_ms() + CORE_GRACE_MS)
+        self._station.start_timer(CORE_GRACE_MS, "core")
 
     def core_stayed_away(self) -> None:
         self._core_lost = True
@@ -75,7 +82,8 @@ class StatusReporter:
             if outcome.kind in (OutcomeKind.TIMEOUT, OutcomeKind.LINK_LOST, OutcomeKind.UNSENDABLE):
                 self._untold(connector)
 
-        self._station.request(self._station.dialect.status(report), done)
+        for message in self._station.dialect.status(report):
+            self._station.request(message, done)
 
     def current(self, connector: int) -> StatusReport:
         now = self._station.timestamp()
@@ -94,7 +102,7 @@ class StatusReporter:
 
     def _untold(self, connector: int) -> None:
         self._told.pop(connector, None)
-        self._station.timers.set(("retell",), self._station.clock.now_ms() + RETELL_MS)
+        self._station.start_timer(RETELL_MS, "retell")
 
 
 def _with_cause(report: StatusReport, faults: tuple[FaultReport, ...]) -> StatusReport:

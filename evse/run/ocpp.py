@@ -25,6 +25,7 @@ def link_config(config: StationConfig, *, state_dir: Path, door: Path) -> LinkCo
     return LinkConfig(
         url=config.ocpp.url,
         identity=config.ocpp.identity,
+        versions=config.ocpp.versions,
         door=door,
         database=state_dir / "ocpp.db",
         station=_station(config),

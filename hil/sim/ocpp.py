@@ -26,13 +26,11 @@ from hil.trace import Lane
 from ocpp_link.charge_point import ChargePoint
 from ocpp_link.core_client import RETRY_S
 from ocpp_link.device.settings import Settings
+from ocpp_link.dialects import Dialects
 from ocpp_link.memory.database import Database
 from ocpp_link.memory.store import InlineStore
-from ocpp_link.v16.dialect import Dialect16
 from ocpp_link.wire.reconnect import Backoff, BackoffSettings
 
-DIALECT = Dialect16()
-"""Stateless: simulations share its compiled schemas."""
 TO_CSMS = "→"
 TO_STATION = "←"
 
@@ -61,6 +59,7 @@ class SimOcpp:
         self.attempts = 0
         config = link_config(sim.config, state_dir=Path(), door=Path())
         self._info = config.station
+        self._versions = config.versions
         self._settings = settings or config.settings
         self._random = random.Random(sim.seed)
         self._message_ids = 0
@@ -86,7 +85,7 @@ class SimOcpp:
             core=self._core,
             store=self._store,
             clock=self.sim.clock,
-            dialect=DIALECT,
+            dialects=Dialects(self._versions),
             new_id=self._new_id,
             defaults=self._settings,
         )

@@ -49,11 +49,13 @@ class Snapshot(msgspec.Struct, frozen=True):
     set_aside: str = ""
     """What was said of a damaged database; empty = it was sound."""
 
-    def decoded(self, kind: str, type_: type[T]) -> dict[str, T]:
-        """The items of a kind by name, without those that cannot be read: they are logged, and
-        the start goes on."""
+    def decoded(self, kind: str, type_: type[T], only: str = "") -> dict[str, T]:
+        """The items of a kind by name (or `only` one of them), without those that cannot be read:
+        they are logged, and the start goes on."""
         found: dict[str, T] = {}
         for name, body in self.items.get(kind, {}).items():
+            if only not in ("", name):
+                continue
             try:
                 found[name] = msgspec.json.decode(body, type=type_)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -108,10 +110,14 @@ class Database:
     def delete(self, kind: str, name: str) -> None:
         self._db.execute("DELETE FROM item WHERE kind = ? AND name = ?", (kind, name))
 
-    def keep(self, state: EvseState, record: TxRecord | None, seq: int) -> StoredRecord | None:
-        """Keep what the core's event `seq` changed, all or nothing."""
+    def keep(
+        self, state: EvseState, record: TxRecord | None, seq: int | None
+    ) -> StoredRecord | None:
+        """Keep what the core's event `seq` changed (None: what the link did by itself), all or
+        nothing."""
         self.put("evse", str(state.evse), msgspec.json.encode(state))
-        self.put("journal", "seq", str(seq).encode())
+        if seq is not None:
+            self.put("journal", "seq", str(seq).encode())
         return self.append(record) if record else None
 
     def follow(self, journal_id: str, seq: int) -> None:

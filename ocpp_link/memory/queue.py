@@ -38,7 +38,11 @@ class TransactionQueue:
         return len(self._window) + self._on_disk
 
     def keep(
-        self, state: EvseState, record: TxRecord | None, seq: int, on_durable: Callable[[], None]
+        self,
+        state: EvseState,
+        record: TxRecord | None,
+        seq: int | None,
+        on_durable: Callable[[], None],
     ) -> None:
         """Make what the core's event `seq` changed durable: the EVSE's state, and its record."""
 
@@ -48,9 +52,9 @@ class TransactionQueue:
 
         self._store.submit(lambda database: database.keep(state, record, seq), done)
 
-    def append(self, record: TxRecord) -> None:
-        """Queue a record of the link's own."""
-        self._store.submit(lambda database: database.append(record), self._added)
+    def append(self, state: EvseState, record: TxRecord) -> None:
+        """Queue a record of the link's own, with the state of its EVSE that counts it."""
+        self.keep(state, record, None, _nobody)
 
     def refill(self) -> None:
         """Fetch the next part of the queue, if the window runs low and there is more."""
@@ -132,3 +136,7 @@ class TransactionQueue:
         if records:
             self._last_row = records[-1].row
             self._on_ready()
+
+
+def _nobody() -> None:
+    """Waits for this to be durable."""

@@ -16,6 +16,7 @@ import msgspec
 
 from evse.clock import earliest
 from ocpp_link.errors import ActionUnknown, PayloadInvalid
+from ocpp_link.rpc.codes import Code, Manners
 from ocpp_link.rpc.outcome import OnOutcome, Outcome, OutcomeKind
 
 CALL, CALLRESULT, CALLERROR = 2, 3, 4
@@ -74,9 +75,9 @@ class IncomingCall:
         """Answer with a CALLRESULT."""
         self._rpc._answer(self, [CALLRESULT, self.unique_id, payload])
 
-    def refuse(self, code: str, description: str = "") -> None:
+    def refuse(self, code: Code, description: str = "") -> None:
         """Answer with a CALLERROR."""
-        self._rpc._answer(self, _error(self.unique_id, code, description))
+        self._rpc._answer(self, self._rpc._error(self.unique_id, code, description))
 
 
 class _Outgoing(msgspec.Struct):
@@ -91,25 +92,24 @@ class Rpc:
     """One end of an OCPP-J connection.
 
     `on_call` gets each valid incoming CALL. `new_id` returns a fresh id of at most 36 characters.
+    Which version of OCPP is spoken, `open` says anew for each connection.
     Outcomes are delivered exactly once, always from `receive`, `poll`, `close` or `call`.
     """
 
     def __init__(
         self,
         *,
-        validator: Validator,
         on_call: Callable[[IncomingCall], None],
         new_id: Callable[[], str],
         call_timeout_ms: int = 30_000,
         answer_timeout_ms: int = 25_000,
-        max_frame_chars: int = 65_000,
     ) -> None:
-        self._validator = validator
+        self._validator: Validator
+        self._manners = Manners()
         self._on_call = on_call
         self._new_id = new_id
         self._call_timeout_ms = call_timeout_ms
         self._answer_timeout_ms = answer_timeout_ms
-        self._max_frame_chars = max_frame_chars
         self._pending: _Outgoing | None = None
         self._waiting: deque[_Outgoing] = deque()
         self._incoming: dict[str, IncomingCall] = {}
@@ -117,8 +117,10 @@ class Rpc:
         self.is_open = False
         self.stats = RpcStats()
 
-    def open(self) -> None:
+    def open(self, validator: Validator, manners: Manners) -> None:
         """A connection stands: CALLs may go out."""
+        self._validator = validator
+        self._manners = manners
         self.is_open = True
 
     def close(self) -> None:
@@ -139,7 +141,7 @@ class Rpc:
             return
         unique_id = self._new_id()[:MAX_OWN_ID_CHARS]
         text = _encode([CALL, unique_id, action, payload])
-        if len(text) > self._max_frame_chars or len(self._waiting) >= MAX_WAITING:
+        if len(text) > self._manners.max_frame_chars or len(self._waiting) >= MAX_WAITING:
             on_outcome(Outcome(OutcomeKind.UNSENDABLE, description=f"{action}: {len(text)} chars"))
             return
         self._waiting.append(_Outgoing(unique_id, action, text, on_outcome))
@@ -148,8 +150,9 @@ class Rpc:
     def receive(self, text: str, now_ms: int) -> None:
         """Take one text frame of the peer. Never raises for what the frame holds."""
         self.stats.received += 1
-        if len(text) > self._max_frame_chars:
+        if len(text) > self._manners.max_frame_chars:
             self.stats.oversized += 1
+            self._unreadable(Code.FORMAT, "the frame is too large")
             return
         match _decode(text):
             case [2, str(unique_id), *rest] if 0 < len(unique_id) <= MAX_PEER_ID_CHARS:
@@ -158,8 +161,14 @@ class Rpc:
                 self._on_result(unique_id, payload, now_ms)
             case [4, str(unique_id), *rest]:
                 self._on_error(unique_id, rest, now_ms)
+            case [3 | 4, *_]:
+                self.stats.malformed += 1  # an error is only ever the answer to a CALL
+            case [int(type_), str(unique_id), *_] if type_ not in (CALL, CALLRESULT, CALLERROR):
+                self.stats.malformed += 1
+                self._unreadable(Code.MESSAGE_TYPE, f"no message type {type_}", unique_id)
             case _:
                 self.stats.malformed += 1
+                self._unreadable(Code.RPC_FRAMEWORK, "the frame is no message of OCPP-J")
 
     def poll(self, now_ms: int) -> None:
         """Let time pass: expire our CALL, and answer for handlers that missed their time."""
@@ -169,7 +178,7 @@ class Rpc:
             self._settle(Outcome(OutcomeKind.TIMEOUT), now_ms)
         for call in [c for c in self._incoming.values() if now_ms >= c.deadline_ms]:
             self.stats.unanswered += 1
-            call.refuse("InternalError", "no answer in time")
+            call.refuse(Code.INTERNAL, "no answer in time")
 
     @property
     def next_deadline_ms(self) -> int | None:
@@ -191,7 +200,7 @@ class Rpc:
             action, payload = self._checked(rest)
         except PayloadInvalid as error:
             self.stats.invalid_calls += 1
-            self._frames.append(_encode(_error(unique_id, error.code, str(error))))
+            self._frames.append(_encode(self._error(unique_id, error.code, str(error))))
             return
         call = IncomingCall(self, unique_id, action, payload, now_ms + self._answer_timeout_ms)
         self._incoming[unique_id] = call
@@ -202,15 +211,15 @@ class Rpc:
             case [str(action), dict(payload)]:
                 pass
             case [str()]:
-                raise PayloadInvalid("ProtocolError", "a CALL needs a payload")
+                raise PayloadInvalid(Code.PROTOCOL, "a CALL needs a payload")
             case _:
-                raise PayloadInvalid("FormationViolation", "a CALL is [2, id, action, {…}]")
+                raise PayloadInvalid(Code.FORMAT, "a CALL is [2, id, action, {…}]")
         if len(self._incoming) >= MAX_INCOMING:
-            raise PayloadInvalid("GenericError", "too many CALLs at once")
+            raise PayloadInvalid(Code.GENERIC, "too many CALLs at once")
         try:
             return action, self._validator.request(action, payload)
         except ActionUnknown as error:
-            raise PayloadInvalid("NotImplemented", str(error)) from error
+            raise PayloadInvalid(Code.NOT_IMPLEMENTED, str(error)) from error
 
     def _on_result(self, unique_id: str, payload: Any, now_ms: int) -> None:
         pending = self._pending
@@ -228,7 +237,7 @@ class Rpc:
 
     def _checked_result(self, action: str, payload: Any) -> Payload:
         if not isinstance(payload, dict):
-            raise PayloadInvalid("FormationViolation", "the payload of a result is an object")
+            raise PayloadInvalid(Code.FORMAT, "the payload of a result is an object")
         return self._validator.response(action, payload)
 
     def _on_error(self, unique_id: str, rest: list[Any], now_ms: int) -> None:
@@ -257,9 +266,15 @@ class Rpc:
         del self._incoming[call.unique_id]
         self._frames.append(_encode(frame))
 
+    def _error(self, unique_id: str, code: Code, description: str) -> list[Any]:
+        spelled = self._manners.spelling.get(code, code.value)
+        return [CALLERROR, unique_id, spelled, description[:255], {}]
 
-def _error(unique_id: str, code: str, description: str) -> list[Any]:
-    return [CALLERROR, unique_id, code, description[:255], {}]
+    def _unreadable(self, code: Code, description: str, unique_id: str = "-1") -> None:
+        """Where the version wants it, even what can not be read is answered."""
+        if self._manners.answers_unreadable:
+            named = unique_id[:MAX_OWN_ID_CHARS]
+            self._frames.append(_encode(self._error(named, code, description)))
 
 
 def _encode(frame: list[Any]) -> str:

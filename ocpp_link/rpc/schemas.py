@@ -17,17 +17,17 @@ import fastjsonschema
 import msgspec
 
 from ocpp_link.errors import ActionUnknown, PayloadInvalid
+from ocpp_link.rpc.codes import Code
 
 _ACTION_NAME = re.compile(r"[A-Za-z0-9]{1,50}")
 
-# Which of the error codes of OCPP-J 1.6 §4.2.3 a broken schema rule stands for; the spelling
-# `Occurence` is the standard's.
+# Which of the error codes of OCPP-J (1.6 §4.2.3) a broken schema rule stands for.
 _CODE_OF_RULE = {
-    "type": "TypeConstraintViolation",
-    "required": "OccurenceConstraintViolation",
-    "minItems": "OccurenceConstraintViolation",
-    "maxItems": "OccurenceConstraintViolation",
-    "additionalProperties": "FormationViolation",
+    "type": Code.TYPE,
+    "required": Code.OCCURRENCE,
+    "minItems": Code.OCCURRENCE,
+    "maxItems": Code.OCCURRENCE,
+    "additionalProperties": Code.FORMAT,
 }
 _LENIENT_OUT = frozenset({"$schema", "$id", "id", "format", "multipleOf", "additionalProperties"})
 _STRICT_OUT = frozenset({"$schema", "$id", "id", "multipleOf"})
@@ -121,6 +121,6 @@ def _without_nulls(value: Any, depth: int = 0) -> Any:
 
 
 def _refusal(error: fastjsonschema.JsonSchemaValueException) -> PayloadInvalid:
-    code = _CODE_OF_RULE.get(error.rule or "", "PropertyConstraintViolation")
+    code = _CODE_OF_RULE.get(error.rule or "", Code.PROPERTY)
     where = ".".join(error.path[1:]) or "payload"
     return PayloadInvalid(code, f"{where}: breaks `{error.rule}`")

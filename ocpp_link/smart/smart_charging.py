@@ -34,6 +34,12 @@ class SmartCharging:
         self._table = ProfileTable(list(snapshot.decoded("profile", Installed).values()))
         self._pushed: dict[int, Entries] = {}
         self._unsaved: set[int] = set()
+        station.on_timer["limits"] = self.push
+        station.on_timer["profiles"] = self.save
+        station.occasions.core_came.append(lambda: self.push_all(anew=True))
+        station.occasions.transaction_started.append(self.transaction_started)
+        station.occasions.transaction_ended.append(self.transaction_ended)
+        station.occasions.session_ended.append(self.transaction_ended)
 
     def install(self, entry: Installed) -> None:
         """Install a profile and apply it. Raises ProfileRefused."""

@@ -13,8 +13,10 @@ import msgspec
 from evse.types.authorization import (
     MAX_CONNECTION_TIMEOUT_S,
     AuthorizationStatus,
+    IdToken,
     ProvidedIdToken,
 )
+from ocpp_link.device.settings import Settings
 from ocpp_link.ports import CoreReply
 from ocpp_link.records import Verdict
 from ocpp_link.rpc.outcome import Outcome, OutcomeKind
@@ -74,6 +76,8 @@ class Authorization:
         self._station = station
         self.known = known
         self._asking: dict[str, list[OnVerdict]] = {}
+        station.occasions.core_came.append(self.push_connection_timeout)
+        station.occasions.configured.append(self._configured)
 
     def validate(self, token: ProvidedIdToken, on_reply: Callable[[CoreReply], None]) -> None:
         """Answers `validate_token` of the core, once: a ValidationResult, or in words why the
@@ -85,7 +89,11 @@ class Authorization:
             else:
                 on_reply(CoreReply(result=_validation_result(verdict)))
 
-        self._ask(token.id_token.value, done)
+        self._ask(token.id_token, done)
+
+    def _configured(self, before: Settings, now: Settings) -> None:
+        if now.connection_timeout_s != before.connection_timeout_s:
+            self.push_connection_timeout()
 
     def push_connection_timeout(self) -> None:
         """Tell the core how long an authorization waits for its car."""
@@ -93,8 +101,9 @@ class Authorization:
         params = {"connection_timeout_s": min(max(1, wanted_s), MAX_CONNECTION_TIMEOUT_S)}
         self._station.core.call("authorization.set_connection_timeout", params, _unheeded)
 
-    def _ask(self, value: str, on_verdict: OnVerdict) -> None:
+    def _ask(self, token: IdToken, on_verdict: OnVerdict) -> None:
         """The verdict on a token, from the back office or, without one, from what is known."""
+        value = token.value
         name = value.casefold()
         if not 0 < len(value) <= self._station.dialect.max_token_chars:
             on_verdict(REFUSED)
@@ -104,7 +113,7 @@ class Authorization:
             self._asking[name].append(on_verdict)  # the answer to the first covers both
         else:
             self._asking[name] = [on_verdict]
-            message = self._station.dialect.authorize(value)
+            message = self._station.dialect.authorize(token)
             self._station.request(message, lambda outcome: self._answered(value, outcome))
 
     def _answered(self, value: str, outcome: Outcome) -> None:

@@ -8,12 +8,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 
+import msgspec
+
 from evse.types.authorization import AuthorizationStatus
 from evse.types.powermeter import Powermeter
 from evse.types.session import StopTransactionReason
+from ocpp_link.device.settings import Settings
 from ocpp_link.memory.database import Database, Snapshot
 from ocpp_link.memory.queue import TransactionQueue
-from ocpp_link.records import EvseState, RecordKind, SampleContext, TxRecord
+from ocpp_link.records import RecordKind, SampleContext, TxAnswer, TxRecord
 from ocpp_link.rpc.outcome import Outcome, OutcomeKind
 from ocpp_link.station import Station
 from ocpp_link.tokens.authorization import KnownTokens
@@ -29,9 +32,20 @@ class Transactions:
         self._known = known
         self._ids = snapshot.decoded("transaction", int)
         self._sampled_at: dict[int, str] = {}
+        self.answers: list[Callable[[TxRecord, TxAnswer], None]] = []
+        """Hear of every record that the back office processed, and what it answered."""
         self._heard_before = 0
         """Frames of the peer before the first attempt at the present record."""
         self.queue = TransactionQueue(station.store, snapshot.waiting, self.pump)
+        station.on_timer["sample"] = self.sample
+        occasions = station.occasions
+        occasions.registered.append(self.pump)
+        occasions.resumed.append(self.pump)
+        occasions.configured.append(self._configured)
+        occasions.transaction_started.append(self.await_sample)
+        occasions.transaction_ended.append(self.await_sample)
+        for evse in station.evses:
+            self.await_sample(evse)
 
     def id_of(self, session: str) -> int | None:
         """The back office's id of a session's transaction, once it told one."""
@@ -44,11 +58,10 @@ class Transactions:
                 return evse
         return None
 
-    def keep(
-        self, state: EvseState, record: TxRecord | None, seq: int, on_durable: Callable[[], None]
-    ) -> None:
-        """Take the effect of the core's event `seq`."""
-        self.queue.keep(state, record, seq, on_durable)
+    def _configured(self, before: Settings, now: Settings) -> None:
+        if now.sample_interval_s != before.sample_interval_s:
+            for evse in self._station.evses:
+                self.await_sample(evse)
 
     def await_sample(self, evse: int) -> None:
         """Start or stop the timer `sample`, as the EVSE's state and the settings want it."""
@@ -66,7 +79,7 @@ class Transactions:
             return
         if self._sampled_at.get(evse) != meter.timestamp:
             self._sampled_at[evse] = meter.timestamp
-            self.queue.append(self._record(evse, meter, SampleContext.PERIODIC))
+            self._append(self._record(evse, meter, SampleContext.PERIODIC))
 
     def sample_now(self, evses: Iterable[int]) -> None:
         """What the meters say now, because the back office asks; outside a transaction it is
@@ -77,9 +90,16 @@ class Transactions:
                 continue
             record = self._record(evse, meter, SampleContext.TRIGGER)
             if record.session:
-                self.queue.append(record)
+                self._append(record)
             elif message := self._station.dialect.render(record, None, self._station.settings):
                 self._station.request(message, _unheeded)
+
+    def _append(self, record: TxRecord) -> None:
+        """Queue a sample of a transaction; it takes the transaction's next number."""
+        state = self._station.states[record.evse]
+        counted = msgspec.structs.replace(state, records=state.records + 1)
+        self._station.states[record.evse] = counted
+        self.queue.append(counted, record)
 
     def _record(self, evse: int, meter: Powermeter, context: SampleContext) -> TxRecord:
         state, limits = self._station.states[evse], self._station.limits.get(evse)
@@ -92,6 +112,9 @@ class Transactions:
             meter=meter,
             context=context,
             offered_a=limits.max_current if limits else None,
+            number=state.records,
+            status=state.status,
+            offline=not self._station.operational,
         )
 
     def pump(self) -> None:
@@ -146,27 +169,28 @@ class Transactions:
             self._leave(record)
 
     def _processed(self, record: TxRecord, outcome: Outcome) -> None:
-        if record.kind is RecordKind.STARTED:
-            self._started(record, outcome)
-            return
-        if record.kind is RecordKind.FINISHED and record.token:
-            verdict = self._station.dialect.finish_answer(outcome.payload)
-            if verdict is not None:
-                self._known.remember(record.token, verdict)
-        self._leave(record)
+        answer = self._station.dialect.answered(record, outcome.payload)
+        for hear in self.answers:
+            hear(record, answer)
+        if answer.transaction_id is None:
+            self._leave(record)
+        else:
+            self._learn(record, answer.transaction_id)
+        if answer.verdict is not None and record.token:
+            self._known.remember(record.token, answer.verdict)
+            accepted = answer.verdict.status is AuthorizationStatus.Accepted
+            if record.kind is not RecordKind.FINISHED and not accepted:
+                self._deauthorized(record)
 
-    def _started(self, record: TxRecord, outcome: Outcome) -> None:
-        answer = self._station.dialect.start_answer(outcome.payload)
-        self._ids[record.session] = answer.transaction_id
-        body = str(answer.transaction_id).encode()
+    def _learn(self, record: TxRecord, transaction_id: int) -> None:
+        """The back office's id of the transaction, durable before anything else of it is sent."""
+        self._ids[record.session] = transaction_id
+        body = str(transaction_id).encode()
 
         def then(database: Database) -> None:
             database.put("transaction", record.session, body)
 
         self.queue.remove(then)
-        self._known.remember(record.token, answer.verdict)
-        if answer.verdict.status is not AuthorizationStatus.Accepted:
-            self._deauthorized(record)
 
     def _leave(self, record: TxRecord) -> None:
         """The record is delivered or given up; after the last one its id is not needed."""
@@ -181,7 +205,7 @@ class Transactions:
         self.queue.remove(then)
 
     def _deauthorized(self, record: TxRecord) -> None:
-        """StartTransaction was answered, but not with Accepted (§4.8)."""
+        """The start was answered, but not with Accepted (1.6 §4.8)."""
         state = self._station.states.get(record.evse)
         if state is None or state.session != record.session or not state.in_transaction:
             return

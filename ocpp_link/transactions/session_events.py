@@ -8,14 +8,11 @@ from typing import Any
 import msgspec
 
 from evse.types.session import SessionEvent, SessionEventEnum
-from ocpp_link.availability import Availability
 from ocpp_link.memory.acknowledgements import Acknowledgements
-from ocpp_link.records import EvseState
-from ocpp_link.smart.smart_charging import SmartCharging
+from ocpp_link.memory.queue import TransactionQueue
+from ocpp_link.records import TxRecord
 from ocpp_link.station import Station
-from ocpp_link.status import StatusReporter
 from ocpp_link.transactions import sessions
-from ocpp_link.transactions.delivery import Transactions
 
 E = SessionEventEnum
 
@@ -28,18 +25,12 @@ class SessionEvents:
         station: Station,
         acknowledgements: Acknowledgements,
         *,
-        status: StatusReporter,
-        availability: Availability,
-        transactions: Transactions,
-        charging: SmartCharging,
+        queue: TransactionQueue,
         on_unreadable: Callable[[str, Exception], None],
     ) -> None:
         self._station = station
         self.acknowledgements = acknowledgements
-        self._status = status
-        self._availability = availability
-        self._transactions = transactions
-        self._charging = charging
+        self._queue = queue
         self._on_unreadable = on_unreadable
 
     def take(self, evse: int, event: dict[str, Any], seq: int) -> None:
@@ -57,23 +48,27 @@ class SessionEvents:
             self.acknowledgements.done(seq)
         else:
             self._station.states[evse] = changed
-            self._transactions.keep(changed, record, seq, lambda: self.acknowledgements.done(seq))
+            self._queue.keep(
+                changed, self._placed(record), seq, lambda: self.acknowledgements.done(seq)
+            )
         self._after(parsed.event, evse)
 
-    def resume(self, state: EvseState) -> None:
-        """Pick up the timers of what was under way when the process ended."""
-        if state.in_transaction:
-            self._transactions.await_sample(state.evse)
+    def _placed(self, record: TxRecord | None) -> TxRecord | None:
+        if record is None or self._station.operational:
+            return record
+        return msgspec.structs.replace(record, offline=True)
 
     def _after(self, event: SessionEventEnum, evse: int) -> None:
         """What an event sets off, once the EVSE's state has changed."""
+        occasions = self._station.occasions
         if event is E.TransactionStarted:
-            self._charging.transaction_started(evse)
-            self._transactions.await_sample(evse)
+            for hear in occasions.transaction_started:
+                hear(evse)
         elif event is E.TransactionFinished:
-            self._transactions.await_sample(evse)
-            self._charging.transaction_ended(evse)
-            self._availability.transaction_ended(evse)
+            for hear in occasions.transaction_ended:
+                hear(evse)
         elif event is E.SessionFinished:
-            self._charging.transaction_ended(evse)
-        self._status.tell(evse)
+            for hear in occasions.session_ended:
+                hear(evse)
+        for hear in occasions.evse_changed:
+            hear(evse)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from evse.types.authorization import ProvidedIdToken
+from evse.types.authorization import AuthorizationType, ProvidedIdToken
 from evse.types.session import SessionEvent, SessionEventEnum, StartSessionReason
-from ocpp_link.records import EvseState, EvseStatus, RecordKind, TxRecord
+from ocpp_link.records import EvseState, EvseStatus, RecordKind, Trigger, TxRecord
 
 E = SessionEventEnum
 
@@ -21,9 +21,12 @@ def apply(state: EvseState, event: SessionEvent, seq: int) -> tuple[EvseState, T
     """
     change = _CHANGES.get(event.event)
     changed = change(state, event) if change else state
+    record = _record(state, changed, event, seq)
+    if record is not None:
+        changed = msgspec.structs.replace(changed, records=record.number + 1)
     if changed.status is not state.status or changed.info != state.info:
         changed = msgspec.structs.replace(changed, status_at=event.timestamp)
-    return changed, _record(state, event, seq)
+    return changed, record
 
 
 def token_of(token: ProvidedIdToken | UnsetType) -> str:
@@ -31,8 +34,9 @@ def token_of(token: ProvidedIdToken | UnsetType) -> str:
     return token.id_token.value if token is not UNSET else ""
 
 
-def _record(state: EvseState, event: SessionEvent, seq: int) -> TxRecord | None:
+def _record(state: EvseState, changed: EvseState, event: SessionEvent, seq: int) -> TxRecord | None:
     started, finished = event.transaction_started, event.transaction_finished
+    moved = event.charging_state_changed_event
     if event.event is E.TransactionStarted and started is not UNSET:
         return TxRecord(
             session=event.uuid,
@@ -42,6 +46,9 @@ def _record(state: EvseState, event: SessionEvent, seq: int) -> TxRecord | None:
             timestamp=event.timestamp,
             meter=started.meter_value,
             token=token_of(started.id_tag),
+            token_type=_type_of(started.id_tag),
+            trigger=_trigger(state, started.id_tag),
+            status=changed.status,
             reservation_id=None if started.reservation_id is UNSET else started.reservation_id,
         )
     if event.event is E.TransactionFinished and finished is not UNSET:
@@ -53,9 +60,36 @@ def _record(state: EvseState, event: SessionEvent, seq: int) -> TxRecord | None:
             timestamp=event.timestamp,
             meter=finished.meter_value,
             token=token_of(finished.id_tag),
+            token_type=_type_of(finished.id_tag),
+            number=state.records,
+            status=changed.status,
             reason=None if finished.reason is UNSET else finished.reason,
         )
+    if state.in_transaction and moved is not UNSET and changed.status is not state.status:
+        return TxRecord(
+            session=event.uuid,
+            kind=RecordKind.UPDATED,
+            seq=seq,
+            evse=state.evse,
+            timestamp=event.timestamp,
+            meter=moved.meter_value,
+            number=state.records,
+            trigger=Trigger.CHARGING_STATE_CHANGED,
+            status=changed.status,
+        )
     return None
+
+
+def _type_of(token: ProvidedIdToken | UnsetType) -> str:
+    return token.id_token.type.value if token is not UNSET else ""
+
+
+def _trigger(state: EvseState, token: ProvidedIdToken | UnsetType) -> Trigger:
+    """What came last: the cable, the card or the back office's word."""
+    if not state.authorized_last:
+        return Trigger.CABLE_PLUGGED_IN
+    remote = token is not UNSET and token.authorization_type is AuthorizationType.OCPP
+    return Trigger.REMOTE_START if remote else Trigger.AUTHORIZED
 
 
 def _to(status: EvseStatus, info: str = "") -> Callable[[EvseState, SessionEvent], EvseState]:
@@ -81,13 +115,15 @@ def _session_started(state: EvseState, event: SessionEvent) -> EvseState:
 
 
 def _auth_required(state: EvseState, _event: SessionEvent) -> EvseState:
-    return msgspec.structs.replace(state, plugged=True)
+    return msgspec.structs.replace(state, plugged=True, authorized_last=False)
 
 
 def _authorized(state: EvseState, _event: SessionEvent) -> EvseState:
     held = state.status is EvseStatus.RESERVED
     status = EvseStatus.PREPARING if held else state.status
-    return msgspec.structs.replace(state, authorized=True, status=status)
+    return msgspec.structs.replace(
+        state, authorized=True, authorized_last=state.plugged, status=status
+    )
 
 
 def _deauthorized(state: EvseState, _event: SessionEvent) -> EvseState:

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ocpp_link.errors import ProfileRefused
+from ocpp_link.ports import BootReason
 from ocpp_link.records import BootStatus
+from ocpp_link.rpc.codes import Code
 from ocpp_link.rpc.rpc import IncomingCall
 from ocpp_link.smart.profiles import Purpose
 from ocpp_link.v16 import configuration
@@ -29,7 +31,7 @@ def handle(call: IncomingCall, engine: ChargePoint) -> None:
     """Answer one CALL whose payload is valid."""
     handler = HANDLERS.get(call.action)
     if handler is None:
-        call.refuse("NotSupported", f"{call.action} is not supported by this station")
+        call.refuse(Code.NOT_SUPPORTED, f"{call.action} is not supported by this station")
     else:
         handler(call, engine)
 
@@ -141,27 +143,6 @@ def _get_composite_schedule(call: IncomingCall, engine: ChargePoint) -> None:
     )
 
 
-def _get_configuration(call: IncomingCall, engine: ChargePoint) -> None:
-    """§5.8."""
-    wanted = call.payload.get("key", [])
-    if len(wanted) > configuration.MAX_KEYS:
-        call.refuse("OccurenceConstraintViolation", f"at most {configuration.MAX_KEYS} keys")
-        return
-    station = engine.station
-    call.respond(configuration.read(station.settings, station.info, wanted))
-
-
-def _change_configuration(call: IncomingCall, engine: ChargePoint) -> None:
-    """§5.3."""
-    station = engine.station
-    status, settings = configuration.write(
-        station.settings, station.info, call.payload["key"], call.payload["value"]
-    )
-    if settings != station.settings:
-        engine.configure(settings)
-    _status(call, status)
-
-
 def _clear_cache(call: IncomingCall, engine: ChargePoint) -> None:
     """§5.5."""
     engine.authorization.known.clear()
@@ -191,7 +172,7 @@ def _exists(engine: ChargePoint, connector: int | None) -> bool:
 
 
 def _trigger_boot(engine: ChargePoint, _connector: int | None) -> Act | None:
-    return engine.registration.boot
+    return lambda: engine.registration.boot(BootReason.TRIGGERED)
 
 
 def _trigger_heartbeat(engine: ChargePoint, _connector: int | None) -> Act | None:
@@ -228,6 +209,7 @@ TRIGGERS: dict[str, Trigger] = {
     "MeterValues": _trigger_meter_values,
 }
 
+
 HANDLERS: dict[str, Handler] = {
     "RemoteStartTransaction": _remote_start,
     "RemoteStopTransaction": _remote_stop,
@@ -236,8 +218,7 @@ HANDLERS: dict[str, Handler] = {
     "SetChargingProfile": _set_charging_profile,
     "ClearChargingProfile": _clear_charging_profile,
     "GetCompositeSchedule": _get_composite_schedule,
-    "GetConfiguration": _get_configuration,
-    "ChangeConfiguration": _change_configuration,
+    **configuration.HANDLERS,
     "ClearCache": _clear_cache,
     "DataTransfer": _data_transfer,
     "TriggerMessage": _trigger_message,

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evse.types.authorization import IdToken
 from ocpp_link.device.settings import Settings
-from ocpp_link.ports import StationInfo
-from ocpp_link.records import (
-    BootAnswer,
-    Message,
-    StartAnswer,
-    StatusReport,
-    TxRecord,
-    Verdict,
-)
+from ocpp_link.ports import BootReason, StationInfo
+from ocpp_link.records import BootAnswer, Message, StatusReport, TxAnswer, TxRecord, Verdict
+from ocpp_link.rpc.codes import Code, Manners
 from ocpp_link.rpc.rpc import IncomingCall, Payload
 from ocpp_link.rpc.schemas import Schemas
 from ocpp_link.v16 import actions, authorization, boot, status, transactions
@@ -23,15 +18,21 @@ if TYPE_CHECKING:
 
 
 class Dialect16:
-    """Stateless, but for the schemas that have been compiled; stations may share one."""
+    """See ports.Dialect."""
 
+    manners = Manners(
+        spelling={
+            Code.FORMAT: "FormationViolation",
+            Code.OCCURRENCE: "OccurenceConstraintViolation",  # the standard's spelling
+        }
+    )
     subprotocol = "ocpp1.6"
     max_token_chars = authorization.ID_TAG_CHARS
 
     def __init__(self) -> None:
         self.validator = Schemas("v16")
 
-    def boot(self, station: StationInfo) -> Message:
+    def boot(self, station: StationInfo, _reason: BootReason) -> Message:
         return boot.boot_notification(station)
 
     def boot_answer(self, payload: Payload) -> BootAnswer:
@@ -40,25 +41,22 @@ class Dialect16:
     def heartbeat(self) -> Message:
         return boot.heartbeat()
 
-    def authorize(self, token: str) -> Message:
-        return authorization.authorize(token)
+    def authorize(self, token: IdToken) -> Message:
+        return authorization.authorize(token.value)
 
     def authorize_answer(self, payload: Payload) -> Verdict:
         return authorization.verdict_of(payload["idTagInfo"])
 
-    def status(self, report: StatusReport) -> Message:
-        return status.status_notification(report)
+    def status(self, report: StatusReport) -> list[Message]:
+        return [status.status_notification(report)]
 
     def render(
         self, record: TxRecord, transaction_id: int | None, settings: Settings
     ) -> Message | None:
         return transactions.render(record, transaction_id, settings)
 
-    def start_answer(self, payload: Payload) -> StartAnswer:
-        return transactions.start_answer(payload)
-
-    def finish_answer(self, payload: Payload) -> Verdict | None:
-        return transactions.finish_answer(payload)
+    def answered(self, record: TxRecord, payload: Payload) -> TxAnswer:
+        return transactions.answered(record, payload)
 
     def handle(self, call: IncomingCall, engine: ChargePoint) -> None:
         actions.handle(call, engine)

@@ -7,9 +7,10 @@ from typing import Any
 
 from evse.types.session import StopTransactionReason
 from ocpp_link.device.settings import Settings
-from ocpp_link.records import Message, RecordKind, StartAnswer, TxRecord, Verdict
+from ocpp_link.measurands import register_wh
+from ocpp_link.records import Message, RecordKind, TxAnswer, TxRecord
 from ocpp_link.v16.authorization import verdict_of
-from ocpp_link.v16.meter_values import meter_value, register_wh
+from ocpp_link.v16.meter_values import meter_value
 
 NO_TRANSACTION_ID = -1
 """Errata 3.18: StartTransaction was given up, so the back office never told an id."""
@@ -35,16 +36,16 @@ REASONS = frozenset(
 def render(record: TxRecord, transaction_id: int | None, settings: Settings) -> Message | None:
     """The message for a record; None where there is nothing to say."""
     known = NO_TRANSACTION_ID if transaction_id is None else transaction_id
-    return _RENDER[record.kind](record, known, settings)
+    act = _RENDER.get(record.kind)
+    return act(record, known, settings) if act else None
 
 
-def start_answer(payload: dict[str, Any]) -> StartAnswer:
-    return StartAnswer(payload["transactionId"], verdict_of(payload["idTagInfo"]))
-
-
-def finish_answer(payload: dict[str, Any]) -> Verdict | None:
+def answered(record: TxRecord, payload: dict[str, Any]) -> TxAnswer:
+    """Of StartTransaction.conf, MeterValues.conf or StopTransaction.conf."""
     info = payload.get("idTagInfo")
-    return verdict_of(info) if info else None
+    verdict = verdict_of(info) if info else None
+    id_ = payload["transactionId"] if record.kind is RecordKind.STARTED else None
+    return TxAnswer(transaction_id=id_, verdict=verdict)
 
 
 def _start(record: TxRecord, _transaction_id: int, _settings: Settings) -> Message:

@@ -27,10 +27,10 @@ class Runner:
         finally:
             self.touch()
 
-    def connect(self, on_frames: Callable[[list[str]], None]) -> None:
+    def connect(self, on_frames: Callable[[list[str]], None], subprotocol: str) -> None:
         """A connection stands; frames go to `on_frames`, which must not block."""
         self._on_frames = on_frames
-        self.run(self.engine.on_connected)
+        self.run(lambda: self.engine.on_connected(subprotocol))
 
     def disconnect(self) -> None:
         """The connection went."""

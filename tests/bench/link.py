@@ -11,6 +11,7 @@ from typing import Any
 from evse.clock import VirtualClock, rfc3339
 from hil.csms.brain import CsmsBrain, InlineCsms
 from ocpp_link.charge_point import ChargePoint
+from ocpp_link.dialects import Dialects
 from ocpp_link.memory.database import Database
 from ocpp_link.memory.store import InlineStore
 from ocpp_link.ports import CoreReply, StationInfo
@@ -45,6 +46,7 @@ class Station:
             core=_Core(),
             store=InlineStore(Database(":memory:")),
             clock=self.clock,
+            dialects=Dialects(),
             new_id=lambda: str(next(ids)),
         )
 

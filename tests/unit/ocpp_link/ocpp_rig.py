@@ -9,12 +9,10 @@ from evse.clock import VirtualClock, rfc3339
 from hil.csms.brain import CsmsBrain, InlineCsms
 from ocpp_link.charge_point import ChargePoint
 from ocpp_link.device.settings import Settings
+from ocpp_link.dialects import Dialects
 from ocpp_link.memory.database import Database
 from ocpp_link.memory.store import InlineStore
 from ocpp_link.ports import CoreReply, EvseInfo, StationInfo
-from ocpp_link.v16.dialect import Dialect16
-
-DIALECT = Dialect16()
 
 
 class FakeCore:
@@ -67,6 +65,7 @@ class Rig:
         clock: VirtualClock | None = None,
         latency_ms: int = 0,
         settings: Settings | None = None,
+        versions: tuple[str, ...] = ("1.6",),
     ) -> None:
         self.clock = clock or VirtualClock()
         self.core = FakeCore()
@@ -83,7 +82,7 @@ class Rig:
             core=self.core,
             store=self.store,
             clock=self.clock,
-            dialect=DIALECT,
+            dialects=Dialects(versions),
             new_id=self._new_id,
             defaults=settings,
         )

@@ -9,11 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ocpp_link.rpc.codes import Code
 from ocpp_link.rpc.outcome import Outcome, OutcomeKind
 from ocpp_link.rpc.rpc import MAX_INCOMING, MAX_WAITING, IncomingCall, Rpc
 from ocpp_link.rpc.schemas import Schemas
+from ocpp_link.v16.dialect import Dialect16
 
 SCHEMAS = Schemas("v16")
+MANNERS = Dialect16.manners
 NOW = "2026-01-01T00:00:00Z"
 
 
@@ -25,8 +28,8 @@ class End:
         self.outcomes: list[Outcome] = []
         self._answer = answer
         self._ids = 0
-        self.rpc = Rpc(validator=SCHEMAS, on_call=self._on_call, new_id=self._new_id, **options)
-        self.rpc.open()
+        self.rpc = Rpc(on_call=self._on_call, new_id=self._new_id, **options)
+        self.rpc.open(SCHEMAS, MANNERS)
 
     def _new_id(self) -> str:
         self._ids += 1
@@ -111,7 +114,7 @@ def test_an_answer_after_a_close_goes_nowhere() -> None:
     end = End(answer=False)
     end.receive([2, "x", "ClearCache", {}])
     end.rpc.close()
-    end.rpc.open()
+    end.rpc.open(SCHEMAS, MANNERS)
     end.calls[0].respond({"status": "Accepted"})
     assert end.frames() == []
 
@@ -120,7 +123,7 @@ def test_a_call_is_answered_once() -> None:
     end = End(answer=False)
     end.receive([2, "x", "ClearCache", {}])
     end.calls[0].respond({"status": "Accepted"})
-    end.calls[0].refuse("InternalError")
+    end.calls[0].refuse(Code.INTERNAL)
     assert len(end.frames()) == 1
 
 
@@ -306,6 +309,6 @@ def test_every_outcome_is_delivered_exactly_once(data: st.DataObject) -> None:
                 end.rpc.poll(now_ms)
             case "close":
                 end.rpc.close()
-                end.rpc.open()
+                end.rpc.open(SCHEMAS, MANNERS)
     end.rpc.close()
     assert len(end.outcomes) == made

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from ocpp_link.errors import ActionUnknown, PayloadInvalid
+from ocpp_link.rpc.codes import Code
 from ocpp_link.rpc.schemas import Schemas
 
 NOW = "2026-01-01T00:00:00Z"
@@ -39,7 +40,7 @@ def test_limits_with_two_decimals_and_binary_fractions_pass() -> None:
 def test_a_strict_validator_refuses_unknown_properties() -> None:
     with pytest.raises(PayloadInvalid) as caught:
         Schemas(strict=True).request("Heartbeat", {"extra": 1})
-    assert caught.value.code == "FormationViolation"
+    assert caught.value.code is Code.FORMAT
 
 
 def test_an_error_names_the_field_and_the_rule() -> None:

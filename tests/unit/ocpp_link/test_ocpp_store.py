@@ -268,14 +268,14 @@ def test_what_was_submitted_before_the_close_is_durable(tmp_path: Path) -> None:
 def test_a_newcomer_waits_behind_what_is_still_on_the_disk() -> None:
     records = TransactionQueue(InlineStore(Database(":memory:")), 0, lambda: None)
     for seq in range(WINDOW + 20):
-        records.append(record(seq))
+        records.append(EvseState(1), record(seq))
     seen = []
     for seq in range(WINDOW + 20, WINDOW + 120):
         head = records.head(0)
         assert head is not None
         seen.append(head.record.seq)
         records.remove()
-        records.append(record(seq))
+        records.append(EvseState(1), record(seq))
     assert seen == list(range(100))
 
 
@@ -302,7 +302,7 @@ def test_the_queue_delivers_each_record_once_and_in_order(steps: list[str], late
         if step == "add":
             for _ in range(20):
                 added += 1
-                records.append(record(added))
+                records.append(EvseState(1), record(added))
         elif step == "send" and (head := records.head(now_ms)) is not None:
             delivered.append(head.record.seq)
             records.remove()
