@@ -8,38 +8,29 @@ again on the same database.
 
 from __future__ import annotations
 
-import random
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from evse.clock import earliest
-from evse.door.jsonrpc import METHOD_NOT_FOUND, RpcError
-from evse.run.ocpp import link_config
 from hil.csms.brain import CsmsBrain, InlineCsms, OnReply
-from hil.sim.core_port import LocalCore
+from hil.sim.link_process import SimLinkProcess
 from hil.sim.simulation import Simulation
-from hil.sim.station import SimStation
 from hil.sim.wire import DelayLine
 from hil.trace import Lane
 from ocpp_link.charge_point import ChargePoint
-from ocpp_link.core_client import RETRY_S
 from ocpp_link.device.settings import Settings
-from ocpp_link.dialects import Dialects
-from ocpp_link.memory.database import Database
-from ocpp_link.memory.store import InlineStore
 from ocpp_link.wire.reconnect import Backoff, BackoffSettings
 
 TO_CSMS = "→"
 TO_STATION = "←"
 
 
-class SimOcpp:
+class SimOcpp(SimLinkProcess):
     """A Part of `sim`: constructing it starts the link. The configuration needs `[ocpp]`.
 
-    `latency_ms` is one way on the network, `disk_ms` how long the link's disk takes for a write;
-    both may be changed at any time. `csms.brain` holds the bill.
+    `latency_ms` is one way on the network, and may be changed at any time. `csms.brain` holds the
+    bill.
     """
 
     def __init__(
@@ -51,55 +42,23 @@ class SimOcpp:
         disk_ms: int = 0,
         settings: Settings | None = None,
     ) -> None:
-        self.sim = sim
+        super().__init__(sim, disk_ms=disk_ms, settings=settings)
         self.csms = InlineCsms(brain or CsmsBrain(sim.clock))
         self.latency_ms = latency_ms
-        self.disk_ms = disk_ms
-        self.database = Database(":memory:")
         self.attempts = 0
-        config = link_config(sim.config, state_dir=Path(), door=Path())
-        self._info = config.station
-        self._versions = config.versions
-        self._settings = settings or config.settings
-        self._random = random.Random(sim.seed)
-        self._message_ids = 0
         self._network = True
-        self._wanted = True
         self._up_since_ms: int | None = None
         self._to_csms = DelayLine()
         self._to_station = DelayLine()
-        self.engine: ChargePoint | None = None
         self.start()
-        sim.parts.append(self)
 
-    # --- the process ------------------------------------------------------------------------------
-
-    def start(self) -> None:
-        """The process begins, on what its database holds. What runs goes on."""
-        if self.engine is not None:
-            return
-        self._core = LocalCore(self._serve)
-        self._store = InlineStore(self.database, latency_ms=self.disk_ms)
-        self.engine = ChargePoint(
-            self._info,
-            core=self._core,
-            store=self._store,
-            clock=self.sim.clock,
-            dialects=Dialects(self._versions),
-            new_id=self._new_id,
-            defaults=self._settings,
-        )
-        self._backoff = Backoff(BackoffSettings(), self._random.random)
+    def _wire_begins(self, _engine: ChargePoint) -> None:
+        self._backoff = Backoff(BackoffSettings(), self.random.random)
         self._wanted = True
         self._dial_ms: int | None = self.sim.now_ms
-        self._attach_ms: int | None = self.sim.now_ms
-        self._attached_to: SimStation | None = None
 
-    def kill(self) -> None:
-        """Kill -9: what its disk had not finished is lost, and so is what was on the wire."""
-        self._core.leave()
+    def _wire_dies(self) -> None:
         self._hang_up()
-        self.engine = None
 
     # --- the network ------------------------------------------------------------------------------
 
@@ -148,44 +107,20 @@ class SimOcpp:
         self.sim.run_until(lambda: bool(found), within_ms=within_ms)
         return found[0]
 
-    # --- Part -------------------------------------------------------------------------------------
+    # --- the wire ---------------------------------------------------------------------------------
 
-    @property
-    def next_deadline_ms(self) -> int | None:
-        if self.engine is None:
-            return None
-        now_ms = self.sim.now_ms
-        core_went = self._attached_to is not None and self.sim.station is not self._attached_to
-        return earliest(
-            now_ms if self._core.waiting or core_went else None,
-            self._attach_ms if self.sim.station is not None else None,
-            self._dial_ms if self._wanted else None,
-            self._to_csms.next_ms,
-            self._to_station.next_ms,
-            self.engine.next_deadline_ms,
-        )
+    def _wire_deadline_ms(self) -> int | None:
+        dial_ms = self._dial_ms if self._wanted else None
+        return earliest(dial_ms, self._to_csms.next_ms, self._to_station.next_ms)
 
-    def poll(self, now_ms: int) -> None:
-        """Carry on until nothing more happens at this instant."""
-        engine = self.engine
-        if engine is None:
-            return
-        self._store.latency_ms = self.disk_ms
-        self._store.poll(now_ms)
-        self._follow_core(engine, now_ms)
+    def _wire_turn(self, engine: ChargePoint, now_ms: int) -> bool:
+        acted = False
         if self._wanted and self._dial_ms is not None and now_ms >= self._dial_ms:
             self._dial(engine, now_ms)
-        while self._step(engine, now_ms):
-            pass
-
-    def _step(self, engine: ChargePoint, now_ms: int) -> bool:
-        acted = self._core.deliver()
+            acted = True
         for frame in self._to_station.take(now_ms):
             engine.on_frame(frame)
             acted = True
-        due_ms = engine.next_deadline_ms
-        if due_ms is not None and due_ms <= now_ms:
-            engine.poll()
         for frame in engine.take_frames():
             self._note(TO_CSMS, frame)
             self._to_csms.put(now_ms + self.latency_ms, frame)
@@ -201,20 +136,6 @@ class SimOcpp:
             self.csms.dropped = False
             self._dropped(now_ms)
 
-    # --- inside -----------------------------------------------------------------------------------
-
-    def _follow_core(self, engine: ChargePoint, now_ms: int) -> None:
-        station = self.sim.station
-        if self._attached_to is not None and station is not self._attached_to:
-            self._attached_to = None
-            self._attach_ms = now_ms + round(RETRY_S * 1000)
-            self._core.lost(engine)
-        if station is not None and self._attach_ms is not None and now_ms >= self._attach_ms:
-            self._attach_ms = None
-            self._attached_to = station
-            self._core.attach(station, engine)
-            self._core.publish("ocpp.is_connected", self.connected)
-
     def _dial(self, engine: ChargePoint, now_ms: int) -> None:
         self.attempts += 1
         if not self._network:
@@ -222,7 +143,7 @@ class SimOcpp:
             return
         self._dial_ms = None
         self._up_since_ms = now_ms
-        self._core.publish("ocpp.is_connected", True)
+        self.core.publish("ocpp.is_connected", True)
         engine.on_connected()
 
     def _dropped(self, now_ms: int) -> None:
@@ -231,7 +152,7 @@ class SimOcpp:
             self._backoff.survived(now_ms - self._up_since_ms)
         self._hang_up()
         self._dial_ms = now_ms + round(self._backoff.wait_s() * 1000)
-        self._core.publish("ocpp.is_connected", False)
+        self.core.publish("ocpp.is_connected", False)
         if self.engine is not None:
             self.engine.on_disconnected()
 
@@ -239,34 +160,6 @@ class SimOcpp:
         self._up_since_ms = None
         self._to_csms.clear()
         self._to_station.clear()
-
-    def _serve(self, method: str, _params: dict[str, Any]) -> Any:
-        """Calls to `ocpp.*` at the door, as ocpp_link.process answers them."""
-        match method:
-            case "ocpp.disconnect" | "ocpp.stop":
-                self.disconnect()
-            case "ocpp.connect" | "ocpp.restart":
-                self.connect()
-            case "ocpp.state" if self.engine is not None:
-                return self._state(self.engine)
-            case _:
-                raise RpcError(METHOD_NOT_FOUND, f"no method {method}")
-        return True
-
-    def _state(self, engine: ChargePoint) -> dict[str, Any]:
-        boot, queue = engine.station.boot, engine.transactions.queue
-        return {
-            "is_connected": self.connected,
-            "registration": boot.status.value if boot.status else "",
-            "queued": len(queue),
-            "dropped": queue.dropped,
-            "attempts": self.attempts,
-            "rpc": msgspec.to_builtins(engine.station.rpc.stats),
-        }
-
-    def _new_id(self) -> str:
-        self._message_ids += 1
-        return f"{self.sim.config.station.identity[:20]}-{self._message_ids}"
 
     def _note(self, direction: str, frame: str) -> None:
         """CALLs go into the trace; their answers do not."""

@@ -218,6 +218,10 @@ class Simulation:
         if self.now_ms < end_ms:
             self._turn(end_ms)
 
+    def step(self, limit_ms: int) -> None:
+        """Go to the next moment at which something happens, `limit_ms` at the latest."""
+        self._turn(min(self._next_ms(limit_ms), limit_ms))
+
     def run_until(self, condition: Callable[[], bool], *, within_ms: int) -> int:
         """Run until `condition` holds; returns how long it took. Raises TimeoutError."""
         begin_ms = self.now_ms
