@@ -102,7 +102,8 @@ def _probe(port: str, line: Line) -> None:
             device.timeout = 0
     except (OSError, termios.error) as error:
         number = error.errno if isinstance(error, OSError) else error.args[0]
-        raise MeterUnreachable(f"{port}: {_OBSTACLES.get(number, error)}") from error
+        says = _OBSTACLES.get(number, f"can not be opened: {error}")
+        raise MeterUnreachable(f"{port} {says}") from error
 
 
 def _hush_pymodbus() -> None:
@@ -167,7 +168,7 @@ class ModbusBus:
             answer = await call(request.address, count=request.count, device_id=unit)
         except ConnectionException as error:
             self.counters.unreachable += 1
-            raise MeterUnreachable(f"{self.port}: went away") from error
+            raise MeterUnreachable(f"{self.port} went away") from error
         except ModbusException as error:
             if self._heard:
                 self.counters.garbled += 1
@@ -204,7 +205,7 @@ class ModbusBus:
         )
         if not await client.connect():
             self.counters.unreachable += 1
-            raise MeterUnreachable(f"{self.port}: went away")
+            raise MeterUnreachable(f"{self.port} went away")
         self.counters.opened += 1
         self._client = client
         return client

@@ -184,7 +184,7 @@ def test_a_device_that_vanishes_and_returns_is_found_again(tmp_path: Path) -> No
     async def scenario(rig: Rig) -> None:
         await rig.meter.read()
         rig.port.close()
-        with pytest.raises(MeterUnreachable, match=r"/m: is not there"):
+        with pytest.raises(MeterUnreachable, match=r"/m is not there"):
             await rig.meter.read()
         rig.port = MeterPort(sound(), rig.link, rig.clock)
         await rig.meter.read()
