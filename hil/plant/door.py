@@ -188,7 +188,8 @@ class PlantDoor:
         if not isinstance(wanted.amps, UnsetType):
             site.house_a = wanted.amps
         now_ms = self._now()
-        state = HouseState(site.house_a, site.evses_a(now_ms), site.mains_a(now_ms))
+        told = (_shown(amps) for amps in (site.house_a, site.evses_a(now_ms), site.mains_a(now_ms)))
+        state = HouseState(*told)
         self.changed()
         reply(state)
 
@@ -202,6 +203,12 @@ class PlantDoor:
         self._hub.follow(connection, TRACE, Follower(None, None))
         traces = {id(plant.trace): plant.trace for plant in self._plants.values()}
         reply({"value": [e for t in traces.values() if isinstance(t, Trace) for e in t.entries()]})
+
+
+def _shown(amps: Amps) -> Amps:
+    """Whole milliamperes: what sums of floats leave behind is no current. Never -0.0."""
+    one, two, three = (round(line_a, 3) + 0.0 for line_a in amps)
+    return one, two, three
 
 
 class _Variable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

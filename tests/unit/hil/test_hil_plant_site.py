@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -90,6 +91,13 @@ def test_the_house_is_set_and_shown_at_the_plants_door() -> None:
     after = door.ask("sim.house", {"amps": [5, 3, -8]})
     assert (after["house_a"], after["mains_a"]) == ([5.0, 3.0, -8.0], [21.0, 11.0, -8.0])
     assert door.ask("sim.house") == after
+
+
+def test_what_is_shown_of_the_house_is_free_of_what_floats_leave_behind() -> None:
+    shown = peer(site()).ask("sim.house", {"amps": [0.1 + 0.2, -1e-9, -8]})
+    assert shown["house_a"] == [0.3, 0.0, -8.0]
+    assert msgspec.json.encode(shown["house_a"]) == b"[0.3,0.0,-8.0]"
+    assert shown["mains_a"] == [16.3, 8.0, -8.0]
 
 
 @pytest.mark.parametrize("amps", [[1, 2], [1, 2, 3, 4], [1, 2, 5_000], ["a", 1, 2]])
