@@ -70,6 +70,7 @@ HELP: dict[str, str] = {
     "charge-now [EVSE]": "end the random delay that holds the current back",
     "stop [EVSE]": "end the transaction",
     "self-test [EVSE]": "test the residual-current device now",
+    "accept-meter [EVSE]": "believe a doubted meter: it was replaced or reset",
     "unlock-plug [EVSE]": "end the transaction, open, and free the plug",
     "help": "this",
     "quit": "leave",
@@ -101,7 +102,7 @@ class Console:
         self._locks_at_ms = None if self.locked else self._gate.now_ms() + IDLE_MS
         verb = _VERBS.get(words[0].lower())
         if verb is None:
-            return Reply([f"there is no {plain(words[0])[:30]!r} here; try help"])
+            return Reply([_unknown(words[0].lower())])
         try:
             return verb(self, words[1:])
         except Refused as error:
@@ -170,6 +171,12 @@ class Console:
         words_for = "passed" if passed else "not passed, or not possible now: see `lock`, `faults`"
         return Reply([f"EVSE {evse}: residual-current device {words_for}"])
 
+    def _accept_meter(self, words: list[str]) -> Reply:
+        evse = self._one(words)
+        taken = self._ask("metering.accept", evse=evse)
+        words_for = "believed from now on" if taken else "nothing is doubted, or a bill is running"
+        return Reply([f"EVSE {evse}: meter: {words_for}"])
+
     def _one(self, words: list[str]) -> int:
         """The EVSE to act on, that must be named where there are several."""
         if self.locked:
@@ -223,6 +230,15 @@ class Console:
         return Reply([*(lines or ["no events there"]), *after])
 
 
+def _unknown(word: str) -> str:
+    """What is said to a verb that is none, in one line of the screen."""
+    import difflib  # for a slip alone
+
+    close = difflib.get_close_matches(word[:30], _VERBS, n=1)
+    hint = f"did you mean {close[0]}?" if close else "try help"
+    return f"there is no {plain(word)[:30]!r} here; {hint}"
+
+
 def whole(word: str, name: str) -> int:
     """A number that was typed. Raises Refused."""
     if not (word.isascii() and word.isdigit() and len(word) < 10 and int(word) > 0):
@@ -267,6 +283,7 @@ _VERBS: dict[str, Verb] = {
     "charge-now": lambda console, words: console._charge_now(words),
     "stop": _acting("stop_transaction", request={"reason": "Local"}),
     "self-test": lambda console, words: console._self_test(words),
+    "accept-meter": lambda console, words: console._accept_meter(words),
     "unlock-plug": _acting("force_unlock", connector_id=1),
     "help": _help,
     "quit": lambda _console, _words: Reply([], "quit"),

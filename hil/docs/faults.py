@@ -27,8 +27,8 @@ has started anew.
 
 A fault that blocks `if` a setting is one that this setting of `[[evse]]` can make a warning. With a
 meter whose counter can not be (`powermeter/VendorError`) the bill keeps to its last good value; of
-one that was replaced or reset a technician says so with `evse call metering.accept`, which is
-refused while a transaction runs.
+one that was replaced or reset a technician says so with `accept-meter` at the console, or
+`evse call metering.accept`, which is refused while a transaction runs.
 
 A back office over OCPP 1.6 has one status for each connector: `Faulted` with the code of the oldest
 fault that blocks, so that it reads `GroundFailure` and not `OtherError`, and `info` names the

@@ -200,6 +200,8 @@ def test_log_shows_the_newest_and_pages_on_from_a_number() -> None:
     ("text", "says"),
     [
         ("bogus", "there is no 'bogus' here; try help"),
+        ("Statsu", "there is no 'statsu' here; did you mean status?"),
+        ("unlock-plg 1", "did you mean unlock-plug?"),
         ("why 9", "evse 9 is not here"),
         ("why x", "EVSE is a whole number from 1 up, not 'x'"),
         ("why 1 2", "one EVSE number at most"),
@@ -252,7 +254,7 @@ def test_inspection_is_plain_json() -> None:
 
 ACTS = (
     *("enable", "disable", "pause", "resume", "stop", "unlock-plug", "charge-now"),
-    "self-test",
+    *("self-test", "accept-meter"),
 )
 
 
@@ -283,6 +285,23 @@ def test_an_unlocked_console_pauses_resumes_and_stops() -> None:
         assert shown(one, act) == "EVSE 1: done"
         sim.run_for(10_000)
         assert says in shown(one, "why"), act
+
+
+def test_a_technician_vouches_for_a_replaced_meter() -> None:
+    sim = station()
+    one = console(sim)
+    shown(one, "unlock 246810")
+    refused = "EVSE 1: meter: nothing is doubted, or a bill is running"
+    assert shown(one, "accept-meter") == refused
+    sim.run_for(5_000)
+    sim.plants[1].set_fault("meter_jumped", True)
+    sim.wake()
+    sim.run_for(5_000)
+    assert "powermeter/VendorError" in shown(one, "faults")
+    assert shown(one, "accept-meter") == "EVSE 1: meter: believed from now on"
+    sim.run_for(5_000)
+    assert "powermeter/VendorError" not in shown(one, "faults")
+    assert shown(one, "accept-meter") == refused
 
 
 def test_of_several_evses_one_must_be_named() -> None:
