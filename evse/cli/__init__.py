@@ -67,11 +67,18 @@ def _forget_stdout() -> None:
     os.close(null)
 
 
+def _nearest(name: str) -> str:
+    import difflib  # for a slip alone
+
+    close = difflib.get_close_matches(name, COMMANDS, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
 def _usage(name: str) -> int:
     wanted_help = name in ("", "-h", "--help")
     out = sys.stdout if wanted_help else sys.stderr
     if not wanted_help:
-        print(f"evse: there is no command {name!r}", file=out)
+        print(f"evse: there is no command {name!r}{_nearest(name)}", file=out)
     print("usage: evse COMMAND [options]   (evse COMMAND --help tells more)\n", file=out)
     for command, (_module, line) in COMMANDS.items():
         print(f"  {command:<14}{line}", file=out)

@@ -35,7 +35,10 @@ def add(parser: argparse.ArgumentParser, _name: str) -> None:
         help="the standard streams are a serial line; its terminal is a plain VT100",
     )
     parser.add_argument(
-        "--state-dir", type=Path, default=default_state_dir(), help="where the PIN is kept"
+        "--state-dir",
+        type=Path,
+        default=default_state_dir(),
+        help="where the PIN is kept (default: %(default)s)",
     )
     parser.add_argument("--set-pin", action="store_true", help="set the PIN, and end")
 

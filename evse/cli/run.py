@@ -34,8 +34,15 @@ _log = logging.getLogger(__name__)
 
 def add(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--config", type=Path, required=True, help="station.toml")
-    parser.add_argument("--state-dir", type=Path, default=default_state_dir())
-    parser.add_argument("--socket", type=Path, help="the door (default: in the state directory)")
+    parser.add_argument(
+        "--state-dir",
+        type=Path,
+        default=default_state_dir(),
+        help="where journal, session logs and sockets are (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--socket", type=Path, help="the door (default: run/door.sock in the state directory)"
+    )
     if name in ("run", "core", "ocpp"):
         parser.add_argument(
             "--sim", action="store_true", help="simulate board, meters and car, whatever is named"

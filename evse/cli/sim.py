@@ -18,29 +18,42 @@ _PLAIN = {
     "ev-resume": "the car asks for power again",
 }
 
+_VARIANTS = "normal, sleepy, rude, simplified, slow, overcurrent or bouncing"
+"""Of hil/plant/ev.py, which is not loaded for a text."""
+
 
 def add(parser: argparse.ArgumentParser, _name: str) -> None:
     add_socket(parser)
     acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
-    plug = acts.add_parser("plug-in", help="plug a car in")
-    plug.add_argument("--amps", type=float, default=16.0, help="what the car draws at most")
-    plug.add_argument("--phases", type=int, default=3)
-    plug.add_argument("--cable-a", type=int, default=32, help="rating of the cable")
-    plug.add_argument("--variant", default="normal", help="normal, sleepy, rude, simplified, ...")
-    plug.add_argument("--delay-s", type=float, default=0.0)
+    _plug_in(acts.add_parser("plug-in", help="plug a car in"))
     for act, text in _PLAIN.items():
         _with_evse(acts.add_parser(act, help=text))
-    _with_evse(plug)
     swipe = acts.add_parser("swipe", help="hold a card to the reader")
-    swipe.add_argument("token", nargs="?", default="04A1B2C3")
-    swipe.add_argument("--evse", type=int, default=None)
+    swipe.add_argument(
+        "token", nargs="?", default="04A1B2C3", help="what is on it (default: %(default)s)"
+    )
+    swipe.add_argument(
+        "--evse", type=int, default=None, help="for this one (left out: as [authorization] selects)"
+    )
     fault = acts.add_parser("fault", help="break something, or mend it")
-    fault.add_argument("fault")
+    fault.add_argument(
+        "fault", help="such as emergency_stop; the answer to one that is none lists them all"
+    )
     fault.add_argument("--clear", action="store_true", help="mend it")
     _with_evse(fault)
     cut = acts.add_parser("power-cut", help="kill processes, or cut the whole station's power")
-    cut.add_argument("processes", nargs="*")
-    cut.add_argument("--off-s", type=float, default=1.0)
+    cut.add_argument(
+        "processes",
+        nargs="*",
+        help="such as core or guard (`evse state` lists them); left out, the whole station",
+    )
+    cut.add_argument(
+        "--off-s",
+        type=float,
+        default=1.0,
+        metavar="S",
+        help="seconds until they start again (default: %(default)s)",
+    )
     house = acts.add_parser(
         "house", help="what the house takes from the mains beside the EVSEs, or gives"
     )
@@ -70,8 +83,37 @@ class _ThreeLines(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
+def _plug_in(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--amps",
+        type=float,
+        default=16.0,
+        metavar="A",
+        help="what the car draws at most, per phase (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--phases", type=int, default=3, choices=(1, 2, 3), help="that it draws on (default: 3)"
+    )
+    parser.add_argument(
+        "--cable-a",
+        type=int,
+        default=32,
+        metavar="A",
+        help="rating of the cable: 13, 20, 32, 63 or 70 (default: %(default)s)",
+    )
+    parser.add_argument("--variant", default="normal", help=f"{_VARIANTS} (default: normal)")
+    parser.add_argument(
+        "--delay-s",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="seconds until the car is there (default: at once)",
+    )
+    _with_evse(parser)
+
+
 def _with_evse(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--evse", type=int, default=1)
+    parser.add_argument("--evse", type=int, default=1, help="at which one (default: 1)")
 
 
 def run(arguments: argparse.Namespace) -> int:

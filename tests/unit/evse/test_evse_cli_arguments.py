@@ -16,6 +16,8 @@ from evse.cli.places import default_socket, run_dir
 from evse.cli.run import simulated, units
 from evse.config.load import parse
 from evse.config.station import StationConfig
+from hil.plant.ev import VARIANTS
+from hil.plant.model import CABLE_OHM
 
 TOML = """
 [station]
@@ -166,8 +168,17 @@ def test_charge_now_ends_the_delay_of_one_evse_or_of_all(
 def test_a_command_that_is_not_there_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["charge"]) == 2
     told = capsys.readouterr()
-    assert "there is no command 'charge'" in told.err
+    assert "there is no command 'charge'; did you mean charge-now?" in told.err
     assert told.out == ""
+
+
+def test_help_names_every_temper_of_a_car_and_every_cable(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["sim", "plug-in", "--help"])
+    words = set(capsys.readouterr().out.replace(",", " ").split())
+    assert {*VARIANTS, *map(str, CABLE_OHM)} <= words
 
 
 @pytest.mark.parametrize("words", [[], ["--help"], ["-h"]])
