@@ -14,8 +14,15 @@ def _v16() -> ServingDialect:
     return Dialect16()
 
 
+def _v201() -> ServingDialect:
+    from ocpp_link.v201.dialect import Dialect201
+
+    return Dialect201()
+
+
 _LOADERS: dict[str, tuple[str, Callable[[], ServingDialect]]] = {
     "1.6": ("ocpp1.6", _v16),
+    "2.0.1": ("ocpp2.0.1", _v201),
 }
 """By version: its name in a WebSocket handshake, and where it is."""
 

@@ -45,6 +45,8 @@ class Trigger(enum.StrEnum):
     ABNORMAL_CONDITION = "AbnormalCondition"
     METER_VALUE_PERIODIC = "MeterValuePeriodic"
     METER_VALUE_CLOCK = "MeterValueClock"
+    ENERGY_LIMIT = "EnergyLimitReached"
+    TIME_LIMIT = "TimeLimitReached"
     TRIGGER = "Trigger"
 
 

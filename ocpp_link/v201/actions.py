@@ -1,0 +1,29 @@
+"""Requests of the back office in OCPP 2.0.1: each parsed, handed to the engine, answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ocpp_link.rpc.codes import Code
+from ocpp_link.rpc.rpc import IncomingCall
+from ocpp_link.v201 import variables
+
+if TYPE_CHECKING:
+    from ocpp_link.charge_point import ChargePoint
+
+Handler = Callable[[IncomingCall, "ChargePoint"], None]
+
+
+def handle(call: IncomingCall, engine: ChargePoint) -> None:
+    """Answer one CALL whose payload is valid."""
+    handler = HANDLERS.get(call.action)
+    if handler is None:
+        call.refuse(Code.NOT_SUPPORTED, f"{call.action} is not supported by this station")
+    else:
+        handler(call, engine)
+
+
+HANDLERS: dict[str, Handler] = {
+    **variables.HANDLERS,
+}

@@ -1,0 +1,57 @@
+"""OCPP 2.0.1 as the engine sees it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evse.types.authorization import IdToken
+from ocpp_link.device.settings import Settings
+from ocpp_link.ports import BootReason, StationInfo
+from ocpp_link.records import BootAnswer, Message, StatusReport, TxAnswer, TxRecord, Verdict
+from ocpp_link.rpc.codes import Manners
+from ocpp_link.rpc.rpc import IncomingCall, Payload
+from ocpp_link.rpc.schemas import Schemas
+from ocpp_link.v201 import actions, messages, transactions
+
+if TYPE_CHECKING:
+    from ocpp_link.charge_point import ChargePoint
+
+
+class Dialect201:
+    """See ports.Dialect."""
+
+    manners = Manners(answers_unreadable=True, max_frame_chars=65_000)
+    subprotocol = "ocpp2.0.1"
+    max_token_chars = messages.ID_TOKEN_CHARS
+
+    def __init__(self) -> None:
+        self.validator = Schemas("v201")
+
+    def boot(self, station: StationInfo, reason: BootReason) -> Message:
+        return messages.boot_notification(station, reason)
+
+    def boot_answer(self, payload: Payload) -> BootAnswer:
+        return messages.boot_answer(payload)
+
+    def heartbeat(self) -> Message:
+        return messages.heartbeat()
+
+    def authorize(self, token: IdToken) -> Message:
+        return messages.authorize(token)
+
+    def authorize_answer(self, payload: Payload) -> Verdict:
+        return messages.verdict_of(payload["idTokenInfo"])
+
+    def status(self, report: StatusReport) -> list[Message]:
+        return messages.status_notification(report)
+
+    def render(
+        self, record: TxRecord, transaction_id: int | None, settings: Settings
+    ) -> Message | None:
+        return transactions.render(record, transaction_id, settings)
+
+    def answered(self, record: TxRecord, payload: Payload) -> TxAnswer:
+        return transactions.answered(record, payload)
+
+    def handle(self, call: IncomingCall, engine: ChargePoint) -> None:
+        actions.handle(call, engine)

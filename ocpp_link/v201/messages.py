@@ -1,0 +1,77 @@
+"""BootNotification, Heartbeat, StatusNotification, Authorize of OCPP 2.0.1 (B01, G01, G02, C01)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from evse.types.authorization import AuthorizationStatus, IdToken
+from ocpp_link.ports import BootReason, StationInfo
+from ocpp_link.records import BootAnswer, BootStatus, EvseStatus, Message, StatusReport, Verdict
+
+# Part 2 §1.6: lengths of the fields
+VENDOR_CHARS = FIRMWARE_CHARS = 50
+MODEL_CHARS = 20
+SERIAL_CHARS = 25
+ID_TOKEN_CHARS = 36
+
+CONNECTOR = 1
+"""Each EVSE has one connector."""
+
+STATUS = {
+    EvseStatus.AVAILABLE: "Available",
+    EvseStatus.RESERVED: "Reserved",
+    EvseStatus.UNAVAILABLE: "Unavailable",
+    EvseStatus.FAULTED: "Faulted",
+}
+"""Whatever else an EVSE does, its connector is `Occupied` (part 2 §3.17)."""
+
+
+def boot_notification(station: StationInfo, reason: BootReason) -> Message:
+    """Strings are cut to their lengths; what is unknown is left out."""
+    named = {
+        "model": station.model[:MODEL_CHARS],
+        "vendorName": station.vendor[:VENDOR_CHARS],
+        "serialNumber": station.serial[:SERIAL_CHARS],
+        "firmwareVersion": station.firmware[:FIRMWARE_CHARS],
+    }
+    known = {key: text for key, text in named.items() if text}
+    return Message("BootNotification", {"reason": reason.value, "chargingStation": known})
+
+
+def boot_answer(payload: dict[str, Any]) -> BootAnswer:
+    return BootAnswer(BootStatus(payload["status"]), max(0, payload["interval"]))
+
+
+def heartbeat() -> Message:
+    return Message("Heartbeat", {})
+
+
+def status_notification(report: StatusReport) -> list[Message]:
+    """Of one connector. There is none for the station as a whole (G01.FR.01)."""
+    if report.connector == 0:
+        return []
+    payload = {
+        "timestamp": report.timestamp,
+        "connectorStatus": STATUS.get(report.status, "Occupied"),
+        "evseId": report.connector,
+        "connectorId": CONNECTOR,
+    }
+    return [Message("StatusNotification", payload)]
+
+
+def authorize(token: IdToken) -> Message:
+    return Message("Authorize", {"idToken": id_token(token.value, token.type.value)})
+
+
+def id_token(value: str, type_: str) -> dict[str, Any]:
+    return {"idToken": value, "type": type_ or "Central"}
+
+
+def verdict_of(info: dict[str, Any]) -> Verdict:
+    """What an idTokenInfo says."""
+    group = info.get("groupIdToken") or {}
+    return Verdict(
+        status=AuthorizationStatus(info["status"]),
+        parent=group.get("idToken", ""),
+        expiry=info.get("cacheExpiryDateTime") or "",
+    )

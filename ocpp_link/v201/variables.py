@@ -1,0 +1,84 @@
+"""GetVariables and SetVariables of OCPP 2.0.1 (B05, B06): one result for each item, in order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ocpp_link.device.catalogue import Row
+from ocpp_link.device.model import DeviceModel, WriteStatus
+from ocpp_link.rpc.rpc import IncomingCall
+
+if TYPE_CHECKING:
+    from ocpp_link.charge_point import ChargePoint
+
+SET_STATUS = {
+    WriteStatus.ACCEPTED: "Accepted",
+    WriteStatus.REBOOT_REQUIRED: "RebootRequired",
+    WriteStatus.REJECTED: "Rejected",
+    WriteStatus.READ_ONLY: "Rejected",
+}
+
+
+def get_variables(call: IncomingCall, engine: ChargePoint) -> None:
+    """B06."""
+    asked = call.payload["getVariableData"]
+    call.respond({"getVariableResult": [_read(engine.model, item) for item in asked]})
+
+
+def set_variables(call: IncomingCall, engine: ChargePoint) -> None:
+    """B05."""
+    asked = call.payload["setVariableData"]
+    call.respond({"setVariableResult": [_write(engine.model, item) for item in asked]})
+
+
+def _read(model: DeviceModel, item: dict[str, Any]) -> dict[str, Any]:
+    result = _result(item)
+    row, why = _found(model, item)
+    if row is None or result.get("attributeType", "Actual") != "Actual":
+        return {**result, "attributeStatus": why or "NotSupportedAttributeType"}
+    value = model.read(row)
+    if value is None:  # B06.FR.09: written and never read
+        return {**result, "attributeStatus": "Rejected"}
+    return {**result, "attributeStatus": "Accepted", "attributeValue": value}
+
+
+def _write(model: DeviceModel, item: dict[str, Any]) -> dict[str, Any]:
+    result = _result(item)
+    row, why = _found(model, item)
+    if row is None or result.get("attributeType", "Actual") != "Actual":
+        return {**result, "attributeStatus": why or "NotSupportedAttributeType"}
+    written = model.write(row, item["attributeValue"])
+    answer = {**result, "attributeStatus": SET_STATUS[written.status]}
+    if written.says:
+        answer["attributeStatusInfo"] = {
+            "reasonCode": "InvalidValue",
+            "additionalInfo": written.says[:512],
+        }
+    return answer
+
+
+def _found(model: DeviceModel, item: dict[str, Any]) -> tuple[Row | None, str]:
+    component, variable = item["component"], item["variable"]
+    evse = component.get("evse", {})
+    row = model.find(
+        component["name"],
+        variable["name"],
+        variable.get("instance", ""),
+        evse.get("id"),
+        evse.get("connectorId"),
+    )
+    if row is not None:
+        return row, ""
+    known = model.has_component(component["name"])
+    return None, "UnknownVariable" if known else "UnknownComponent"
+
+
+def _result(item: dict[str, Any]) -> dict[str, Any]:
+    """What an answer repeats of its item."""
+    kept = {"component": item["component"], "variable": item["variable"]}
+    if "attributeType" in item:
+        kept["attributeType"] = item["attributeType"]
+    return kept
+
+
+HANDLERS = {"GetVariables": get_variables, "SetVariables": set_variables}
