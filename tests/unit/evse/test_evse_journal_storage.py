@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import os
 import sqlite3
@@ -200,12 +201,16 @@ def test_inline_storage_answers_at_once() -> None:
     assert isinstance(outcomes[1], sqlite3.Error)
 
 
+def _answer(number: int, _db: sqlite3.Connection) -> int:
+    return number
+
+
 def test_the_thread_answers_in_order_through_post_and_never_on_itself() -> None:
     posted: list[Callable[[], None]] = []
     outcomes: list[Any] = []
     storage = ThreadStorage(memory(), posted.append)
     for number in range(50):
-        storage.submit(lambda _db, n=number: n, outcomes.append)  # type: ignore[misc]  # n is int
+        storage.submit(functools.partial(_answer, number), outcomes.append)
     storage.submit(insert(None), outcomes.append)
     storage.close()
     assert outcomes == []
