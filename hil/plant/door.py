@@ -16,6 +16,7 @@ from evse.door import jsonrpc
 from evse.door.hub import Connection, Follower, Hub, Reply
 from evse.door.jsonrpc import RpcError
 from hil.errors import HilError
+from hil.plant.acts import ACTS, Act, AnEvse
 from hil.plant.model import Violation
 from hil.plant.plant import Plant
 from hil.plant.site import GREATEST_A, Amps, Site
@@ -24,49 +25,6 @@ from hil.trace import Entry, Trace
 HouseAmps = Annotated[float, Meta(ge=-GREATEST_A, le=GREATEST_A)]
 TRACE = "sim.trace"
 """Variable: one entry of the trace as [t_ms, evse, lane, value]."""
-
-
-class _Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    evse: int = 1
-
-
-class Draw(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the car draws at most: amps per phase, on so many phases."""
-
-    amps: Annotated[float, Meta(ge=0, le=80)] = 16.0
-    phases: Annotated[int, Meta(ge=1, le=3)] = 3
-
-
-class PlugIn(_Params, frozen=True):
-    delay_s: Annotated[float, Meta(ge=0, le=86_400)] = 0.0
-    draw: Draw = Draw()
-    cable_a: int = 32
-    variant: str = "normal"
-    battery_wh: Annotated[float, Meta(gt=0)] | None = None
-
-
-class SetFault(_Params, frozen=True):
-    fault: str
-    active: bool = True
-
-
-class SetBoardFault(_Params, frozen=True):
-    fault: str
-    """A name of evse.model.BoardFault."""
-    active: bool = True
-
-
-class SetVoltage(_Params, frozen=True):
-    voltage_v: Annotated[float, Meta(ge=0, le=300)]
-    phase: Annotated[int, Meta(ge=1, le=3)] | None = None
-
-
-class Ventilation(_Params, frozen=True):
-    wanted: bool = True
-
-
-class SetResidual(_Params, frozen=True):
-    residual_ma: Annotated[float, Meta(ge=0, le=1_000)]
 
 
 class House(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -132,18 +90,8 @@ class PlantDoor:
         self.changed: Callable[[], None] = lambda: None
         """Called after each command and each look: the next change may be nearer now, and what
         was lived through on the way is told before the answer."""
-        hub.register("sim.plug_in", self._serve(PlugIn, _plug_in))
-        hub.register("sim.plug_out", self._serve(_Params, lambda plant, _: plant.car.unplug()))
-        hub.register("sim.ev_pause", self._serve(_Params, lambda plant, _: plant.car.pause()))
-        hub.register("sim.ev_resume", self._serve(_Params, lambda plant, _: plant.car.resume()))
-        hub.register(
-            "sim.pull_plug", self._serve(_Params, lambda plant, _: plant.car.pull_at_station())
-        )
-        hub.register("sim.ventilation", self._serve(Ventilation, _ventilation))
-        hub.register("sim.set_residual", self._serve(SetResidual, _set_residual))
-        hub.register("sim.set_fault", self._serve(SetFault, _set_fault))
-        hub.register("sim.board_fault", self._serve(SetBoardFault, _set_board_fault))
-        hub.register("sim.set_voltage", self._serve(SetVoltage, _set_voltage))
+        for method, (type_, act) in ACTS.items():
+            hub.register(method, self._serve(type_, act))
         hub.register("sim.house", self._house)
         hub.register("sim.state", self._state)
         hub.register("subscribe", self._subscribe)
@@ -152,7 +100,7 @@ class PlantDoor:
         """A record of the trace, to all who follow it."""
         self._hub.publish(TRACE, entry.evse, entry)
 
-    def _serve(self, type_: type[Any], act: Callable[[Plant, Any], object]) -> Any:
+    def _serve(self, type_: type[AnEvse], act: Act) -> Any:
         def handle(_connection: Connection, params: Raw | UnsetType, reply: Reply) -> None:
             wanted = jsonrpc.decode_params(params, type_)
             plant = self._plant(wanted.evse)
@@ -233,34 +181,3 @@ def plant_state(plant: Plant, now_ms: int) -> PlantState:
         faults=sorted(plant.faults),
         violations=list(plant.violations),
     )
-
-
-def _plug_in(plant: Plant, wanted: PlugIn) -> None:
-    plant.car.plug(
-        cable_a=wanted.cable_a,
-        draw_a=wanted.draw.amps,
-        phases=wanted.draw.phases,
-        variant=wanted.variant,
-        delay_ms=round(wanted.delay_s * 1000),
-        battery_wh=wanted.battery_wh,
-    )
-
-
-def _set_fault(plant: Plant, wanted: SetFault) -> None:
-    plant.set_fault(wanted.fault, wanted.active)
-
-
-def _set_board_fault(plant: Plant, wanted: SetBoardFault) -> None:
-    plant.set_board_fault(wanted.fault, wanted.active)
-
-
-def _set_voltage(plant: Plant, wanted: SetVoltage) -> None:
-    plant.set_voltage_v(wanted.voltage_v, wanted.phase)
-
-
-def _ventilation(plant: Plant, wanted: Ventilation) -> None:
-    plant.car.request_ventilation(wanted.wanted)
-
-
-def _set_residual(plant: Plant, wanted: SetResidual) -> None:
-    plant.set_residual_ma(wanted.residual_ma)
