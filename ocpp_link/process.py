@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import uuid
 from pathlib import Path
@@ -20,9 +21,16 @@ from ocpp_link.dialects import Dialects
 from ocpp_link.memory.database import Database
 from ocpp_link.memory.store import ThreadStore
 from ocpp_link.ports import CoreReply, StationInfo
+from ocpp_link.wire.address import address
 from ocpp_link.wire.connection import Connection
+from ocpp_link.wire.endpoint import Endpoint
 from ocpp_link.wire.reconnect import Backoff, BackoffSettings
 from ocpp_link.wire.runner import Runner
+
+STAYS_AWAY = "stays_away"
+"""Kept while the station was told not to connect."""
+
+_log = logging.getLogger(__name__)
 
 
 class LinkConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +49,37 @@ class LinkConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Of OCPP, in order of preference."""
     settings: Settings = Settings()
     """In effect until the CSMS changes them."""
-    backoff: BackoffSettings = BackoffSettings()
+    interface: str = ""
+    """To go out through: the name of a network interface, or a local IP address."""
+    backoff: BackoffSettings | None = None
+    """Between attempts to connect; None: as the settings have it."""
+
+
+class ConfiguredEndpoint:
+    """Always the back office of the configuration."""
+
+    def __init__(self, config: LinkConfig) -> None:
+        self._endpoint = Endpoint(
+            url=config.url,
+            identity=config.identity,
+            basic_auth_key=config.basic_auth_key,
+            interface=config.interface,
+        )
+        if config.basic_auth_key and not address(config.url, config.identity).secure:
+            _log.warning(
+                "the AuthorizationKey goes to %s unencrypted: anybody on the way can read it; use "
+                "wss://",
+                config.url,
+            )
+
+    def endpoint(self) -> Endpoint:
+        return self._endpoint
+
+    def succeeded(self) -> None:
+        """Nothing depends on it."""
+
+    def failed(self, error: BaseException) -> None:
+        """The connection says it."""
 
 
 class LinkProcess:
@@ -71,12 +109,13 @@ class LinkProcess:
         self._runner = Runner(self.engine, loop)
         self.connection = Connection(
             self._runner,
-            url=config.url,
-            identity=config.identity,
-            backoff=Backoff(config.backoff, random.random),
-            basic_auth_key=config.basic_auth_key,
+            ConfiguredEndpoint(config),
+            self.engine.subprotocols,
+            backoff=Backoff(self._backoff, random.random),
+            wanted=self._store.load().decoded(STAYS_AWAY, bool).get(STAYS_AWAY) is not True,
             on_change=lambda connected: self._core.publish("ocpp.is_connected", connected),
         )
+        self.engine.station.occasions.configured.append(self._configured)
 
     async def run(self) -> None:
         """Serve until cancelled. Raises when nothing can be made durable any more."""
@@ -84,6 +123,25 @@ class LinkProcess:
             tasks.create_task(self._until_storage_fault())
             tasks.create_task(follow_core(self._config.door, self._core, self._runner, self._serve))
             tasks.create_task(self.connection.run())
+
+    def _backoff(self) -> BackoffSettings:
+        settings = self.engine.station.settings
+        return self._config.backoff or BackoffSettings(
+            settings.backoff_wait_s, settings.backoff_random_s, settings.backoff_repeats
+        )
+
+    def _configured(self, before: Settings, now: Settings) -> None:
+        if before.ping_interval_s != now.ping_interval_s:
+            self.connection.ping_interval_changed()
+
+    def _stay_away(self) -> None:
+        """Until told otherwise, also over restarts."""
+        self._runner.run(lambda: self.engine.station.keep(STAYS_AWAY, STAYS_AWAY, True))
+        self.connection.disconnect()
+
+    def _come_back(self) -> None:
+        self._runner.run(lambda: self.engine.station.forget(STAYS_AWAY, STAYS_AWAY))
+        self.connection.connect()
 
     async def _until_storage_fault(self) -> None:
         await self._storage_fault
@@ -100,9 +158,9 @@ class LinkProcess:
             case core_client.VALIDATE_TOKEN:
                 return await self._validate(params.get("provided_token"))
             case "ocpp.disconnect" | "ocpp.stop":
-                self.connection.disconnect()
+                self._stay_away()
             case "ocpp.connect" | "ocpp.restart":
-                self.connection.connect()
+                self._come_back()
             case "ocpp.state":
                 return self._state()
             case _:
@@ -126,13 +184,10 @@ class LinkProcess:
     def _state(self) -> dict[str, Any]:
         engine, boot = self.engine, self.engine.station.boot
         return {
-            "is_connected": self.connection.is_connected,
+            **msgspec.structs.asdict(self.connection.state),
             "registration": boot.status.value if boot.status else "",
             "queued": len(engine.transactions.queue),
             "dropped": engine.transactions.queue.dropped,
-            "attempts": self.connection.attempts,
-            "faults": self.connection.faults,
-            "last_error": self.connection.last_error,
             "rpc": msgspec.to_builtins(engine.station.rpc.stats),
         }
 

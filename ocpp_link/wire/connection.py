@@ -1,206 +1,255 @@
-"""The WebSocket to the back office: connects, for ever, and carries frames. It decides nothing.
+"""Keeps the engine connected to its back office: connects, for ever, and tells why it is not.
 
-A connection whose pongs stay away is cut, also where the operating system has not noticed yet.
+It decides nothing about OCPP: which frames there are is the engine's, whom to call and with which
+credentials is the endpoint's, when to try again is `reconnect`'s.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import contextlib
 import logging
-import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
-from websockets.typing import Subprotocol
+import msgspec
+from websockets.asyncio.client import ClientConnection
 
-from ocpp_link.errors import HandshakeRefused
-from ocpp_link.wire.reconnect import Backoff, endpoint
-from ocpp_link.wire.runner import Runner
-
-OPEN_TIMEOUT_S = 20.0
-CLOSE_TIMEOUT_S = 1.0
-"""The library waits this long for the peer's half of a close; its default of 10 s would be added
-to every detection of a dead peer."""
-PONG_TIMEOUT_S = 5.0
-MAX_FRAME_BYTES = 1 << 18
-MAX_UNSENT = 512
-"""Frames that a peer which does not read may leave unsent before it is cut off."""
-SEND_STALL_MS = 30_000
-"""Unacknowledged TCP data older than this ends the connection (Linux)."""
+from ocpp_link.wire.address import Address, address
+from ocpp_link.wire.conversation import Conversation, Listener, Nobody
+from ocpp_link.wire.dial import dial
+from ocpp_link.wire.endpoint import Endpoint, EndpointSource
+from ocpp_link.wire.failure import AttemptFailed, Failure, Phase
+from ocpp_link.wire.reconnect import Backoff
+from ocpp_link.wire.subprotocols import Offers
+from ocpp_link.wire.within import Sleep, within
 
 _log = logging.getLogger(__name__)
 
 
-def basic_authorization(identity: str, key: bytes) -> str:
-    """The Authorization header of HTTP Basic (RFC 7617), as OCPP-J's security profiles use it.
-    `identity` holds no colon."""
-    return "Basic " + base64.b64encode(identity.encode() + b":" + key).decode("ascii")
+class Served(Protocol):
+    """The engine's end of the wire, as `Runner` is one."""
+
+    @property
+    def ping_interval_s(self) -> int:
+        """WebSocket pings wanted; 0 = none. May change at any time."""
+
+    def now_ms(self) -> int: ...
+    def connect(self, on_frames: Callable[[list[str]], None], subprotocol: str) -> None: ...
+    def receive(self, text: str) -> None: ...
+    def disconnect(self) -> None: ...
+
+
+class ConnectionState(msgspec.Struct, frozen=True):
+    """For the door, and for people."""
+
+    is_connected: bool
+    wanted: bool
+    """False: told to stay away."""
+    url: str
+    subprotocol: str
+    """Agreed on; empty while not connected."""
+    attempts: int
+    faults: int
+    """Connections that a defect of this program ended."""
+    failed_in: str
+    """The phase of the last failure: address, DNS, TCP, TLS, HTTP, subprotocol, open."""
+    last_error: str
+    """It, in words; stays until the next one."""
+    round_trip_ms: int | None
+    """Of the last ping."""
 
 
 class Connection:
-    """Keeps one engine connected to `url`/`identity`. `run` never returns by itself.
+    """Keeps one engine connected. `run` never returns by itself.
 
-    With a `basic_auth_key` each handshake carries it from the first request on: a back office that
-    knows no station without it answers 401 and some drop the connection at once.
-
-    `disconnect` is sticky: nothing reconnects until `connect`. `on_change` hears of each change.
+    `source` is asked for the endpoint of each attempt and hears how it ended. `versions` are the
+    subprotocols, in order of preference. `listener` hears every frame, `on_change` of each
+    connection and of its end. `disconnect` is sticky: nothing reconnects until `connect`.
     """
 
     def __init__(
         self,
-        runner: Runner,
+        served: Served,
+        source: EndpointSource,
+        versions: Sequence[str],
         *,
-        url: str,
-        identity: str,
         backoff: Backoff,
-        basic_auth_key: bytes = b"",
-        on_change: Callable[[bool], None] | None = None,
+        listener: Listener | None = None,
+        wanted: bool = True,
+        on_change: Callable[[bool], None] = lambda _connected: None,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
-        self._runner = runner
-        self._uri = endpoint(url, identity)
-        self._headers: dict[str, str] = {}
-        if basic_auth_key:
-            self._headers["Authorization"] = basic_authorization(identity, basic_auth_key)
-            if self._uri.startswith("ws:"):
-                _log.warning(
-                    "the AuthorizationKey goes to %s unencrypted: anybody on the way can read it; "
-                    "use wss://",
-                    self._uri,
-                )
+        self._served = served
+        self._source = source
+        self._offers = Offers(versions)
         self._backoff = backoff
-        self._on_change = on_change or (lambda _connected: None)
+        self._listener = listener or Nobody()
+        self._on_change = on_change
+        self._sleep = sleep
         self._wanted = asyncio.Event()
-        self._wanted.set()
-        self._websocket: ClientConnection | None = None
+        if wanted:
+            self._wanted.set()
+        self._hurry = asyncio.Event()
+        self._dialing: asyncio.Task[ClientConnection] | None = None
+        self._conversation: Conversation | None = None
+        self._url = ""
+        self._last: Failure | None = None
         self.attempts = 0
         self.faults = 0
-        self.last_error = ""
+
+    # What others ask for
 
     @property
     def is_connected(self) -> bool:
-        return self._websocket is not None
+        return self._conversation is not None
+
+    @property
+    def wanted(self) -> bool:
+        return self._wanted.is_set()
+
+    @property
+    def last_error(self) -> str:
+        return self._last.words if self._last else ""
+
+    @property
+    def state(self) -> ConnectionState:
+        standing = self._conversation
+        trip_s = standing.round_trip_s if standing else None
+        return ConnectionState(
+            is_connected=standing is not None,
+            wanted=self.wanted,
+            url=self._url,
+            subprotocol=standing.subprotocol if standing else "",
+            attempts=self.attempts,
+            faults=self.faults,
+            failed_in=self._last.phase.value if self._last else "",
+            last_error=self.last_error,
+            round_trip_ms=None if trip_s is None else round(trip_s * 1_000),
+        )
 
     def connect(self) -> None:
-        """Be connected from now on."""
+        """Be connected from now on; where a wait is under way, it ends."""
         self._wanted.set()
+        self._hurry.set()
 
     def disconnect(self) -> None:
-        """Be disconnected until `connect`."""
+        """Be disconnected until `connect`; what has been said is still sent."""
         self._wanted.clear()
-        if self._websocket is not None:
-            self._websocket.transport.abort()
+        if self._dialing is not None:
+            self._dialing.cancel()
+        self._end("this station was told to stay away")
+
+    def reconnect(self, why: str) -> None:
+        """Begin anew at once, with the endpoint as it is now; what has been said is still sent."""
+        self._backoff.begin_anew()
+        self._hurry.set()
+        self._end(why)
+
+    async def flush(self) -> bool:
+        """Has the back office read all that was said so far? See Conversation.flush."""
+        return self._conversation is not None and await self._conversation.flush()
+
+    def ping_interval_changed(self) -> None:
+        """The engine wants another interval."""
+        if self._conversation is not None:
+            self._conversation.ping_interval_changed()
+
+    # The loop
 
     async def run(self) -> None:
         """Connect, serve, wait, again."""
         while True:
             await self._wanted.wait()
+            self._hurry.clear()
             self.attempts += 1
             try:
-                await self._connect_and_serve()
-            except (OSError, WebSocketException) as error:
-                self.last_error = f"{type(error).__name__}: {error}"
-                _log.warning("no connection to %s: %s", self._uri, self.last_error)
+                await self._once()
             except Exception:  # noqa: BLE001 - the link's one supervisor: a fault of ours costs a
                 # connection, which is counted and shown, and never the process
                 self.faults += 1
-                self.last_error = "a fault of the link itself; see the log"
-                _log.exception("a frame of %s met a fault of the link", self._uri)
-            if self._wanted.is_set():
-                await asyncio.sleep(self._backoff.wait_s())
+                self._last = Failure(Phase.OPEN, "a fault of the link itself; see its log")
+                _log.exception("a frame of %s met a fault of the link", self._url)
+            if self.wanted:
+                await self._wait()
 
-    async def _connect_and_serve(self) -> None:
-        protocol = self._runner.engine.station.dialect.subprotocol
-        websocket = await connect(
-            self._uri,
-            subprotocols=[Subprotocol(protocol)],
-            additional_headers=self._headers,
-            compression=None,
-            open_timeout=OPEN_TIMEOUT_S,
-            close_timeout=CLOSE_TIMEOUT_S,
-            ping_interval=None,
-            max_size=MAX_FRAME_BYTES,
-            proxy=None,
-        )
-        async with contextlib.AsyncExitStack() as stack:
-            stack.push_async_callback(websocket.close)
-            if websocket.subprotocol != protocol:
-                raise HandshakeRefused(
-                    f"{self._uri} did not agree to the subprotocol {protocol}: is it an OCPP 1.6 "
-                    "back office?"
-                )
-            _cut_when_stalled(websocket)
-            await self._serve(websocket)
-
-    async def _serve(self, websocket: ClientConnection) -> None:
-        loop = asyncio.get_running_loop()
-        unsent: asyncio.Queue[str] = asyncio.Queue(MAX_UNSENT)
-        since_s = loop.time()
-
-        def enqueue(frames: list[str]) -> None:
-            for frame in frames:
-                try:
-                    unsent.put_nowait(frame)
-                except asyncio.QueueFull:
-                    websocket.transport.abort()
-                    return
-
-        self._websocket = websocket
-        self._on_change(True)
-        tasks = [
-            asyncio.create_task(self._send(websocket, unsent)),
-            asyncio.create_task(self._ping(websocket)),
-        ]
+    async def _wait(self) -> None:
         try:
-            self._runner.connect(enqueue)
-            if not self._wanted.is_set():
-                return
-            await self._receive(websocket)
+            await within(self._backoff.wait_s(), self._hurry.wait(), self._sleep)
+        except TimeoutError:
+            return
+
+    async def _once(self) -> None:
+        """One attempt, and the connection that comes of it."""
+        endpoint = self._source.endpoint()
+        try:
+            where = address(endpoint.url, endpoint.identity)
+            self._url = where.url
+            websocket = await self._dialed(endpoint)
+        except (AttemptFailed, ValueError) as error:
+            self._failed(error)
+            return
+        if websocket is None:
+            return
+        self._offers.agreed()
+        self._source.succeeded()
+        self._ended(await self._serve(websocket, where))
+
+    async def _dialed(self, endpoint: Endpoint) -> ClientConnection | None:
+        """None: nobody wants it any more. Raises AttemptFailed."""
+        self._dialing = asyncio.ensure_future(dial(endpoint, self._offers.now, self._sleep))
+        try:
+            return await self._dialing
+        except asyncio.CancelledError:
+            if self.wanted or _is_ending():
+                raise
+            return None
         finally:
-            self._websocket = None
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            self._backoff.survived(round((loop.time() - since_s) * 1_000))
-            self._runner.disconnect()
+            self._dialing = None
+
+    async def _serve(self, websocket: ClientConnection, where: Address) -> Failure:
+        served = self._served
+        since_ms = served.now_ms()
+        conversation = Conversation(
+            websocket,
+            where,
+            on_frame=served.receive,
+            ping_interval_s=lambda: served.ping_interval_s,
+            listener=self._listener,
+            sleep=self._sleep,
+        )
+        self._conversation = conversation
+        _log.info("connected to %s, %s", self._url, conversation.subprotocol)
+        self._on_change(True)
+        try:
+            served.connect(conversation.send, conversation.subprotocol)
+            return await conversation.run()
+        finally:
+            self._conversation = None
+            self._backoff.survived(served.now_ms() - since_ms)
+            served.disconnect()
             self._on_change(False)
 
-    async def _receive(self, websocket: ClientConnection) -> None:
-        engine = self._runner.engine
-        with contextlib.suppress(ConnectionClosed):
-            async for message in websocket:
-                if isinstance(message, str):  # OCPP-J has no binary frames
-                    engine.on_frame(message)
-                    self._runner.touch()
+    def _end(self, why: str) -> None:
+        if self._conversation is not None:
+            self._conversation.end(why)
 
-    async def _send(self, websocket: ClientConnection, unsent: asyncio.Queue[str]) -> None:
-        with contextlib.suppress(ConnectionClosed):
-            while True:
-                await websocket.send(await unsent.get())
+    def _failed(self, error: AttemptFailed | ValueError) -> None:
+        if isinstance(error, AttemptFailed):
+            failure = error.failure
+            if failure.phase in (Phase.HTTP, Phase.SUBPROTOCOL):
+                self._offers.refused()
+        else:
+            failure = Failure(Phase.ADDRESS, str(error))
+        self._source.failed(error.__cause__ or error)
+        self._ended(failure)
 
-    async def _ping(self, websocket: ClientConnection) -> None:
-        with contextlib.suppress(ConnectionClosed):
-            while True:
-                interval_s = self._runner.engine.ping_interval_s
-                await asyncio.sleep(interval_s or PONG_TIMEOUT_S)
-                if interval_s and not await self._answered(websocket):
-                    _log.warning("%s does not answer pings: cut", self._uri)
-                    websocket.transport.abort()
-
-    async def _answered(self, websocket: ClientConnection) -> bool:
-        pong = await websocket.ping()
-        try:
-            async with asyncio.timeout(PONG_TIMEOUT_S):
-                await pong
-        except TimeoutError:
-            return False
-        return True
+    def _ended(self, failure: Failure) -> None:
+        """Said once, however often it happens."""
+        if failure != self._last:
+            _log.warning("no connection to %s: %s", self._url, failure)
+        self._last = failure
 
 
-def _cut_when_stalled(websocket: ClientConnection) -> None:
-    """Let the kernel end a connection whose data nobody acknowledges."""
-    sock = websocket.transport.get_extra_info("socket")
-    if sock is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SEND_STALL_MS)
+def _is_ending() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

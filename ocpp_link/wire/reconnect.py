@@ -1,14 +1,14 @@
-"""Where to connect, and when to try again. Pure."""
+"""When to try again. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from urllib.parse import quote, urlsplit
 
 import msgspec
 
 STABLE_MS = 60_000
-"""A connection that lasted this long makes the next wait short again."""
+"""A connection that lasted this long makes the next wait short again: one that is let in and
+thrown out at once must not count as a success."""
 
 
 class BackoffSettings(msgspec.Struct, frozen=True):
@@ -17,40 +17,46 @@ class BackoffSettings(msgspec.Struct, frozen=True):
     wait_minimum_s: float = 2.0
     random_range_s: float = 3.0
     repeat_times: int = 5
-    """How often the wait doubles; 2 s then end at 64 s."""
+    """How often the wait doubles; 2 s then end at 64 s, and up to 3 s more."""
+    longest_s: float = 300.0
+    """No wait is longer, whatever the others come to: a station that stays away for a quarter of an
+    hour is taken for dead."""
 
 
 class Backoff:
-    """How long to wait after each failure, for ever. `random` returns a number in [0, 1)."""
+    """How long to wait after each failure, for ever (OCPP 2.0.1 part 4 §5.3).
 
-    def __init__(self, settings: BackoffSettings, random: Callable[[], float]) -> None:
+    `settings` is asked at each wait, so that a change is in effect at the next one. `random`
+    returns a number in [0, 1).
+    """
+
+    def __init__(
+        self, settings: BackoffSettings | Callable[[], BackoffSettings], random: Callable[[], float]
+    ) -> None:
         self._settings = settings
         self._random = random
-        self._failures = 0
+        self._last: tuple[BackoffSettings, float] | None = None
+        self.failures = 0
+        """Since the last connection that stood for STABLE_MS."""
 
     def wait_s(self) -> float:
         """The wait after one more failure."""
-        settings = self._settings
-        base_s = settings.wait_minimum_s * 2.0 ** min(self._failures, settings.repeat_times)
-        self._failures += 1
-        return base_s + settings.random_range_s * self._random()
+        settings = (
+            self._settings if isinstance(self._settings, BackoffSettings) else (self._settings())
+        )
+        doublings, self.failures = self.failures, self.failures + 1
+        if doublings > settings.repeat_times and self._last and self._last[0] == settings:
+            return self._last[1]
+        base_s = settings.wait_minimum_s * 2.0 ** min(doublings, settings.repeat_times)
+        wait_s = min(base_s + settings.random_range_s * self._random(), settings.longest_s)
+        self._last = settings, wait_s
+        return wait_s
 
     def survived(self, lasted_ms: int) -> None:
         """A connection ended after `lasted_ms`."""
         if lasted_ms >= STABLE_MS:
-            self._failures = 0
+            self.failures = 0
 
-
-def endpoint(url: str, identity: str) -> str:
-    """The CSMS's URL and the station's identity as one WebSocket URL (OCPP-J 1.6 §3.1.1).
-
-    A URL without a scheme is taken as ws://. Raises ValueError for what cannot be a URL, or an
-    identity that is empty or holds a colon (it is a user name in basic authentication).
-    """
-    if not identity or ":" in identity:
-        raise ValueError(f"the identity {identity!r} is empty or holds a colon")
-    whole = url if "://" in url else f"ws://{url}"
-    parts = urlsplit(whole)
-    if parts.scheme not in ("ws", "wss") or not parts.hostname:
-        raise ValueError(f"{url!r} is no ws:// or wss:// URL")
-    return f"{whole.rstrip('/')}/{quote(identity, safe='')}"
+    def begin_anew(self) -> None:
+        """What failed before does not count: another endpoint is called from now on."""
+        self.failures = 0

@@ -18,6 +18,14 @@ class Runner:
         self._closed = False
         self._on_frames: Callable[[list[str]], None] | None = None
 
+    @property
+    def ping_interval_s(self) -> int:
+        """WebSocket pings wanted; 0 = none. May change at any time."""
+        return self.engine.ping_interval_s
+
+    def now_ms(self) -> int:
+        return self.engine.station.clock.now_ms()
+
     def run(self, act: Callable[[], None]) -> None:
         """Give the engine an input. What it wanted before an error in `act` is still done."""
         if self._closed:
@@ -31,6 +39,10 @@ class Runner:
         """A connection stands; frames go to `on_frames`, which must not block."""
         self._on_frames = on_frames
         self.run(lambda: self.engine.on_connected(subprotocol))
+
+    def receive(self, text: str) -> None:
+        """A text frame of the peer."""
+        self.run(lambda: self.engine.on_frame(text))
 
     def disconnect(self) -> None:
         """The connection went."""
@@ -56,7 +68,7 @@ class Runner:
             self._timer = None
         deadline_ms = self.engine.next_deadline_ms
         if deadline_ms is not None:
-            delay_ms = max(0, deadline_ms - self.engine.station.clock.now_ms())
+            delay_ms = max(0, deadline_ms - self.now_ms())
             self._timer = self._loop.call_later(delay_ms / 1_000, self._due)
 
     def _due(self) -> None:

@@ -13,7 +13,6 @@ import msgspec
 import pytest
 from ocpp.v16 import call
 from ocpp_rig import token
-from websockets.asyncio.server import ServerConnection, serve
 
 from evse.clock import MonotonicClock
 from evse.door.hub import Connection as DoorPeer
@@ -25,43 +24,11 @@ from hil.csms.server import CsmsServer
 from ocpp_link import core_client
 from ocpp_link.device.settings import Settings
 from ocpp_link.ports import StationInfo
-from ocpp_link.process import LinkConfig, LinkProcess
-from ocpp_link.wire.connection import Connection
-from ocpp_link.wire.reconnect import STABLE_MS, Backoff, BackoffSettings, endpoint
+from ocpp_link.process import ConfiguredEndpoint, LinkConfig, LinkProcess
+from ocpp_link.wire.reconnect import BackoffSettings
 
 AT = "2026-01-01T00:00:00.000Z"
 QUICK = BackoffSettings(wait_minimum_s=0.01, random_range_s=0.0, repeat_times=0)
-
-
-@pytest.mark.parametrize(
-    ("url", "whole"),
-    [
-        ("ws://host/ocpp", "ws://host/ocpp/CP 1"),
-        ("wss://host:9000/a/b/", "wss://host:9000/a/b/CP 1"),
-        ("host:9000/ocpp", "ws://host:9000/ocpp/CP 1"),
-        ("ws://[::1]:80", "ws://[::1]:80/CP 1"),
-    ],
-)
-def test_3_1_1_the_identity_is_appended_percent_encoded(url: str, whole: str) -> None:
-    assert endpoint(url, "CP 1") == whole.replace(" ", "%20")
-    assert endpoint(url, "A/Ü") == whole.replace("CP 1", "A%2F%C3%9C")
-
-
-@pytest.mark.parametrize(
-    ("url", "identity"), [("ws://h", ""), ("ws://h", "a:b"), ("http://h", "a"), ("ws://", "a")]
-)
-def test_what_is_no_address_is_refused(url: str, identity: str) -> None:
-    with pytest.raises(ValueError):
-        endpoint(url, identity)
-
-
-def test_the_backoff_doubles_to_its_cap_and_resets_only_after_a_stable_connection() -> None:
-    backoff = Backoff(BackoffSettings(2.0, 4.0, 3), lambda: 0.5)
-    assert [backoff.wait_s() for _ in range(6)] == [4.0, 6.0, 10.0, 18.0, 18.0, 18.0]
-    backoff.survived(STABLE_MS - 1)
-    assert backoff.wait_s() == 18.0
-    backoff.survived(STABLE_MS)
-    assert backoff.wait_s() == 4.0
 
 
 class Core:
@@ -360,58 +327,22 @@ def test_disconnect_and_state_are_served_at_the_door(tmp_path: Path) -> None:
     run(test)
 
 
-def test_3_3_a_server_without_the_subprotocol_is_left_with_a_plain_sentence(
-    tmp_path: Path,
-) -> None:
+def test_a_station_that_was_told_to_stay_away_stays_away_over_restarts(tmp_path: Path) -> None:
     async def test() -> None:
-        received: list[object] = []
-
-        async def talk(websocket: ServerConnection) -> None:
-            with contextlib.suppress(Exception):
-                async for message in websocket:
-                    received.append(message)
-
-        b = Bench(tmp_path)
-        async with serve(talk, "127.0.0.1", 0) as server:
-            port = next(iter(server.sockets)).getsockname()[1]
-            b.link(f"ws://127.0.0.1:{port}")
-            await until(lambda: "did not agree" in b.process.connection.last_error)
-            await b.aclose()
-        assert received == []
-
-    run(test)
-
-
-def test_a_half_open_connection_is_cut_and_made_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ocpp_link.wire.connection.PONG_TIMEOUT_S", 0.05)
-
-    async def test() -> None:
-        writers: list[asyncio.StreamWriter] = []
-
-        async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            """Shakes hands and never reads again."""
-            request = (await reader.readuntil(b"\r\n\r\n")).decode()
-            key = next(x for x in request.split("\r\n") if x.startswith("Sec-WebSocket-Key"))
-            from websockets.utils import accept_key
-
-            accept = accept_key(key.partition(": ")[2])
-            writer.write(
-                f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                f"Connection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n"
-                f"Sec-WebSocket-Protocol: ocpp1.6\r\n\r\n".encode()
-            )
-            writers.append(writer)
-
-        b = Bench(tmp_path, settings=Settings(ping_interval_s=1))
-        server = await asyncio.start_server(deaf, "127.0.0.1", 0)
-        b.link(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        await until(lambda: len(writers) >= 2)
-        await b.aclose()
-        server.close()
-        for writer in writers:
-            writer.close()
+        async with bench(tmp_path) as b:
+            await until(lambda: b.core.hub.provider("ocpp") and b.csms.peers)
+            assert await b.process._serve("ocpp.stop", {}) is True
+            await until(lambda: not b.csms.peers)
+            await b.stop_link()
+            b.link()
+            await until(lambda: b.core.hub.provider("ocpp"))
+            assert b.process.connection.state.wanted is False
+            assert b.process.connection.attempts == 0
+            assert await b.process._serve("ocpp.restart", {}) is True
+            await until(lambda: b.csms.peers)
+            await b.stop_link()
+            b.link()
+            await until(lambda: b.csms.peers)
 
     run(test)
 
@@ -481,9 +412,17 @@ def test_a_wrong_or_missing_authorization_key_is_turned_away_and_named(tmp_path:
 def test_a_key_on_an_open_wire_is_warned_of(
     url: str, warned: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    runner: Any = None  # nothing runs here
-    backoff = Backoff(QUICK, lambda: 0.0)
-    Connection(runner, url=url, identity="CP", backoff=backoff, basic_auth_key=b"key")
+    nowhere = Path("nowhere")
+    ConfiguredEndpoint(
+        LinkConfig(
+            url=url,
+            identity="CP",
+            door=nowhere,
+            database=nowhere,
+            station=StationInfo(vendor="PiEVSE", model="Bench"),
+            basic_auth_key=b"key",
+        )
+    )
     assert ("unencrypted" in caplog.text) is warned
 
 
