@@ -6,47 +6,16 @@ Guarantees: whatever is typed, and whatever the station answers or does not, the
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
-
-import msgspec
+from typing import Any
 
 from evse.console import energy, views
+from evse.console.acts import Acts
 from evse.console.layout import plain, wrap
-from evse.console.pin import IDLE_MS
+from evse.console.ports import Door, Gate, Refused, Reply, evses, whole
 from evse.door.jsonrpc import RpcError
 
 LOG_LINES = 15
 MAX_LOG_LINES = 500
-
-
-class Door(Protocol):
-    """The station, asked and answered. Both raise RpcError or OSError."""
-
-    def ask(self, method: str, params: dict[str, Any]) -> Any: ...
-
-    def events(self, from_seq: int, count: int) -> list[dict[str, Any]]:
-        """Up to `count` journal records {seq, evse, value} from `from_seq` on."""
-
-
-class Gate(Protocol):
-    """What stands before everything that changes something."""
-
-    def refusal(self, pin: str) -> str:
-        """Empty when the PIN opens."""
-
-    def now_ms(self) -> int: ...
-
-
-class Reply(msgspec.Struct, frozen=True):
-    """What to print, and what the terminal is to do next."""
-
-    lines: list[str]
-    then: str = ""
-    """`watch`, `quit`, or `pin` to ask for one unseen; empty = the next prompt."""
-
-
-class Refused(ValueError):
-    """What was typed can not be done; the text says why."""
 
 
 Verb = Callable[["Console", list[str]], Reply]
@@ -83,23 +52,17 @@ class Console:
     def __init__(self, door: Door, where: str, gate: Gate) -> None:
         self._door = door
         self._where = where
-        self._gate = gate
-        self._locks_at_ms: int | None = None
-        """None = locked."""
-
-    @property
-    def locked(self) -> bool:
-        return self._locks_at_ms is None or self._gate.now_ms() >= self._locks_at_ms
+        self.acts = Acts(door, gate)
 
     def prompt(self) -> str:
-        return "evse> " if self.locked else "evse# "
+        return "evse> " if self.acts.locked else "evse# "
 
     def line(self, text: str) -> Reply:
         """One typed line. Never raises for what a person can type or a station can do."""
         words = text.split()
         if not words:
             return Reply([])
-        self._locks_at_ms = None if self.locked else self._gate.now_ms() + IDLE_MS
+        self.acts.somebody_is_there()
         verb = _VERBS.get(words[0].lower())
         if verb is None:
             return Reply([_unknown(words[0].lower())])
@@ -137,74 +100,17 @@ class Console:
             return f"the station at {self._where} went away before it answered; ask again"
         return f"no station is running at {self._where}; ask again when it is back"
 
-    # --- what changes something -------------------------------------------------------------------
-
-    def _unlock(self, words: list[str]) -> Reply:
-        if not words:
-            return Reply([], "pin")
-        refusal = self._gate.refusal(" ".join(words))
-        self._locks_at_ms = None if refusal else self._gate.now_ms() + IDLE_MS
-        return Reply(
-            wrap(refusal or "unlocked; lock-console locks again, and so do 10 idle minutes")
-        )
-
-    def _lock(self) -> Reply:
-        self._locks_at_ms = None
-        return Reply(["locked"])
-
-    def _act(self, words: list[str], method: str, params: dict[str, Any]) -> Reply:
-        """One act on one EVSE."""
-        evse = self._one(words)
-        done = self._ask(method, evse=evse, **params)
-        return Reply([f"EVSE {evse}: {'done' if done else 'nothing to do, or not possible now'}"])
-
-    def _charge_now(self, words: list[str]) -> Reply:
-        evse = self._one(words)
-        if self._ask("sys.inspect", evse=evse)["delay"] is None:
-            return Reply([f"EVSE {evse}: no random delay is running"])
-        self._ask("uk_random_delay.cancel", evse=evse)
-        return Reply([f"EVSE {evse}: done"])
-
-    def _self_test(self, words: list[str]) -> Reply:
-        evse = self._one(words)
-        passed = self._ask("ac_rcd.self_test", evse=evse)
-        words_for = "passed" if passed else "not passed, or not possible now: see `lock`, `faults`"
-        return Reply([f"EVSE {evse}: residual-current device {words_for}"])
-
-    def _accept_meter(self, words: list[str]) -> Reply:
-        evse = self._one(words)
-        taken = self._ask("metering.accept", evse=evse)
-        words_for = "believed from now on" if taken else "nothing is doubted, or a bill is running"
-        return Reply([f"EVSE {evse}: meter: {words_for}"])
-
-    def _one(self, words: list[str]) -> int:
-        """The EVSE to act on, that must be named where there are several."""
-        if self.locked:
-            raise Refused("the console is read-only; unlock it with its PIN")
-        evses = self.evses(words)
-        if len(evses) != 1:
-            raise Refused(f"which EVSE: one of {evses}")
-        return evses[0]
-
     # --- the door ---------------------------------------------------------------------------------
 
     def _ask(self, method: str, **params: Any) -> Any:
         return self._door.ask(method, params)
 
-    def evses(self, words: list[str]) -> list[int]:
-        """The EVSE that was named, or all."""
-        if len(words) > 1:
-            raise Refused("one EVSE number at most")
-        if words:
-            return [whole(words[0], "EVSE")]
-        return [int(row["evse"]) for row in self._ask("sys.state")["evses"]]
-
     def _each(self, words: list[str], show: Callable[[dict[str, Any]], list[str]]) -> Reply:
         """A view of the EVSE that was named, or of all under their numbers."""
-        evses = self.evses(words)
+        named = evses(self._door, words)
         lines: list[str] = []
-        for evse in evses:
-            if len(evses) > 1:
+        for evse in named:
+            if len(named) > 1:
                 lines.append(f"--- EVSE {evse}")
             lines += show(self._ask("sys.inspect", evse=evse))
         return Reply(lines)
@@ -239,13 +145,6 @@ def _unknown(word: str) -> str:
     return f"there is no {plain(word)[:30]!r} here; {hint}"
 
 
-def whole(word: str, name: str) -> int:
-    """A number that was typed. Raises Refused."""
-    if not (word.isascii() and word.isdigit() and len(word) < 10 and int(word) > 0):
-        raise Refused(f"{name} is a whole number from 1 up, not {word[:20]!r}")
-    return int(word)
-
-
 def _station(show: Callable[[dict[str, Any]], list[str]]) -> Verb:
     return lambda console, _words: Reply(show(console._ask("sys.state")))
 
@@ -259,7 +158,7 @@ def _help(_console: Console, _words: list[str]) -> Reply:
 
 
 def _acting(method: str, **params: Any) -> Verb:
-    return lambda console, words: console._act(words, f"evse_manager.{method}", params)
+    return lambda console, words: console.acts.act(words, f"evse_manager.{method}", params)
 
 
 _VERBS: dict[str, Verb] = {
@@ -274,16 +173,16 @@ _VERBS: dict[str, Verb] = {
     "log": lambda console, words: console._log(words),
     "link": _station(views.link),
     "ocpp": _station(views.ocpp),
-    "unlock": lambda console, words: console._unlock(words),
-    "lock-console": lambda console, _words: console._lock(),
+    "unlock": lambda console, words: console.acts.unlock(words),
+    "lock-console": lambda console, words: console.acts.lock(words),
     "enable": _acting("enable", connector_id=1),
     "disable": _acting("disable", connector_id=0),
     "pause": _acting("pause_charging"),
     "resume": _acting("resume_charging"),
-    "charge-now": lambda console, words: console._charge_now(words),
+    "charge-now": lambda console, words: console.acts.charge_now(words),
     "stop": _acting("stop_transaction", request={"reason": "Local"}),
-    "self-test": lambda console, words: console._self_test(words),
-    "accept-meter": lambda console, words: console._accept_meter(words),
+    "self-test": lambda console, words: console.acts.self_test(words),
+    "accept-meter": lambda console, words: console.acts.accept_meter(words),
     "unlock-plug": _acting("force_unlock", connector_id=1),
     "help": _help,
     "quit": lambda _console, _words: Reply([], "quit"),
