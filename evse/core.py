@@ -13,7 +13,8 @@ from evse.authorization.broker import Broker
 from evse.authorization.reservations import Reservations, restore
 from evse.clock import Clock, earliest
 from evse.config.station import StationConfig
-from evse.energy.station import StationEnergy, needed
+from evse.energy.station import StationEnergy, possible
+from evse.energy.station_limits import StationLimits
 from evse.faults import CoreCondition
 from evse.instruments import Instruments
 from evse.journal.journal import Journal
@@ -28,7 +29,9 @@ from evse.telling.publications import Publications
 
 GRANT_ROUNDS = 3
 STATION = 0
-"""Where the journal keeps what belongs to no EVSE, beside their snapshots: the reservations."""
+"""Where the journal keeps what belongs to no EVSE, beside their snapshots: the reservations ..."""
+STATION_LIMITS = -1
+"""... and what others allow the station."""
 
 
 class Core:
@@ -61,8 +64,8 @@ class Core:
         """Called after everything that may have changed the wishes for the board."""
         self.board_identity: BoardIdentity | None = None
         self.board_why = "it has not answered yet"
-        self.energy = StationEnergy(config) if needed(config) else None
-        """Grants, where the EVSEs may want more than there is."""
+        self.energy = StationEnergy(config) if possible(config) else None
+        """Grants, where the EVSEs may want more than there is; it may rest."""
         self._meters = meters
         self._disk_stuck = False
         self._telling = Publications(config, clock, publish, self._log_limit)
@@ -80,10 +83,20 @@ class Core:
                 boot_id=boot_id,
                 new_uuid=new_uuid,
                 limits=config.limits,
-                shared=self.energy is not None,
+                shared=self.energy is not None and self.energy.always,
             )
             for table in config.evses
         }
+        self.station_limits = StationLimits(
+            clock,
+            config.evses[0].nominal_voltage_v,
+            keep=lambda body: journal.checkpoint(STATION_LIMITS, body),
+            body=snapshots.get(STATION_LIMITS),
+            say=say,
+        )
+        """What others allow the station as a whole."""
+        for session in self.sessions.values():
+            session.offer.follow(self.station_limits.sources)
         self.instruments = {
             table.id: Instruments(table, self.sessions[table.id].show) for table in config.evses
         }
@@ -210,6 +223,7 @@ class Core:
         asked of a session."""
         for session in self.sessions.values():
             session.poll()
+        self.station_limits.poll()
         self.journal.poll(self.clock.now_ms())
         self._settled()
 
@@ -235,11 +249,18 @@ class Core:
     def _grant(self) -> None:
         """Share the fuse out. A grant may change what is claimed; a second round then settles it,
         and what were still to change after that waits for the next input."""
-        if self.energy is None:
+        energy = self.energy
+        if energy is None:
+            return
+        limit = self.station_limits.limit(energy.watt_lines)
+        if energy.idle(limit):
+            energy.rest()
+            for session in self.sessions.values():
+                session.set_grant(None)
             return
         for _ in range(GRANT_ROUNDS):
             claims = [session.claim() for session in self.sessions.values()]
-            grants = self.energy.step(claims, self.clock.now_ms())
+            grants = energy.step(claims, self.clock.now_ms(), limit=limit)
             changed = [self.sessions[evse].set_grant(grant) for evse, grant in grants.items()]
             if not any(changed):
                 break
@@ -249,6 +270,7 @@ class Core:
         now_ms = self.clock.now_ms()
         return earliest(
             None if self.energy is None else self.energy.next_deadline_ms(now_ms),
+            self.station_limits.next_deadline_ms(now_ms),
             self._telling.next_deadline_ms,
             self.authorization.next_deadline_ms,
             self.journal.next_deadline_ms,

@@ -7,7 +7,6 @@ from evse.core import Core
 from evse.energy.standing import standing
 from evse.energy.wording import clock, shortage
 from evse.model import LockState, Reason, SelfTest
-from evse.session.offer import GRANT
 from evse.session.session import Session
 from evse.types.session import PauseReason
 
@@ -134,7 +133,7 @@ def _no_energy(core: Core, session: Session) -> str:
             f"is not charging because {limit.source} had limited it to less than 6 A; it goes on "
             "when there is enough for a while."
         )
-    if limit.source == GRANT and core.energy is not None:
+    if core.energy is not None and limit.source == core.energy.source:
         cause = shortage(standing(core.energy, core.clock.now_ms()), session.config.id)
         return f"is not charging because {cause}."
     return (

@@ -12,8 +12,8 @@ from evse.session.session import Session
 
 
 def energy_state(core: Core) -> dict[str, Any] | None:
-    """Plain JSON of evse.energy.standing.Standing; None where nothing is shared."""
-    if core.energy is None:
+    """Plain JSON of evse.energy.standing.Standing; None while nothing is shared."""
+    if core.energy is None or core.energy.idle(core.energy.limit):
         return None
     found: dict[str, Any] = msgspec.to_builtins(standing(core.energy, core.clock.now_ms()))
     return found

@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import UNSET, UnsetType
 
-from evse.core import Core
+from evse.core import STATION, Core
 from evse.door import authorization, history, jsonrpc, service
 from evse.door.hello import serve_hello
 from evse.door.hub import Connection, Hub, Reply
@@ -137,7 +137,8 @@ def _withdraw(core: Core, params: Params, reply: Reply) -> None:
 
 
 def _set_external_limits(core: Core, params: SetExternalLimits, reply: Reply) -> None:
-    session = session_of(core, params)
+    """`evse` 0 is the station as a whole: what all its EVSEs may take together."""
+    session = None if params.evse == STATION else session_of(core, params)
     source = UNNAMED if isinstance(params.source, UnsetType) else params.source
     life = Lifetime(
         lifetime_s=_or_none(params.lifetime_s),
@@ -145,7 +146,10 @@ def _set_external_limits(core: Core, params: SetExternalLimits, reply: Reply) ->
         priority=LAST if isinstance(params.priority, UnsetType) else params.priority,
     )
     try:
-        session.set_external_limits(params.value, source, life)
+        if session is None:
+            core.station_limits.put(source, params.value, life)
+        else:
+            session.set_external_limits(params.value, source, life)
     except ValueError as error:
         field = {"field": "value.schedule_import"}
         raise RpcError(jsonrpc.INVALID_PARAMS, str(error), field) from error

@@ -29,6 +29,8 @@ DWELL_MS = 60_000
 YIELD_MS = 60_000
 """Own: a car that takes nothing for so long, while others wait, gives up its turn."""
 GREATEST_A = 1_000.0
+FUSE = "station fuse"
+"""What is shared, by its name for people."""
 
 Budget = tuple[float, float, float]
 
@@ -63,11 +65,12 @@ class Sharing(msgspec.Struct, frozen=True):
     """Somebody waits, and the present turn lasts until then."""
     stepped_ms: int = 0
 
-    def limit(self, evse: int) -> Limit:
-        """The grant as a limit of that EVSE; 0 A for one that never claimed."""
+    def limit(self, evse: int, source: str = FUSE) -> Limit:
+        """The grant as a limit of that EVSE, named after what is shared; 0 A for one that never
+        claimed."""
         share = self.shares.get(evse)
         limit_a = 0.0 if share is None else share.granted_a
-        return Limit(source="station fuse", limit_a=limit_a, safety=True)
+        return Limit(source=source, limit_a=limit_a, safety=True)
 
 
 def step(

@@ -1,8 +1,10 @@
-"""The station's energy: one fuse shared by its EVSEs, and what a meter at the mains leaves of it.
+"""The station's energy: one fuse shared by its EVSEs, what a meter at the mains leaves of it, and
+what a back office or an energy manager allows the station as a whole.
 
-Pure. Fed with what each EVSE claims, it grants; a station whose fuse carries all its EVSEs at their
-ratings, and which has no meter at the mains, needs none of this (`needed`). While the meter at the
-mains is lost, the EVSEs share `[mains] fallback_a`; without one the fuse itself is the budget.
+Pure. Fed with what each EVSE claims, it grants. Where the fuse carries all EVSEs at their ratings,
+there is no meter at the mains and nobody else limits the station, nothing is shared and nothing
+granted. While the meter at the mains is lost, the EVSEs share `[mains] fallback_a`; without one the
+fuse itself is the budget.
 """
 
 from __future__ import annotations
@@ -10,16 +12,24 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
+
 from evse.clock import earliest
 from evse.config.station import StationConfig
 from evse.energy import balancing, sharing
-from evse.energy.claims import Claim
+from evse.energy.claims import Claim, lines_of
 from evse.energy.mains import Amps, Balance, Mode, Phase, Reading, Site
-from evse.energy.sharing import Fuse, Sharing
+from evse.energy.sharing import FUSE, Fuse, Sharing
 from evse.limits import Limit
 from evse.model import MeterReading
 
 MS_PER_S = 1_000
+
+
+def possible(config: StationConfig) -> bool:
+    """May the EVSEs ever have to share? A single one is held to a limit of the station by
+    itself."""
+    return needed(config) or len(config.evses) > 1
 
 
 def needed(config: StationConfig) -> bool:
@@ -29,7 +39,18 @@ def needed(config: StationConfig) -> bool:
     return config.mains is not None or (fuse_a is not None and fuse_a < sum_a)
 
 
-_Asked = tuple[tuple[Claim, ...], Reading | None]
+def watt_lines(config: StationConfig) -> int:
+    """Over how many lines of the supply a power for all EVSEs is spread, so that no distribution of
+    it exceeds the power. A car of one phase on an unknown line is counted on all lines, so that the
+    current of one line is the sum over the cars already."""
+    known = [evse for evse in config.evses if evse.phase_rotation != "unknown"]
+    if not known:
+        return max(evse.phases for evse in config.evses)
+    lines = {line for evse in config.evses for line in lines_of(evse.phase_rotation, evse.phases)}
+    return len(lines)
+
+
+_Asked = tuple[tuple[Claim, ...], Reading | None, Limit | None]
 
 
 class StationEnergy:
@@ -60,6 +81,13 @@ class StationEnergy:
                 solar_stop_ms=mains.solar_stop_s * MS_PER_S,
             )
         self.balance = Balance()
+        self._rated_a = {evse.id: evse.max_current_a for evse in config.evses}
+        self.always = needed(config)
+        self.watt_lines = watt_lines(config)
+        self.limit: Limit | None = None
+        """What others allow the station, where that is less than the fuse."""
+        self._fuse = self.fuse
+        """As the limit leaves it."""
         self.sharing = Sharing()
         self.reading: Reading | None = None
         """The last one of the meter at the mains."""
@@ -88,16 +116,60 @@ class StationEnergy:
     @property
     def budget_a(self) -> float:
         """What all EVSEs together may take per line now."""
-        return self.fuse.limit_a if self.site is None else self.balance.budget_a
+        budget_a = self.fuse.limit_a if self.site is None else self.balance.budget_a
+        return min(budget_a, self._fuse.limit_a)
 
-    def step(self, claims: Sequence[Claim], now_ms: int) -> Mapping[int, Limit]:
-        """What each EVSE may take per phase from now on. All EVSEs of the station claim."""
-        asked = tuple(claims), self.reading
+    @property
+    def source(self) -> str:
+        """What is shared, by its name for people."""
+        limit = self.limit
+        if limit is None or self._fuse.limit_a > self.budget_a:
+            return FUSE
+        return f"{limit.source}, for the station"
+
+    def idle(self, limit: Limit | None) -> bool:
+        """Is nothing shared, with this limit of others? Then there are no grants."""
+        return not self.always and self._binding(limit) is None
+
+    def rest(self) -> None:
+        """Nothing is shared for now; what was is forgotten."""
+        if self.limit is not None:
+            self._limit_to(None)
+            self.sharing, self._asked = Sharing(), None
+
+    def step(
+        self, claims: Sequence[Claim], now_ms: int, *, limit: Limit | None = None
+    ) -> Mapping[int, Limit]:
+        """What each EVSE may take per phase from now on. All EVSEs of the station claim. `limit`:
+        what others allow all of them together per line."""
+        limit = self._binding(limit)
+        if limit != self.limit:
+            if not self.always and not self.sharing.shares:
+                self._begin(claims, now_ms)
+            self._limit_to(limit)
+        asked = tuple(claims), self.reading, limit
         if asked != self._asked or now_ms >= self._due_ms:
             before = self.balance, self.sharing.shares
             self._grants = self._share_out(claims, now_ms)
             self._rest((self.balance, self.sharing.shares) == before, asked, now_ms)
         return self._grants
+
+    def _binding(self, limit: Limit | None) -> Limit | None:
+        """The limit, where it is less than the fuse."""
+        return limit if limit is not None and limit.limit_a < self.fuse.limit_a else None
+
+    def _limit_to(self, limit: Limit | None) -> None:
+        self.limit, self._fuse = limit, self.fuse
+        if limit is not None:
+            safe_a = min(self.fuse.safe_a, limit.limit_a)
+            self._fuse = replace(self.fuse, limit_a=limit.limit_a, safe_a=safe_a)
+
+    def _begin(self, claims: Sequence[Claim], now_ms: int) -> None:
+        """So far each could take its rating, and a car has seconds to follow: nobody is granted
+        what another one may still be taking."""
+        rated = [replace(claim, limit_a=self._rated_a[claim.evse]) for claim in claims]
+        budget_a = (self.fuse.limit_a,) * 3
+        self.sharing = sharing.step(self.sharing, rated, self.fuse, now_ms, budget_a=budget_a)
 
     def _share_out(self, claims: Sequence[Claim], now_ms: int) -> Mapping[int, Limit]:
         lost = False
@@ -108,8 +180,9 @@ class StationEnergy:
             )
             lost = self.balance.phase is Phase.FALLBACK
         budget_a: Amps | None = None if lost else (self.budget_a,) * 3
-        self.sharing = sharing.step(self.sharing, claims, self.fuse, now_ms, budget_a=budget_a)
-        return {claim.evse: self.sharing.limit(claim.evse) for claim in claims}
+        self.sharing = sharing.step(self.sharing, claims, self._fuse, now_ms, budget_a=budget_a)
+        source = self.source
+        return {claim.evse: self.sharing.limit(claim.evse, source) for claim in claims}
 
     def _rest(self, unchanged: bool, asked: _Asked, now_ms: int) -> None:
         """A step that changed nothing needs no other one before the deadline: most inputs of a
@@ -123,7 +196,7 @@ class StationEnergy:
         """When the grants may change though the claims do not."""
         site = self.site
         return earliest(
-            sharing.next_deadline_ms(self.sharing, self.fuse, now_ms),
+            sharing.next_deadline_ms(self.sharing, self._fuse, now_ms),
             None if site is None else balancing.next_deadline_ms(self.balance, site, now_ms),
         )
 

@@ -7,6 +7,8 @@ has none: a back office that falls silent leaves behind what it said it would.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec.structs import replace
 
 from evse.clock import Clock, earliest
@@ -79,6 +81,10 @@ class ExternalLimitSources:
     @property
     def empty(self) -> bool:
         return not self._slots
+
+    @property
+    def names(self) -> Iterable[str]:
+        return self._slots.keys()
 
     def limits(self, phases: int) -> dict[str, Limit | None]:
         """Source -> its limit now, for so many phases in use; None where it limits nothing."""

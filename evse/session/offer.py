@@ -1,9 +1,9 @@
 """What a session offers the car: from all limits to the current that the pilot signals.
 
-Own limits (rating, local default, cable, temperature, external schedule) hold at any time; the
-grant of a shared fuse holds while the session claims it, and is 0 A until it is given. Below 6 A
-nothing is offered; see evse/energy/pause.py for resuming, and random_delay.py for the delay that
-some markets want.
+Own limits (rating, local default, cable, temperature, external schedules for the EVSE and for the
+whole station) hold at any time; the grant of a shared fuse holds while the session claims it, and
+is 0 A until it is given. Below 6 A nothing is offered; see evse/energy/pause.py for resuming, and
+random_delay.py for the delay that some markets want.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from evse.config.evse import EvseTable
 from evse.energy import pause, random_delay
 from evse.energy.derating import Sensor
 from evse.energy.random_delay import Cause, Change, Delay
+from evse.energy.sharing import FUSE
 from evse.limits import Effective, Limit, Sources, lowest
 from evse.pilot import amps_to_duty_bp
 from evse.session.external_limits import ExternalLimitSources
 from evse.session.heat import Heat
 
-GRANT = "station fuse"
 EXTERNAL = "external"
+STATION = "station"
 MS_PER_S = 1_000
-NOTHING_GRANTED = Limit(source=GRANT, limit_a=0.0, safety=True)
+NOTHING_GRANTED = Limit(source=FUSE, limit_a=0.0, safety=True)
 
 
 class Offer:
@@ -38,7 +39,6 @@ class Offer:
         """`shared`: nothing may be offered without a grant. `seed`: of the random delay."""
         self._config = config
         self._clock = clock
-        self._shared = shared
         self._policy = pause.Policy(
             margin_a=limits.resume_margin_a,
             dwell_ms=limits.resume_dwell_s * MS_PER_S,
@@ -56,9 +56,11 @@ class Offer:
         if limits.default_a is not None:
             self._own.put("default", Limit(source="local default", limit_a=limits.default_a))
         self.external = ExternalLimitSources(clock, config.nominal_voltage_v)
-        self._externals: frozenset[str] = frozenset()
+        self._station = ExternalLimitSources(clock, config.nominal_voltage_v)
+        self._externals: frozenset[tuple[str, str]] = frozenset()
         self.heat = Heat(config)
-        self._grant = NOTHING_GRANTED
+        self._grant = NOTHING_GRANTED if shared else None
+        """The share of a current that others use too; None while nothing is shared."""
         self.claims = False
         """The session wants energy now; set by its owner."""
         self.phases: int = config.phases
@@ -81,8 +83,8 @@ class Offer:
         cable = Limit(source="cable", limit_a=float(cable_a), safety=True) if coded else None
         self._set("cable", cable)
 
-    def set_grant(self, grant: Limit) -> bool:
-        """The share of the fuse. True when it is another one."""
+    def set_grant(self, grant: Limit | None) -> bool:
+        """The share of the fuse; None where nothing is shared. True when it is another one."""
         if grant == self._grant:
             return False
         self._grant = grant
@@ -94,6 +96,11 @@ class Offer:
         """What the temperature leaves of the rating; None while it takes nothing."""
         limit = self.heat.limit(self._clock.now_ms())
         return None if limit is None else limit.limit_a
+
+    def follow(self, station: ExternalLimitSources) -> None:
+        """Limits of the station as a whole hold here too: no EVSE exceeds them by itself. Its
+        owner says when they change."""
+        self._station = station
 
     def cancel_delay(self) -> None:
         """A person overrides the running random delay."""
@@ -130,7 +137,7 @@ class Offer:
 
     @property
     def _shares(self) -> bool:
-        return self._shared and self.claims
+        return self._grant is not None and self.claims
 
     def _effective(self, *, granted: bool) -> Effective:
         self._refresh(self._clock.now_ms())
@@ -141,7 +148,7 @@ class Offer:
 
     def _in_force(self, *, granted: bool) -> list[Limit]:
         own = self._own.in_force(self._clock.now_ms())
-        return [*own, self._grant] if granted else own
+        return [*own, self._grant] if granted and self._grant is not None else own
 
     def sources(self) -> list[Limit]:
         """Every limit that stands now, the deciding one first, for people who ask who set it."""
@@ -151,17 +158,22 @@ class Offer:
 
     def _refresh(self, now_ms: int) -> None:
         """Put what depends on the time and on others into the sources."""
-        if self._externals or not self.external.empty:
+        if self._externals or not (self.external.empty and self._station.empty):
             self._put_external()
         self._set("temperature", self.heat.limit(now_ms))
 
     def _put_external(self) -> None:
         """What each source allows; a source that has gone takes its limit along."""
-        limits = self.external.limits(min(self.phases, self._config.phases))
-        for source in self._externals - limits.keys():
-            self._set(("external", source), None)
-        for source, limit in limits.items():
-            self._set(("external", source), limit)
+        phases = min(self.phases, self._config.phases)
+        limits = {
+            (whose, source): limit
+            for whose, sources in ((EXTERNAL, self.external), (STATION, self._station))
+            for source, limit in sources.limits(phases).items()
+        }
+        for key in self._externals - limits.keys():
+            self._set(key, None)
+        for key, limit in limits.items():
+            self._set(key, limit)
         self._externals = frozenset(limits)
 
     def _set(self, key: Hashable, limit: Limit | None) -> None:
@@ -192,9 +204,9 @@ class Offer:
     def _granted(self, own: Effective) -> Effective:
         """`own` within the grant. No grant waits for a random delay: other stations do not move
         with the fuse of this one."""
-        if not self._shares:
-            return own
         grant = self._grant
+        if grant is None or not self.claims:
+            return own
         own = replace(own, safety_a=min(own.safety_a, grant.limit_a))
         if own.limit_a < grant.limit_a:
             return own

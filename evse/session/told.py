@@ -171,8 +171,9 @@ class ToldSession(SessionMachine):
         one, two, three = (known[rotation.index(line)] for line in "RST")
         return one, two, three
 
-    def set_grant(self, grant: Limit) -> bool:
-        """The share of the fuse. True when it is another one than before."""
+    def set_grant(self, grant: Limit | None) -> bool:
+        """The share of the fuse; None where nothing is shared. True when it is another one than
+        before."""
         if not self.offer.set_grant(grant):
             return False
         self.settle()

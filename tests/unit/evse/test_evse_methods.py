@@ -125,6 +125,8 @@ def test_evse_is_needed_where_the_station_has_two(two: Simulation, method: str) 
 @pytest.mark.parametrize("evse", [0, -1, 3, 10**30])
 @pytest.mark.parametrize("method", GOOD)
 def test_an_evse_that_is_not_here_is_refused(two: Simulation, method: str, evse: int) -> None:
+    if (method, evse) == ("evse_manager.set_external_limits", 0):
+        return  # the station as a whole
     before = state_of(two)
     code, _, field = peer(two).error(method, {**GOOD[method], "evse": evse})
     assert (code, field) == (BAD_PARAMS, "evse")
