@@ -9,35 +9,27 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import shutil
 import signal
-import subprocess
-import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from evse.clock import MonotonicClock
-from evse.run.process import SUPERVISOR_VARIABLE
 from evse.types.session import SessionEvent
 from hil.bench.bench import Heard
 from hil.bench.door import BenchDoor
+from hil.bench.proc_child import StationChild
 from hil.bench.station import StationSetup
 from hil.errors import BenchRefused, BenchTimeout
 from hil.trace import Entry, Lane, Trace
 
 START_S = 30.0
 """From exec to a station that waits for a car, on a machine that is busy with other things."""
-END_S = 3.0
-"""What the product promises for the end of a whole station."""
 ANSWER_S = 15.0
 POLL_S = 0.01
 RECONNECT_S = 0.03
 SESSION_EVENT = "evse_manager.session_event"
-_LOG_LINES = 200
 
 
 class ProcRig:
@@ -54,13 +46,9 @@ class ProcRig:
         self.held: set[str] = set()
         """Units that were killed and not started again."""
         self._next_try_s = 0.0
-        # Short, because a Unix socket's path may have 107 bytes.
-        self.directory = Path(tempfile.mkdtemp(prefix="pievse-"))
-        self.run_dir = self.directory / "run"
-        self._log = self.directory / "log.txt"
-        self.config_path = self.directory / "station.toml"
-        self.config_path.write_text(setup.toml(ocpp_url=ocpp_url), "utf-8")
-        self._station = self._exec()
+        self.child = StationChild(setup.toml(ocpp_url=ocpp_url))
+        self.run_dir = self.child.run_dir
+        self.child.start()
         try:
             self.plant, self.supervisor = self._doors()
             self.wait_for_core()
@@ -70,61 +58,29 @@ class ProcRig:
 
     # --- start and end ----------------------------------------------------------------------------
 
-    @property
-    def pid(self) -> int:
-        """Of the supervisor."""
-        return self._station.pid
-
     def start_again(self) -> None:
         """After the whole station ended: the same state directory, a new plant."""
         self._let_go()
-        self._station = self._exec()
+        self.child.start()
         self.trace = Trace()
         self.plant, self.supervisor = self._doors()
         self.wait_for_core()
 
-    def wait(self, within_s: float) -> int | None:
-        """The supervisor's exit code, None when it still runs."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return self._station.wait(within_s)
-        return None
-
     def close(self) -> None:
         """End the station, tell what it logged, remove its directory."""
         self._let_go()
-        if self._station.poll() is None:
-            self._station.terminate()
-            if self.wait(2 * END_S) is None:
-                self._station.kill()
-                self._station.wait()
-        print("\n".join(self.log().splitlines()[-_LOG_LINES:]))
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-    def log(self) -> str:
-        return self._log.read_text("utf-8", errors="replace") if self._log.exists() else ""
-
-    def _exec(self) -> subprocess.Popen[bytes]:
-        arguments = ("--config", str(self.config_path), "--sim", "--state-dir", str(self.directory))
-        with self._log.open("ab") as log:
-            return subprocess.Popen(
-                (sys.executable, "-m", "evse", "run", *arguments),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                env={**os.environ, SUPERVISOR_VARIABLE: str(os.getpid())},
-            )
+        self.child.close()
 
     def _doors(self) -> tuple[BenchDoor, BenchDoor]:
         give_up_s = time.monotonic() + START_S
-        while time.monotonic() < give_up_s and self._station.poll() is None:
+        while time.monotonic() < give_up_s and self.child.running:
             with contextlib.suppress(OSError):
                 plant = BenchDoor(self.run_dir / "plant.sock")
                 plant.on_notification = self._told_by_plant
                 self._note(plant.call("subscribe", {"variable": "sim.trace"}, within_s=ANSWER_S))
                 return plant, BenchDoor(self.run_dir / "supervisor.sock")
             time.sleep(POLL_S)  # there is no door yet that could tell
-        raise BenchTimeout(f"no station: {self.log()}")
+        raise BenchTimeout(f"no station: {self.child.log()}")
 
     def wait_for_core(self) -> None:
         """Until the core's door is open and its sessions have begun. Raises BenchTimeout."""
@@ -133,7 +89,7 @@ class ProcRig:
             self.pump(POLL_S)
             if self.core is not None and "booting" not in self.states().values():
                 return
-        raise BenchTimeout(f"no core: {self.log()}")
+        raise BenchTimeout(f"no core: {self.child.log()}")
 
     def _let_go(self) -> None:
         for name in ("plant", "supervisor", "core"):

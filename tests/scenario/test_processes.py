@@ -267,9 +267,9 @@ def test_sigterm_ends_everything_in_time_with_safe_outputs(station: Station, sta
     bench = station.bench
     pids = [row["pid"] for row in bench.rig.processes().values()]
     begin_s = time.monotonic()
-    os.kill(bench.rig.pid, signal.SIGTERM)
+    os.kill(bench.rig.child.pid, signal.SIGTERM)
     hear_out(station)
-    code = bench.rig.wait(END_S + SCHEDULING_S)
+    code = bench.rig.child.wait(END_S + SCHEDULING_S)
     took_s = time.monotonic() - begin_s
     assert code == 0
     assert took_s <= END_S + SCHEDULING_S
@@ -309,8 +309,8 @@ def test_children_end_by_themselves_when_the_supervisor_is_killed(station: Stati
     station.charge()
     rig = station.bench.rig
     watched = [os.pidfd_open(row["pid"]) for row in rig.processes().values()]
-    os.kill(rig.pid, signal.SIGKILL)
-    rig.wait(END_S)
+    os.kill(rig.child.pid, signal.SIGKILL)
+    rig.child.wait(END_S)
     for process in watched:
         assert select.select([process], [], [], GONE_S)[0], "a process outlives its supervisor"
         os.close(process)
@@ -323,7 +323,7 @@ def test_children_end_by_themselves_when_the_supervisor_is_killed(station: Stati
 def test_a_second_station_on_one_state_directory_is_refused_in_words(charging: Station) -> None:
     bench = charging.bench
     begin_ms = bench.clock.now_ms()
-    directory, config = str(bench.rig.directory), str(bench.rig.config_path)
+    directory, config = str(bench.rig.child.directory), str(bench.rig.child.config_path)
     words = ("evse", "run", "--config", config, "--sim", "--state-dir", directory)
     second = subprocess.run((sys.executable, "-m", *words), capture_output=True, timeout=30)
     assert second.returncode == 1
