@@ -168,6 +168,7 @@ class ChargePoint:
     def on_core_connected(self) -> None:
         """The core's door is open; events follow from the last acknowledged one."""
         self.station.core_up = True
+        self._events.acknowledgements.repeat()  # the last one may have died with this process
         for hear in self.station.occasions.core_came:
             hear()
 

@@ -22,6 +22,11 @@ class Acknowledgements:
         self._durable.clear()
         self.last_seq = last_seq
 
+    def repeat(self) -> None:
+        """Say again how far everything is durable, to a core that may not have heard it."""
+        if self.last_seq:
+            self._acknowledge(self.last_seq)
+
     def expect(self, seq: int) -> None:
         """Event `seq` came."""
         self._durable.setdefault(seq, False)

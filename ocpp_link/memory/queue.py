@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from ocpp_link.memory.database import Database
 from ocpp_link.ports import Store
-from ocpp_link.records import EvseState, StoredRecord, TxRecord
+from ocpp_link.records import EvseState, RecordKind, StoredRecord, TxRecord
 
 WINDOW = 64
 REFILL_BELOW = 16
@@ -31,6 +31,8 @@ class TransactionQueue:
         self._loading = False
         self._attempts = 0
         self._not_before_ms = 0
+        self._leaving = 0
+        """Removals that are not durable yet."""
         self.in_flight = False
         self.dropped = 0
 
@@ -65,10 +67,12 @@ class TransactionQueue:
         self._store.submit(lambda database: database.waiting_after(row, limit), self._loaded)
 
     def head(self, now_ms: int) -> StoredRecord | None:
-        """What is to be sent now, if anything."""
+        """What is to be sent now, if anything. A transaction's end waits until what went before it
+        is known on the disk as gone: a start of this process would tell it again, after the end."""
         if self.in_flight or not self._window or now_ms < self._not_before_ms:
             return None
-        return self._window[0]
+        head = self._window[0]
+        return None if self._leaving and head.record.kind is RecordKind.FINISHED else head
 
     @property
     def next_deadline_ms(self) -> int | None:
@@ -86,13 +90,14 @@ class TransactionQueue:
         self._attempts = 0
         self._not_before_ms = 0
         self.in_flight = then is not None
+        self._leaving += 1
 
         def work(database: Database) -> None:
             database.deliver(row)
             if then:
                 then(database)
 
-        self._store.submit(work, (lambda _: self._released()) if then else None)
+        self._store.submit(work, lambda _: self._left(released=then is not None))
         self.refill()
 
     @property
@@ -114,9 +119,12 @@ class TransactionQueue:
         """The head's fate is unknown: it stays, and no attempt is counted."""
         self.in_flight = False
 
-    def _released(self) -> None:
-        self.in_flight = False
-        self._on_ready()
+    def _left(self, *, released: bool) -> None:
+        self._leaving -= 1
+        if released:
+            self.in_flight = False
+        if released or not self._leaving:
+            self._on_ready()
 
     def _added(self, stored: StoredRecord | None) -> None:
         if stored is None:
