@@ -136,23 +136,23 @@ class Recorder:
         self._kept.append(callback)
         return ctypes.cast(callback, _P).value
 
-    def _opener(self) -> object:
+    def _opener(self) -> Callable[..., int]:
         real = _OPEN(self._real[0].xOpen)
 
         def opened(vfs: int, path: int | None, file: Any, flags: int, out: int) -> int:
-            result = real(vfs, path, file, flags, out)
+            result: int = real(vfs, path, file, flags, out)
             if result == _OK and path:
                 self._watch(file, Path(ctypes.string_at(path).decode()).name)
             return result
 
         return opened
 
-    def _deleter(self) -> object:
+    def _deleter(self) -> Callable[..., int]:
         real = _DELETE(self._real[0].xDelete)
 
         def deleted(vfs: int, path: int, sync: int) -> int:
             self.steps.append(Step("delete", Path(ctypes.string_at(path).decode()).name))
-            return real(vfs, path, sync)
+            return int(real(vfs, path, sync))
 
         return deleted
 
@@ -164,15 +164,15 @@ class Recorder:
 
         def writes(this: int, data: int, size: int, offset: int) -> int:
             self.steps.append(Step("write", name, offset, ctypes.string_at(data, size)))
-            return write(this, data, size, offset)
+            return int(write(this, data, size, offset))
 
         def truncates(this: int, size: int) -> int:
             self.steps.append(Step("truncate", name, size))
-            return truncate(this, size)
+            return int(truncate(this, size))
 
         def syncs(this: int, flags: int) -> int:
             self.steps.append(Step("sync", name))
-            return sync(this, flags)
+            return int(sync(this, flags))
 
         methods.xWrite = self._pointer(_WRITE(writes))
         methods.xTruncate = self._pointer(_TRUNCATE(truncates))

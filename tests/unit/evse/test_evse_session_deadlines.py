@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from hypothesis import given, settings
@@ -74,8 +74,8 @@ class Watched(Rig):
 
     def _note(self) -> None:
         now_ms = self.clock.now_ms()
-        lists = self.events, self.told_faults, self.commands, self.board.wishes
-        new = [list(found[told:]) for found, told in zip(lists, self._told, strict=True)]
+        lists: list[list[Any]] = [self.events, self.told_faults, self.commands, self.board.wishes]
+        new = [found[told:] for found, told in zip(lists, self._told, strict=True)]
         self._told = tuple(map(len, lists))
         self.seen += [(now_ms, describe(event)) for event in new[0]]
         self.seen += [(now_ms, f"{c.fault.row.code} {c.active}") for c in new[1]]
