@@ -31,3 +31,7 @@ class DatabaseDamaged(LinkError, RuntimeError):
 
 class HandshakeRefused(LinkError, ConnectionError):
     """The CSMS accepted the WebSocket but not what OCPP needs of it."""
+
+
+class CertificateInvalid(LinkError, ValueError):
+    """A certificate or a key that may not be used, and why."""
