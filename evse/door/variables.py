@@ -20,8 +20,8 @@ from evse.door.jsonrpc import RpcError
 from evse.door.providers import published_by
 from evse.door.roles import NAMESPACES
 from evse.door.spelling import Interface
+from evse.journal.entries import Record
 from evse.journal.journal import Journal
-from evse.journal.rows import Record
 
 SESSION_EVENT = "evse_manager.session_event"
 BATCH = 200

@@ -15,20 +15,18 @@ from collections.abc import Callable
 from typing import Any
 
 from evse.clock import Clock, earliest
-from evse.journal.reader import Reader
-from evse.journal.retention import Pruner, Retention
-from evse.journal.rows import (
+from evse.journal.entries import (
     Acknowledgement,
     Entry,
-    Found,
     Record,
     Write,
-    find,
-    forget_consumer,
+    give_up_one,
     thin,
-    write_all,
-    write_rest,
+    unwritten,
 )
+from evse.journal.reader import Reader
+from evse.journal.retention import Pruner, Retention
+from evse.journal.rows import Found, find, forget_consumer, write_all, write_rest
 from evse.journal.spool import Spool
 from evse.journal.storage import Storage
 
@@ -188,7 +186,7 @@ class Journal:
         waiting = self._spool.waiting
         last = functools.partial(write_rest, batch=waiting) if waiting else None
         why = self._storage.close(last)
-        return f"{why}; {_unwritten(waiting)}" if why else ""
+        return f"{why}; {unwritten(waiting)}" if why else ""
 
     def _put(self, entry: Entry) -> None:
         self._spool.put(entry)
@@ -206,12 +204,8 @@ class Journal:
                 f"the disk takes nothing and memory is full of {MAX_WAITING} events: the oldest "
                 "are given up now, those of bills last"
             )
-        events = [e for e in pending if isinstance(e, Write) and e.record is not None]
-        victim = next((e for e in events if not e.vital), events[0])
-        victim.record = None
+        give_up_one(pending)
         self.lost += 1
-        if victim.snapshot is None:
-            pending.remove(victim)
 
     def _found(self, outcome: Any) -> None:
         """What the new file calls itself. Not known now, it is at the next start."""
@@ -243,14 +237,3 @@ class Journal:
 
 def _unheeded(_outcome: Any) -> None:
     """A consumer that is not forgotten now is so at the next start."""
-
-
-def _unwritten(waiting: tuple[Entry, ...]) -> str:
-    writes = [entry for entry in waiting if isinstance(entry, Write)]
-    seqs = [write.record.seq for write in writes if write.record is not None]
-    events = f"events {seqs[0]} to {seqs[-1]}" if seqs else "no event"
-    evses = sorted({write.evse for write in writes if write.snapshot is not None})
-    return (
-        f"not known to be written: {events}, "
-        f"the session of EVSE {', '.join(map(str, evses)) or 'none'}, late acknowledgements"
-    )

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from evse.clock import Clock
-from evse.journal.rows import Record, newest, records
+from evse.journal.entries import Record
+from evse.journal.rows import newest, records
 from evse.journal.spool import RETRY_MS
 from evse.journal.storage import Job, Storage
 

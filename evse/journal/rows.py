@@ -12,6 +12,8 @@ import sqlite3
 
 import msgspec
 
+from evse.journal.entries import Acknowledgement, Entry, Record, Write
+
 MIGRATIONS = (
     """
     CREATE TABLE event (
@@ -32,52 +34,6 @@ MAX_FORGOTTEN = 2_000
 """Events forgotten in one job: a large one would hold up the events that wait behind it."""
 SPARE = 0.05
 """Beyond the ceiling this part more goes, or every look would find a little too much."""
-
-
-class Record(msgspec.Struct, frozen=True, gc=False):
-    """One event as stored: `body` is the SessionEvent's JSON."""
-
-    seq: int
-    evse: int
-    body: bytes
-
-
-class Write(msgspec.Struct):
-    """What must be written: an event, a snapshot, or both in one transaction."""
-
-    evse: int
-    utc: float = 0.0
-    record: Record | None = None
-    snapshot: bytes | None = None
-    vital: bool = False
-    """A bill needs the event."""
-
-
-class Acknowledgement(msgspec.Struct, frozen=True):
-    consumer: str
-    seq: int
-
-
-Entry = Write | Acknowledgement
-
-
-def thin(entries: list[Entry]) -> None:
-    """Take out what later entries make needless, all of them being written in one transaction: a
-    snapshot before another one of its EVSE, an acknowledgement before another of its consumer."""
-    seen: set[int | str] = set()
-    kept: list[Entry] = []
-    for entry in reversed(entries):
-        if isinstance(entry, Acknowledgement):
-            if entry.consumer in seen:
-                continue
-            seen.add(entry.consumer)
-        elif entry.snapshot is not None:
-            if entry.evse in seen:
-                entry.snapshot = None
-            seen.add(entry.evse)
-        if isinstance(entry, Acknowledgement) or entry.record or entry.snapshot is not None:
-            kept.append(entry)
-    entries[:] = reversed(kept)
 
 
 class Found(msgspec.Struct, frozen=True):

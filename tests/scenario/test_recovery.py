@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from evse.config.load import load
-from evse.journal.rows import Record
+from evse.journal.entries import Record
 from hil.sim.simulation import Simulation
 from hil.sim.station import SimStation
 

@@ -23,7 +23,8 @@ from power_cut import Image, Recorder, available, images, laid_out
 
 from evse.clock import VirtualClock
 from evse.config.load import load
-from evse.journal.rows import MIGRATIONS, Record
+from evse.journal.entries import Record
+from evse.journal.rows import MIGRATIONS
 from evse.journal.storage import Done, Job, open_database
 from hil.sim.simulation import Simulation
 from hil.sim.station import LocalPeer, SimStation

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from journal_rig import Consumer, JournalRig
 
+from evse.journal.entries import Write
 from evse.journal.journal import LATE_MS, MAX_CONSUMERS, MAX_WAITING, TooManyConsumers
 from evse.journal.retention import PRUNE_EVERY_MS, Retention
-from evse.journal.rows import Write, find, snapshots
+from evse.journal.rows import find, snapshots
 from evse.journal.spool import RETRY_MS
 
 DAY_MS = 86_400_000

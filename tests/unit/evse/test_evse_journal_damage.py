@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from evse.clock import VirtualClock
+from evse.journal.entries import Record
 from evse.journal.journal import Journal
-from evse.journal.rows import MIGRATIONS, Record, find
+from evse.journal.rows import MIGRATIONS, find
 from evse.journal.storage import StorageUnavailable, open_database, renew_database
 from evse.journal.thread import ThreadStorage
 
