@@ -1,4 +1,4 @@
-"""What the core asks of the world outside; runtime.py and the simulations supply it."""
+"""What the core asks of the world outside; evse/run/ and the simulations supply it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class SessionLog(Protocol):
 
 
 class SessionPorts(Protocol):
-    """What a session needs done; core.py supplies it."""
+    """What a session needs done; evse/session_ports.py supplies it."""
 
     def emit(self, event: SessionEvent, snapshot: bytes) -> None:
         """Journal an event."""
