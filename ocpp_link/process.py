@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from evse.clock import MonotonicClock
+from evse.clock import Clock, MonotonicClock
 from evse.door.jsonrpc import METHOD_NOT_FOUND, NOT_AVAILABLE, RpcError
 from ocpp_link import core_client
 from ocpp_link.charge_point import ChargePoint
@@ -20,17 +20,31 @@ from ocpp_link.device.settings import Settings
 from ocpp_link.dialects import Dialects
 from ocpp_link.memory.database import Database
 from ocpp_link.memory.store import ThreadStore
-from ocpp_link.ports import CoreReply, StationInfo
+from ocpp_link.ports import CoreReply, StationInfo, Store
 from ocpp_link.wire.address import address
 from ocpp_link.wire.connection import Connection
 from ocpp_link.wire.endpoint import Endpoint
+from ocpp_link.wire.frame_log import FrameLog, Level
+from ocpp_link.wire.log_writer import write_with
 from ocpp_link.wire.reconnect import Backoff, BackoffSettings
+from ocpp_link.wire.redaction import Redaction
+from ocpp_link.wire.rotated_file import RotatedFile
 from ocpp_link.wire.runner import Runner
 
 STAYS_AWAY = "stays_away"
 """Kept while the station was told not to connect."""
 
 _log = logging.getLogger(__name__)
+
+
+class FrameLogConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Where what crosses the wire is written down, and how much of it."""
+
+    path: Path
+    level: Level = Level.ALL
+    max_bytes: int = 512 * 1024
+    files: int = 3
+    hide_tokens: bool = False
 
 
 class LinkConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +65,8 @@ class LinkConfig(msgspec.Struct, frozen=True, kw_only=True):
     """In effect until the CSMS changes them."""
     interface: str = ""
     """To go out through: the name of a network interface, or a local IP address."""
+    frame_log: FrameLogConfig | None = None
+    """None: frames are not written down."""
     backoff: BackoffSettings | None = None
     """Between attempts to connect; None: as the settings have it."""
 
@@ -107,11 +123,14 @@ class LinkProcess:
             defaults=config.settings,
         )
         self._runner = Runner(self.engine, loop)
+        self._frames = _frame_log(config.frame_log, self._store, clock, loop)
         self.connection = Connection(
             self._runner,
             ConfiguredEndpoint(config),
             self.engine.subprotocols,
             backoff=Backoff(self._backoff, random.random),
+            listener=self._frames,
+            note=self._frames.note,
             wanted=self._store.load().decoded(STAYS_AWAY, bool).get(STAYS_AWAY) is not True,
             on_change=lambda connected: self._core.publish("ocpp.is_connected", connected),
         )
@@ -150,6 +169,7 @@ class LinkProcess:
         """After `run` was cancelled. Empty, or why the last writes may be missing on the disk."""
         self.engine.close()
         self._runner.close()
+        self._frames.flush()
         return self._store.close()
 
     async def _serve(self, method: str, params: dict[str, Any]) -> Any:
@@ -190,6 +210,20 @@ class LinkProcess:
             "dropped": engine.transactions.queue.dropped,
             "rpc": msgspec.to_builtins(engine.station.rpc.stats),
         }
+
+
+def _frame_log(
+    config: FrameLogConfig | None, store: Store, clock: Clock, loop: asyncio.AbstractEventLoop
+) -> FrameLog:
+    if config is None:
+        return FrameLog(lambda _lines, _done: None, clock, loop.call_later, level=Level.OFF)
+    return FrameLog(
+        write_with(store, RotatedFile(config.path, max_bytes=config.max_bytes, files=config.files)),
+        clock,
+        loop.call_later,
+        level=config.level,
+        redaction=Redaction(hide_tokens=config.hide_tokens),
+    )
 
 
 async def serve(config: LinkConfig) -> None:

@@ -9,6 +9,17 @@ from msgspec import Meta
 from evse.config.values import DevicePath, Table
 
 
+class FrameLogTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[ocpp.frame_log]`: what crosses the wire, for `evse ocpp log`. Secrets are never in it."""
+
+    level: Literal["off", "errors", "all"] = "all"
+    file_kb: Annotated[int, Meta(ge=16, le=100_000)] = 512
+    files: Annotated[int, Meta(ge=1, le=20)] = 3
+    """Of `file_kb` each; the oldest is given up for a new one."""
+    hide_tokens: bool = False
+    """Who charged is not told, either."""
+
+
 class OcppTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[ocpp]`: the back office."""
 
@@ -32,3 +43,12 @@ class OcppTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     back offices use: a ping each 60 s beside it makes the connection flap."""
     basic_auth_key_file: DevicePath = ""
     """Names a file that holds the AuthorizationKey and nothing else."""
+    interface: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9._:@-]{0,45}\Z",
+            description='a network interface, such as "wwan0", or a local IP address',
+        ),
+    ] = ""
+    """To go out through; empty: as the system routes."""
+    frame_log: FrameLogTable = FrameLogTable()

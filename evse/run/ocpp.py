@@ -7,12 +7,16 @@ import signal
 from importlib.metadata import version
 from pathlib import Path
 
+from evse.config.ocpp import FrameLogTable
 from evse.config.read import ConfigError
 from evse.config.station import StationConfig
 from ocpp_link.device.settings import Settings
 from ocpp_link.ports import EvseInfo, StationInfo
-from ocpp_link.process import LinkConfig, serve
+from ocpp_link.process import FrameLogConfig, LinkConfig, serve
+from ocpp_link.wire.frame_log import Level
 
+FRAME_LOG = "ocpp-frames.jsonl"
+"""In the state directory, with those that it was before."""
 MAX_KEY_BYTES = 64
 """Longest BasicAuthPassword of OCPP 2.1; 1.6 and 2.0.1 allow less."""
 
@@ -30,10 +34,22 @@ def link_config(config: StationConfig, *, state_dir: Path, door: Path) -> LinkCo
         database=state_dir / "ocpp.db",
         station=_station(config),
         basic_auth_key=_basic_auth_key(config.ocpp.basic_auth_key_file),
+        interface=config.ocpp.interface,
+        frame_log=_frame_log(config.ocpp.frame_log, state_dir),
         settings=Settings(
             connection_timeout_s=config.authorization.connection_timeout_s,
             ping_interval_s=config.ocpp.ping_interval_s,
         ),
+    )
+
+
+def _frame_log(table: FrameLogTable, state_dir: Path) -> FrameLogConfig:
+    return FrameLogConfig(
+        path=state_dir / FRAME_LOG,
+        level=Level(table.level),
+        max_bytes=table.file_kb * 1024,
+        files=table.files,
+        hide_tokens=table.hide_tokens,
     )
 
 

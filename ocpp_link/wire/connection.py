@@ -64,7 +64,8 @@ class Connection:
 
     `source` is asked for the endpoint of each attempt and hears how it ended. `versions` are the
     subprotocols, in order of preference. `listener` hears every frame, `on_change` of each
-    connection and of its end. `disconnect` is sticky: nothing reconnects until `connect`.
+    connection and of its end, `note` of both in words, and of each new reason why there is none.
+    `disconnect` is sticky: nothing reconnects until `connect`.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Connection:
         listener: Listener | None = None,
         wanted: bool = True,
         on_change: Callable[[bool], None] = lambda _connected: None,
+        note: Callable[[str], None] = lambda _words: None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._served = served
@@ -85,6 +87,7 @@ class Connection:
         self._backoff = backoff
         self._listener = listener or Nobody()
         self._on_change = on_change
+        self._note = note
         self._sleep = sleep
         self._wanted = asyncio.Event()
         if wanted:
@@ -94,6 +97,7 @@ class Connection:
         self._conversation: Conversation | None = None
         self._url = ""
         self._last: Failure | None = None
+        self._told: Failure | None = None
         self.attempts = 0
         self.faults = 0
 
@@ -219,6 +223,8 @@ class Connection:
         )
         self._conversation = conversation
         _log.info("connected to %s, %s", self._url, conversation.subprotocol)
+        self._note(f"connected to {self._url}, {conversation.subprotocol}")
+        self._told = None
         self._on_change(True)
         try:
             served.connect(conversation.send, conversation.subprotocol)
@@ -244,10 +250,12 @@ class Connection:
         self._ended(failure)
 
     def _ended(self, failure: Failure) -> None:
-        """Said once, however often it happens."""
-        if failure != self._last:
-            _log.warning("no connection to %s: %s", self._url, failure)
+        """Said once, however often it happens in a row."""
         self._last = failure
+        if failure != self._told:
+            self._told = failure
+            _log.warning("no connection to %s: %s", self._url, failure)
+            self._note(f"no connection: {failure}")
 
 
 def _is_ending() -> bool:

@@ -24,7 +24,8 @@ from hil.csms.server import CsmsServer
 from ocpp_link import core_client
 from ocpp_link.device.settings import Settings
 from ocpp_link.ports import StationInfo
-from ocpp_link.process import ConfiguredEndpoint, LinkConfig, LinkProcess
+from ocpp_link.process import ConfiguredEndpoint, FrameLogConfig, LinkConfig, LinkProcess
+from ocpp_link.wire.frame_log import Line
 from ocpp_link.wire.reconnect import BackoffSettings
 
 AT = "2026-01-01T00:00:00.000Z"
@@ -469,3 +470,40 @@ def test_a_core_that_comes_back_is_told_again_whether_we_are_connected(tmp_path:
             await until(lambda: b.core.hub.last("ocpp.is_connected", None) is True)
 
     run(test)
+
+
+def test_what_crosses_the_wire_is_written_down_without_its_secrets(tmp_path: Path) -> None:
+    async def test() -> None:
+        log = tmp_path / "frames.jsonl"
+        async with bench(tmp_path, frame_log=FrameLogConfig(path=log)) as b:
+            await until(lambda: b.brain.statuses.get(1) == "Available")
+            key = call.ChangeConfiguration(key="AuthorizationKey", value="00112233445566778899")
+            await b.csms.call("CP 1/a", key)
+            await b.stop_link()
+            lines = [msgspec.json.decode(line, type=Line) for line in log.read_bytes().splitlines()]
+            assert [x.action for x in lines if x.type == 2][:2] == [
+                "BootNotification",
+                "StatusNotification",
+            ]
+            assert lines[0].words == f"connected to {b.csms.url}/CP%201%2Fa, ocpp1.6"
+            assert "ChangeConfiguration" in {x.action for x in lines if x.type == 3}
+            assert b"0011223344" not in log.read_bytes()
+
+    run(test)
+
+
+def test_a_disk_that_refuses_the_log_costs_frames_of_the_log_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        gone = tmp_path / "gone" / "frames.jsonl"
+        async with bench(tmp_path, frame_log=FrameLogConfig(path=gone)) as b:
+            b.core.session("s-1")
+            await until(lambda: b.brain.bill and not b.brain.open_transactions())
+            for _ in range(2):
+                b.process._frames.note("test")
+                b.process._frames.flush()
+                await asyncio.sleep(0.02)
+
+    run(test)
+    assert caplog.text.count("log of frames can not be written (No such file or directory)") == 1
