@@ -8,8 +8,10 @@ import ssl
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -505,13 +507,13 @@ def test_a_power_cut_at_any_step_leaves_old_or_new(
     steps = 0
     real_replace, real_unlink = Path.replace, Path.unlink
 
-    def counted(act: object) -> object:
-        def step(self: Path, *args: object, **more: object) -> object:
+    def counted(act: Callable[..., Any]) -> Callable[..., Any]:
+        def step(self: Path, *args: Any, **more: Any) -> Any:
             nonlocal steps
             steps += 1
             if steps > cut:
                 raise _PowerCut
-            return act(self, *args, **more)  # type: ignore[operator]  # either of two methods
+            return act(self, *args, **more)
 
         return step
 

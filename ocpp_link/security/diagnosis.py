@@ -1,0 +1,87 @@
+"""What a failed attempt to connect means for security. Pure."""
+
+from __future__ import annotations
+
+import enum
+import ssl
+from collections.abc import Iterator
+
+from ocpp_link.security.events import EventType
+
+REFUSED = frozenset({401, 403})
+"""HTTP statuses with which a back office turns credentials down."""
+TOO_OLD = frozenset(
+    {
+        "UNSUPPORTED_PROTOCOL",
+        "UNSUPPORTED_SSL_VERSION",
+        "WRONG_SSL_VERSION",
+        "TLSV1_ALERT_PROTOCOL_VERSION",
+        "NO_PROTOCOLS_AVAILABLE",
+    }
+)
+NO_CIPHER = frozenset(
+    {
+        "SSLV3_ALERT_HANDSHAKE_FAILURE",
+        "SSL/TLS_ALERT_HANDSHAKE_FAILURE",
+        "TLSV1_ALERT_INSUFFICIENT_SECURITY",
+        "NO_SHARED_CIPHER",
+        "UNKNOWN_CIPHER_RETURNED",
+        "WRONG_CIPHER_RETURNED",
+        "DH_KEY_TOO_SMALL",
+        "BAD_COMPRESSION_ALGORITHM",
+    }
+)
+OWN_REFUSED = (
+    "BAD_CERTIFICATE",
+    "UNSUPPORTED_CERTIFICATE",
+    "CERTIFICATE_REVOKED",
+    "CERTIFICATE_EXPIRED",
+    "CERTIFICATE_UNKNOWN",
+    "CERTIFICATE_REQUIRED",
+    "ALERT_UNKNOWN_CA",
+    "ALERT_ACCESS_DENIED",
+    "ALERT_DECRYPT_ERROR",
+)
+"""Ends of the names of alerts that are about the certificate that the station showed. OpenSSL 3.0
+begins them with SSLV3_, TLSV1_ or TLSV13_, later ones with SSL/TLS_."""
+
+
+class Blame(enum.Enum):
+    """Whose credentials an attempt failed for, if anybody's."""
+
+    NOBODY = "nobody"
+    SERVER = "server"
+    KEY = "key"
+    CERTIFICATE = "certificate"
+    """Of the station."""
+
+
+def event_of(error: BaseException | None, status: int = 0) -> tuple[EventType | None, Blame]:
+    """The event that a failed attempt raises, and whom it blames. `status` is that of HTTP."""
+    if status in REFUSED:
+        return EventType.FAILED_TO_AUTHENTICATE, Blame.KEY
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return EventType.INVALID_CSMS_CERTIFICATE, Blame.SERVER
+        if isinstance(cause, ssl.SSLError):
+            return _of_alert(cause.reason or "")
+    return None, Blame.NOBODY
+
+
+def _of_alert(reason: str) -> tuple[EventType | None, Blame]:
+    if reason in TOO_OLD or reason.endswith("ALERT_PROTOCOL_VERSION"):
+        return EventType.INVALID_TLS_VERSION, Blame.SERVER
+    if reason in NO_CIPHER:
+        return EventType.INVALID_CIPHER_SUITE, Blame.SERVER
+    if reason.endswith(OWN_REFUSED):
+        return EventType.FAILED_TO_AUTHENTICATE, Blame.CERTIFICATE
+    return None, Blame.NOBODY
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """What an error came from, itself first."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
