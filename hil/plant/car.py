@@ -91,6 +91,12 @@ class Car:
         self.pulling = self.cable_a > 0
         self._changed()
 
+    def unplug_at_ev(self) -> None:
+        """Take the cable off the car; its other end stays in the socket."""
+        self._coming = None
+        self._disconnect()
+        self._changed()
+
     def pull_at_station(self) -> None:
         """Pull the station's end first: with a bolt in the way nothing happens until it leaves."""
         self.pulling = self.cable_a > 0

@@ -75,8 +75,10 @@ class SimLinkProcess(ABC):
 
     # --- the wire ---------------------------------------------------------------------------------
 
-    attempts: int
-    """To connect, in the life of the station."""
+    @property
+    @abstractmethod
+    def attempts(self) -> int:
+        """To connect."""
 
     @property
     @abstractmethod

@@ -45,7 +45,7 @@ class SimOcpp(SimLinkProcess):
         super().__init__(sim, disk_ms=disk_ms, settings=settings)
         self.csms = InlineCsms(brain or CsmsBrain(sim.clock))
         self.latency_ms = latency_ms
-        self.attempts = 0
+        self._attempts = 0
         self._network = True
         self._up_since_ms: int | None = None
         self._to_csms = DelayLine()
@@ -61,6 +61,10 @@ class SimOcpp(SimLinkProcess):
         self._hang_up()
 
     # --- the network ------------------------------------------------------------------------------
+
+    @property
+    def attempts(self) -> int:
+        return self._attempts
 
     @property
     def connected(self) -> bool:
@@ -137,7 +141,7 @@ class SimOcpp(SimLinkProcess):
             self._dropped(now_ms)
 
     def _dial(self, engine: ChargePoint, now_ms: int) -> None:
-        self.attempts += 1
+        self._attempts += 1
         if not self._network:
             self._dial_ms = now_ms + round(self._backoff.wait_s() * 1000)
             return

@@ -219,8 +219,10 @@ class Simulation:
             self._turn(end_ms)
 
     def step(self, limit_ms: int) -> None:
-        """Go to the next moment at which something happens, `limit_ms` at the latest."""
-        self._turn(min(self._next_ms(limit_ms), limit_ms))
+        """Go to the next moment at which something happens, `limit_ms` at the latest; it is now
+        where the core was told something since the last one."""
+        told = self._settled and self.station is not None
+        self._turn(self.now_ms if told else min(self._next_ms(limit_ms), limit_ms))
 
     def run_until(self, condition: Callable[[], bool], *, within_ms: int) -> int:
         """Run until `condition` holds; returns how long it took. Raises TimeoutError."""

@@ -63,7 +63,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self.world.now_ms / 1_000
 
     def run_in_executor(
-        self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]
+        self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
     ) -> asyncio.Future[T]:
         """As ever; until the job is done the wire is not quiet."""
         job = super().run_in_executor(executor, func, *args)

@@ -1,0 +1,111 @@
+"""The driver of this project's own station: the product on a simulated one, in virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from conformance_driver import Look, Trust
+
+from evse.config.load import parse
+from hil.bench.station import StationSetup
+from hil.sim.network import SimNetwork
+from hil.sim.simulation import Simulation
+from hil.sim.socket_ocpp import SocketOcpp
+from hil.sim.virtual_loop import VirtualLoop
+
+
+class PiEvse:
+    """StationDriver."""
+
+    def __init__(self, look: Look) -> None:
+        self.look = look
+        setup = StationSetup(
+            evses=look.connectors,
+            connector="cable" if look.cable == "fixed" else "socket",
+            authorization="ocpp",
+        )
+        self.sim = Simulation(parse(setup.toml(ocpp_url="ws://127.0.0.1:9/ocpp"), "station.toml"))
+        self.clock = self.sim.clock
+        self.loop = VirtualLoop()
+        self.loop.world = self.sim
+
+    def install(self, csms_port: Callable[[], int], trust: Trust) -> None:
+        self.network = SimNetwork(csms_port())
+        self._now(self.network.mend())
+        self.link = SocketOcpp(self.sim, self.loop, self.network)
+        self.link.start()
+
+    def plug(self, connector: int = 1) -> None:
+        self.sim.plants[connector].car.plug()
+        self.sim.wake()
+
+    def plug_half(self, connector: int = 1) -> None:
+        self.jam_lock(connector)
+        self.plug(connector)
+
+    def unplug_at_ev(self, connector: int = 1) -> None:
+        self.sim.plants[connector].car.unplug_at_ev()
+        self.sim.wake()
+
+    def unplug_at_station(self, connector: int = 1) -> None:
+        self.sim.plants[connector].car.unplug()
+        self.sim.wake()
+
+    def swipe(self, token: str, connector: int = 1) -> None:
+        provided = {
+            "id_token": {"value": token, "type": "ISO14443"},
+            "authorization_type": "RFID",
+            "connectors": [connector],
+        }
+        self.sim.peer().ask("auth_token_provider.present", {"token": provided})
+
+    def power_cut(self) -> None:
+        self._power(False)
+        self.sim.kill_core()
+        self.sim.kill_guard()
+        self.link.kill()
+        self._now(self.link.ended())
+
+    def power_restore(self) -> None:
+        self._power(True)
+        self.sim.boot += 1
+        self.sim.start_guard()
+        self.sim.start_core()
+        self.link.start()
+
+    def network_cut(self) -> None:
+        self.network.cut()
+
+    def network_restore(self) -> None:
+        self._now(self.network.mend())
+
+    def jam_lock(self, connector: int = 1) -> None:
+        self._fault("lock_jam", True, connector)
+
+    def fault(self, active: bool, connector: int = 1) -> None:
+        self._fault("emergency_stop", active, connector)
+
+    def fill_disk(self) -> None:
+        self.link.disk_ms = 10**9
+
+    @property
+    def drawn_a(self) -> float:
+        return self.sim.plants[1].current_a
+
+    def close(self) -> None:
+        self.link.kill()
+        self._now(self.link.ended())
+        self.network.cut()
+        self.sim.database.close()
+
+    def _power(self, on: bool) -> None:
+        for connector in self.sim.plants:
+            self._fault("power_cut", not on, connector)
+
+    def _fault(self, name: str, active: bool, connector: int) -> None:
+        self.sim.plants[connector].set_fault(name, active)
+        self.sim.wake()
+
+    def _now(self, work: Coroutine[Any, Any, None]) -> None:
+        self.loop.run_until_complete(work)

@@ -1,0 +1,68 @@
+"""Runs each published case, and holds its result to what results.toml says."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conformance_csms import Csms
+from conformance_driver import Look, Trust
+from conformance_pievse import PiEvse
+from conformance_v16 import Bench16, Office16
+
+WARM_S = 10.0
+"""From the first status on, until a person steps up to the station."""
+RESULTS = tomllib.loads((Path(__file__).parent / "results.toml").read_text("utf-8"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "look(**changes): the station that a conformance case needs")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A case that results.toml says to fail must fail: it turns loud when it passes."""
+    for item in items:
+        row = RESULTS.get(item.name.removeprefix("test_").partition("[")[0], {})
+        if row.get("result") == "fails":
+            item.add_marker(pytest.mark.xfail(strict=True, reason=row["reason"]))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """What is wrong at the end of a case is the case's failure, too."""
+    result = yield
+    bench = pyfuncitem.funcargs.get("bench")
+    if isinstance(bench, Bench16):
+        bench.finish()
+    return result
+
+
+@pytest.fixture
+def look(request: pytest.FixtureRequest) -> Look:
+    changes: dict[str, Any] = {}
+    for marker in request.node.iter_markers("look"):
+        changes = {**marker.kwargs, **changes}
+    return Look(**changes)
+
+
+@pytest.fixture
+def bench(look: Look) -> Iterator[Bench16]:
+    """A station that has booted, connected and accepted; the case begins with nothing told yet."""
+    station = PiEvse(look)
+    office = Office16(station.clock)
+    csms = Csms(office, station.clock)
+    bench = Bench16(station, csms, office)
+    try:
+        bench.run(csms.start(), 1.0)
+        station.install(lambda: csms.port, Trust())
+        bench.reported(bench.boot())
+        bench.quiet(WARM_S)
+        csms.messages.clear()
+        yield bench
+    finally:
+        station.close()
+        bench.run(csms.stop(), 10.0)
+        bench.close()
