@@ -1,0 +1,319 @@
+"""One firmware update, from the request to its end: what to do next, and what to tell.
+
+Pure: `begin` and `after` take what happened and the wall time, and give the update as it is now
+with what is to be done. Kept on disk after each step, it goes on after a restart (`resume`), and
+whatever it asks for may be asked twice. `untold` are the statuses that the back office has yet to
+hear, in order.
+
+Source: OCPP 1.6 §4.5, §5.19; whitepaper L01.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from ocpp_link.files.installer import Trial
+from ocpp_link.files.jobs import End, Outcome
+from ocpp_link.files.records import FirmwareReport, FirmwareStatus
+
+DEFAULT_RETRIES = 3
+DEFAULT_RETRY_S = 60
+CONFIRM_AGAIN_MS = 60_000
+MAX_INSTALLS = 2
+"""An installation that was cut off is begun again, but not for ever."""
+
+
+class Phase(enum.StrEnum):
+    SCHEDULED = "scheduled"
+    DOWNLOADING = "downloading"
+    RETRYING = "retrying"
+    """Between two attempts to download."""
+    INSTALL_SCHEDULED = "install scheduled"
+    WAITING = "waiting"
+    """For transactions to end."""
+    INSTALLING = "installing"
+    REBOOTING = "rebooting"
+    PROVING = "proving"
+    """The new release runs, and has to show that it works."""
+    CONFIRMING = "confirming"
+    TAKING_BACK = "taking back"
+    ENDED = "ended"
+
+
+CANCELLABLE = frozenset(
+    {
+        Phase.SCHEDULED,
+        Phase.DOWNLOADING,
+        Phase.RETRYING,
+        Phase.INSTALL_SCHEDULED,
+        Phase.WAITING,
+    }
+)
+HOLDS = frozenset(
+    {
+        Phase.WAITING,
+        Phase.INSTALLING,
+        Phase.REBOOTING,
+        Phase.PROVING,
+        Phase.CONFIRMING,
+        Phase.TAKING_BACK,
+    }
+)
+"""In which nobody may begin to charge (whitepaper L01.FR.07)."""
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the back office wants."""
+
+    location: str
+    retrieve_at_ms: int
+    """Wall time, ms since 1970; not before."""
+    install_at_ms: int | None = None
+    retries: int = DEFAULT_RETRIES
+    """After the first attempt (1.6 errata 3.50)."""
+    retry_s: int = DEFAULT_RETRY_S
+    request_id: int | None = None
+    """None: the message has none."""
+    certificate: str = ""
+    """PEM; empty: nobody signed it."""
+    signature: str = ""
+    """Base64."""
+
+    @property
+    def is_signed(self) -> bool:
+        return bool(self.certificate)
+
+
+class Update(msgspec.Struct, frozen=True, omit_defaults=True):
+    """As it is now."""
+
+    name: str
+    """Of its file."""
+    request: Request
+    phase: Phase
+    status: FirmwareStatus | None = None
+    """The last that was to be told."""
+    untold: tuple[FirmwareReport, ...] = ()
+    attempts: int = 0
+    installs: int = 0
+    sha256: str = ""
+    held: bool = False
+    """The core was told to let nobody begin."""
+
+    @property
+    def holds(self) -> bool:
+        return self.phase in HOLDS
+
+    @property
+    def is_ended(self) -> bool:
+        return self.phase is Phase.ENDED
+
+
+class Act(enum.Enum):
+    """What is to be done now."""
+
+    FETCH = "fetch"
+    STOP_FETCHING = "stop fetching"
+    AWAIT = "await"
+    """Look again at `Step.at_ms`."""
+    INSTALL = "install"
+    RESTART = "restart"
+    """Once all is told, or no longer can be."""
+    PROVE = "prove"
+    """Watch whether the release that runs works."""
+    CONFIRM = "confirm"
+    ROLL_BACK = "roll back"
+    DISCARD = "discard"
+    """The file is of no more use."""
+    FIRMWARE_UPDATED = "FirmwareUpdated"
+    INVALID_SIGNATURE = "InvalidFirmwareSignature"
+
+
+class Step(msgspec.Struct, frozen=True):
+    update: Update
+    acts: tuple[Act, ...] = ()
+    at_ms: int = 0
+    """For AWAIT: wall time."""
+
+
+def begin(
+    name: str, request: Request, now_ms: int, untold: tuple[FirmwareReport, ...] = ()
+) -> Step:
+    """A new request, after the update before it, which left `untold`, was cancelled or ended."""
+    update = Update(name, request, Phase.SCHEDULED, untold=untold)
+    if request.retrieve_at_ms > now_ms:
+        update = _tell(update, FirmwareStatus.DOWNLOAD_SCHEDULED)
+        return Step(update, (Act.AWAIT,), request.retrieve_at_ms)
+    return _fetch(_tell(update, FirmwareStatus.DOWNLOADING))
+
+
+def cancel(update: Update) -> Step:
+    """Give it up; only where `phase` is CANCELLABLE. Nothing more is told of it."""
+    ended = msgspec.structs.replace(update, phase=Phase.ENDED, untold=())
+    return Step(ended, (Act.STOP_FETCHING, Act.DISCARD))
+
+
+def due(update: Update, now_ms: int) -> Step:
+    """The time that was awaited came; or not quite, where the clock was set back meanwhile."""
+    request = update.request
+    match update.phase:
+        case Phase.SCHEDULED if request.retrieve_at_ms > now_ms:
+            return Step(update, (Act.AWAIT,), request.retrieve_at_ms)
+        case Phase.SCHEDULED:
+            return _fetch(_tell(update, FirmwareStatus.DOWNLOADING))
+        case Phase.RETRYING:
+            return _fetch(update)
+        case Phase.INSTALL_SCHEDULED:
+            return _await_install(update, now_ms)
+        case Phase.CONFIRMING:
+            return Step(update, (Act.CONFIRM,))
+        case _:
+            return Step(update)
+
+
+def fetched(update: Update, end: End, *, is_genuine: bool, now_ms: int) -> Step:
+    """A download ended. `is_genuine`: the signature holds; of no meaning without one."""
+    if update.phase is not Phase.DOWNLOADING:
+        return Step(update)
+    if end.outcome is not Outcome.DONE:
+        return _fetch_failed(update, end, now_ms)
+    update = _tell(msgspec.structs.replace(update, sha256=end.sha256), FirmwareStatus.DOWNLOADED)
+    if not update.request.is_signed:
+        return _await_install(update, now_ms)
+    if not is_genuine:
+        step = _end(update, FirmwareStatus.INVALID_SIGNATURE)
+        return msgspec.structs.replace(step, acts=(*step.acts, Act.INVALID_SIGNATURE))
+    return _await_install(_tell(update, FirmwareStatus.SIGNATURE_VERIFIED), now_ms)
+
+
+def idle(update: Update) -> Step:
+    """No transaction runs (any more)."""
+    if update.phase is not Phase.WAITING:
+        return Step(update)
+    return _install(_tell(update, FirmwareStatus.INSTALLING))
+
+
+def installed(update: Update, end: End) -> Step:
+    """The installer ended."""
+    if update.phase is not Phase.INSTALLING:
+        return Step(update)
+    if end.outcome is Outcome.INVALID_PACKAGE:
+        return _end(update, FirmwareStatus.INSTALL_VERIFICATION_FAILED)
+    if end.outcome is not Outcome.DONE:
+        return _end(update, FirmwareStatus.INSTALLATION_FAILED)
+    if not end.restart:
+        return _end(update, FirmwareStatus.INSTALLED)  # it ran already: the end all the same
+    return _reboot(update)
+
+
+def healthy(update: Update) -> Step:
+    """The release on trial works: the core is there and the back office took it."""
+    if update.phase is not Phase.PROVING:
+        return Step(update)
+    return Step(_in(update, Phase.CONFIRMING), (Act.CONFIRM,))
+
+
+def confirmed(update: Update, end: End, now_ms: int) -> Step:
+    """The installer has noted it; or could not, and is asked again until it can."""
+    if update.phase is not Phase.CONFIRMING:
+        return Step(update)
+    if end.outcome is not Outcome.DONE:
+        return Step(update, (Act.AWAIT,), now_ms + CONFIRM_AGAIN_MS)
+    update = _in(_tell(update, FirmwareStatus.INSTALLED), Phase.ENDED)
+    return Step(update, (Act.FIRMWARE_UPDATED, Act.DISCARD))
+
+
+def sick(update: Update) -> Step:
+    """The release on trial did not show in time that it works."""
+    if update.phase is not Phase.PROVING:
+        return Step(update)
+    return Step(_in(update, Phase.TAKING_BACK), (Act.ROLL_BACK,))
+
+
+def taken_back(update: Update, end: End) -> Step:
+    """The installer has put the former release back; or could not, and then no restart helps."""
+    if update.phase is not Phase.TAKING_BACK:
+        return Step(update)
+    if end.outcome is not Outcome.DONE:
+        return _end(update, FirmwareStatus.INSTALLATION_FAILED)
+    return Step(update, (Act.RESTART,))
+
+
+def resume(update: Update, running: str, trial: Trial | None, now_ms: int) -> Step:
+    """The process started: `running` is the release that it is of."""
+    on_trial = trial is not None and not trial.rolled_back and trial.version == running
+    match update.phase:
+        case Phase.SCHEDULED | Phase.RETRYING | Phase.INSTALL_SCHEDULED:
+            return due(update, now_ms)
+        case Phase.DOWNLOADING:
+            return _fetch(update)
+        case Phase.INSTALLING if trial is not None and not trial.rolled_back:
+            return _reboot(update)
+        case Phase.INSTALLING if update.installs >= MAX_INSTALLS:
+            return _end(update, FirmwareStatus.INSTALLATION_FAILED)
+        case Phase.INSTALLING:
+            return _install(update)
+        case Phase.REBOOTING | Phase.PROVING if on_trial:
+            return Step(_in(update, Phase.PROVING), (Act.PROVE,))
+        case Phase.CONFIRMING if trial is None or on_trial:
+            return Step(update, (Act.CONFIRM,))
+        case Phase.TAKING_BACK if on_trial:
+            return Step(update, (Act.ROLL_BACK,))
+        case Phase.REBOOTING | Phase.PROVING | Phase.CONFIRMING | Phase.TAKING_BACK:
+            step = _end(update, FirmwareStatus.INSTALLATION_FAILED)
+            return msgspec.structs.replace(step, acts=(Act.ROLL_BACK, *step.acts))
+        case _:
+            return Step(update)
+
+
+def told(update: Update) -> Update:
+    """The back office heard the first of the untold."""
+    return msgspec.structs.replace(update, untold=update.untold[1:])
+
+
+def _fetch(update: Update) -> Step:
+    update = msgspec.structs.replace(update, phase=Phase.DOWNLOADING, attempts=update.attempts + 1)
+    return Step(update, (Act.FETCH,))
+
+
+def _fetch_failed(update: Update, end: End, now_ms: int) -> Step:
+    hopeless = end.outcome in (Outcome.BAD_LOCATION, Outcome.UNSUPPORTED, Outcome.TOO_LARGE)
+    if hopeless or update.attempts > update.request.retries:
+        return _end(update, FirmwareStatus.DOWNLOAD_FAILED)
+    return Step(_in(update, Phase.RETRYING), (Act.AWAIT,), now_ms + update.request.retry_s * 1_000)
+
+
+def _await_install(update: Update, now_ms: int) -> Step:
+    """L01.FR.05, L01.FR.16: at once, or at the time that was named. `idle` follows when it is."""
+    at_ms = update.request.install_at_ms
+    if at_ms is None or at_ms <= now_ms:
+        return Step(_in(update, Phase.WAITING))
+    if update.phase is not Phase.INSTALL_SCHEDULED:
+        update = _tell(_in(update, Phase.INSTALL_SCHEDULED), FirmwareStatus.INSTALL_SCHEDULED)
+    return Step(update, (Act.AWAIT,), at_ms)
+
+
+def _install(update: Update) -> Step:
+    update = msgspec.structs.replace(update, phase=Phase.INSTALLING, installs=update.installs + 1)
+    return Step(update, (Act.INSTALL,))
+
+
+def _reboot(update: Update) -> Step:
+    update = _tell(_in(update, Phase.REBOOTING), FirmwareStatus.INSTALL_REBOOTING)
+    return Step(update, (Act.RESTART,))
+
+
+def _end(update: Update, status: FirmwareStatus) -> Step:
+    return Step(_in(_tell(update, status), Phase.ENDED), (Act.DISCARD,))
+
+
+def _in(update: Update, phase: Phase) -> Update:
+    return msgspec.structs.replace(update, phase=phase)
+
+
+def _tell(update: Update, status: FirmwareStatus) -> Update:
+    """L01.FR.01, L01.FR.10: each new state is told, with the id of its request."""
+    report = FirmwareReport(status, update.request.request_id)
+    return msgspec.structs.replace(update, status=status, untold=(*update.untold, report))

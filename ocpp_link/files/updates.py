@@ -1,0 +1,333 @@
+"""Firmware updates as the link carries them out: firmware.py decides, this does.
+
+Nobody begins to charge while an update waits for transactions to end (whitepaper L01.FR.07): the
+core is told so in the name of FirmwareUpdate, and is told of the end of it.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from evse.types.session import EnableSource, EnableState
+from ocpp_link.files import firmware
+from ocpp_link.files.firmware import CANCELLABLE, Act, Phase, Request, Step, Update
+from ocpp_link.files.jobs import Download, End
+from ocpp_link.files.notices import Notices
+from ocpp_link.files.ports import Cancel, Files, NoRoots, SignerVerdict, SigningRoots
+from ocpp_link.files.records import FirmwareReport, FirmwareStatus
+from ocpp_link.files.signature import is_signed_digest
+from ocpp_link.memory.database import Snapshot
+from ocpp_link.ports import CoreReply
+from ocpp_link.station import Station
+
+LOOK_MS = 3_600_000
+"""A long wait is looked at again now and then: the clock may have been set."""
+RESTART_WAIT_MS = 10_000
+"""For the back office to hear of a restart before it happens."""
+RESTART_AGAIN_MS = 120_000
+"""A restart that did not happen is asked for again."""
+PROVING_MS = 15 * 60_000
+"""In which a new release has to reach the core and the back office, or it is taken back."""
+PRIORITY = 10
+"""Of the wish that nobody may charge: before that of the back office (5 000) and of the interface
+(100), behind what a technician may want."""
+
+OnSecurityEvent = Callable[[str, str], None]
+"""Type of the event (1.6 whitepaper §8), and words."""
+
+_log = logging.getLogger(__name__)
+
+
+class UpdateAnswer(enum.Enum):
+    ACCEPTED = "Accepted"
+    ACCEPTED_CANCELED = "AcceptedCanceled"
+    """And the one before is given up."""
+    REJECTED = "Rejected"
+    INVALID_CERTIFICATE = "InvalidCertificate"
+    REVOKED_CERTIFICATE = "RevokedCertificate"
+    UNSUPPORTED = "NotSupported"
+    """Not here, or not without a signature."""
+
+
+ANSWERS = {
+    SignerVerdict.INVALID: UpdateAnswer.INVALID_CERTIFICATE,
+    SignerVerdict.REVOKED: UpdateAnswer.REVOKED_CERTIFICATE,
+}
+"""To a certificate that does not hold (whitepaper L01.FR.24, L01.FR.25)."""
+ALARMS = frozenset({Act.FIRMWARE_UPDATED, Act.INVALID_SIGNATURE})
+"""Told as security events, before the status that goes with them."""
+RESTARTS = frozenset({Phase.REBOOTING, Phase.TAKING_BACK})
+
+
+class FirmwareUpdates:
+    """One update at a time, and what is left of it after restarts."""
+
+    def __init__(
+        self,
+        station: Station,
+        files: Files | None,
+        kept: Snapshot,
+        *,
+        roots: SigningRoots | None = None,
+        on_security_event: OnSecurityEvent = lambda _type, _info: None,
+    ) -> None:
+        self._station = station
+        self._files = files
+        self._roots = roots or NoRoots()
+        self._on_security_event = on_security_event
+        self._cancel_fetch: Cancel = _nothing
+        self._wants_restart = False
+        self._held: set[int] = set()
+        self.update = kept.decoded("firmware", Update).get("update")
+        self._notices = Notices(
+            station,
+            lambda report: station.dialect.firmware_status(report),
+            self._told,
+            self.update.untold if self.update else (),
+        )
+        station.on_timer |= {
+            "firmware": self._due,
+            "firmware_sick": self._sick,
+            "firmware_restart": self._restart,
+        }
+        station.occasions.core_came.append(self._core_came)
+        station.occasions.registered.append(self._look_at_health)
+        station.occasions.transaction_ended.append(self._transaction_ended)
+
+    def resume(self) -> None:
+        """The process started, and every part of the engine is there."""
+        files, update = self._files, self.update
+        if update is None or update.is_ended or files is None or files.installer is None:
+            return
+        installer, now_ms = files.installer, self._station.utc_ms()
+        self._take(firmware.resume(update, installer.running, installer.trial, now_ms))
+
+    def judge(self, request: Request) -> UpdateAnswer:
+        """What the back office is to be answered; nothing has happened yet."""
+        files = self._files
+        if files is None or files.installer is None or files.system is None:
+            return UpdateAnswer.UNSUPPORTED
+        if not request.is_signed and not self._takes_unsigned(files):
+            return UpdateAnswer.UNSUPPORTED
+        if request.is_signed:
+            verdict = self._roots.check_signer(request.certificate)
+            if verdict is not SignerVerdict.VALID:
+                self._on_security_event("InvalidFirmwareSigningCertificate", verdict.value)
+                return ANSWERS[verdict]
+        if self.update is None or self.update.is_ended:
+            return UpdateAnswer.ACCEPTED
+        if self.update.phase in CANCELLABLE:
+            return UpdateAnswer.ACCEPTED_CANCELED
+        return UpdateAnswer.REJECTED
+
+    def begin(self, request: Request) -> None:
+        """Do it, after `judge` found nothing against it; one that runs is given up."""
+        if self.update is not None and not self.update.is_ended:
+            self._take(firmware.cancel(self.update))
+            self._notices.clear()
+        now_ms = self._station.utc_ms()
+        untold = self.update.untold if self.update else ()
+        self._take(firmware.begin(f"{now_ms}", request, now_ms, untold))
+
+    @property
+    def status(self) -> FirmwareReport:
+        """Of the update that goes on; Idle where none does (1.6 §4.5)."""
+        update = self.update
+        if update is None or update.is_ended or update.status is None:
+            return FirmwareReport(FirmwareStatus.IDLE)
+        return self._report(update.status)
+
+    @property
+    def last_status(self) -> FirmwareReport:
+        """The last that was told, Idle after an installation (whitepaper L01.FR.28, L01.FR.29)."""
+        update = self.update
+        if update is None or update.status in (None, FirmwareStatus.INSTALLED):
+            return FirmwareReport(FirmwareStatus.IDLE)
+        return self._report(update.status)
+
+    # What happens
+
+    def _due(self) -> None:
+        if self.update:
+            self._take(firmware.due(self.update, self._station.utc_ms()))
+
+    def _fetched(self, name: str, end: End) -> None:
+        update = self.update
+        if update is None or update.name != name:
+            return
+        request = update.request
+        genuine = request.is_signed and is_signed_digest(
+            end.sha256, request.signature, request.certificate
+        )
+        self._take(firmware.fetched(update, end, is_genuine=genuine, now_ms=self._station.utc_ms()))
+
+    def _installed(self, end: End) -> None:
+        if self.update:
+            self._take(firmware.installed(self.update, end))
+
+    def _confirmed(self, end: End) -> None:
+        if self.update:
+            self._take(firmware.confirmed(self.update, end, self._station.utc_ms()))
+
+    def _taken_back(self, end: End) -> None:
+        if self.update:
+            self._take(firmware.taken_back(self.update, end))
+
+    def _sick(self) -> None:
+        if self.update:
+            self._take(firmware.sick(self.update))
+
+    def _core_came(self) -> None:
+        """The core may have forgotten, or never have heard."""
+        self._held.clear()
+        self._hold_or_release()
+        self._look_at_health()
+
+    def _transaction_ended(self, _evse: int) -> None:
+        self._hold_or_release()
+        self._look_for_idle()
+
+    def _look_at_health(self) -> None:
+        if self.update and self._station.core_up and self._station.boot.accepted:
+            self._take(firmware.healthy(self.update))
+
+    def _look_for_idle(self) -> None:
+        busy = any(state.in_transaction for state in self._station.states.values())
+        if self.update and self.update.phase is Phase.WAITING and not busy:
+            self._take(firmware.idle(self.update))
+
+    # What is to be done
+
+    def _take(self, step: Step) -> None:
+        """Remember the update as it is now, tell of it, then do what it asks for."""
+        before, self.update = self.update, step.update
+        if step.update == before and not step.acts:
+            return
+        self._keep()
+        for act in ALARMS.intersection(step.acts):
+            self._on_security_event(act.value, f"request {step.update.request.request_id}")
+        known = before.untold if before else ()
+        for report in step.update.untold[len(known) :]:
+            self._notices.add(report)
+        for act in step.acts:
+            self._do(act, step)
+        self._hold_or_release()
+        self._look_for_idle()
+
+    def _do(self, act: Act, step: Step) -> None:
+        files, update = self._files, step.update
+        if files is None or files.installer is None:
+            return
+        match act:
+            case Act.FETCH:
+                self._fetch(files, update)
+            case Act.STOP_FETCHING:
+                self._cancel_fetch()
+            case Act.AWAIT:
+                delay_ms = max(0, step.at_ms - self._station.utc_ms())
+                self._station.start_timer(min(delay_ms, LOOK_MS), "firmware")
+            case Act.INSTALL:
+                files.installer.install(_path(files, update), update.sha256, self._installed)
+            case Act.CONFIRM:
+                files.installer.confirm(self._confirmed)
+            case Act.ROLL_BACK:
+                files.installer.roll_back("it did not prove itself", self._taken_back)
+            case Act.RESTART:
+                self._restart_when_told()
+            case Act.PROVE:
+                self._station.start_timer(PROVING_MS, "firmware_sick")
+            case Act.DISCARD:
+                files.workers.discard(_path(files, update))
+
+    def _fetch(self, files: Files, update: Update) -> None:
+        job = Download(update.request.location, _path(files, update), files.trust)
+        self._cancel_fetch = files.workers.start(job, partial(self._fetched, update.name))
+
+    def _hold_or_release(self) -> None:
+        """Tell the core who may charge, where that differs from what it was told."""
+        update = self.update
+        if update is None or not (update.holds or update.held):
+            return
+        if update.holds:
+            self._hold()
+        else:
+            self._held.clear()
+            for evse in self._station.evses:
+                self._assign(evse, EnableState.Unassigned, self._released)
+
+    def _hold(self) -> None:
+        if self.update and not self.update.held:
+            self.update = msgspec.structs.replace(self.update, held=True)
+            self._keep()
+        for evse, state in self._station.states.items():
+            if not state.in_transaction and evse not in self._held:
+                self._held.add(evse)
+                self._assign(evse, EnableState.Disable)
+
+    def _released(self, reply: CoreReply) -> None:
+        """Where the core is away, it is told again when it comes."""
+        if self.update and not reply.error and not self.update.holds:
+            self.update = msgspec.structs.replace(self.update, held=False)
+            self._keep()
+
+    def _assign(
+        self,
+        evse: int,
+        state: EnableState,
+        on_reply: Callable[[CoreReply], None] | None = None,
+    ) -> None:
+        wish = {
+            "enable_source": EnableSource.FirmwareUpdate.value,
+            "enable_state": state.value,
+            "enable_priority": PRIORITY,
+        }
+        asked = {"connector_id": 0, "cmd_source": wish}
+        self._station.command("enable_disable", evse, asked, on_reply)
+
+    def _told(self) -> None:
+        if self.update and self.update.untold:
+            self.update = firmware.told(self.update)
+            self._keep()
+        if self._wants_restart and not len(self._notices):
+            self._restart()
+
+    def _restart_when_told(self) -> None:
+        self._wants_restart = True
+        self._station.start_timer(RESTART_WAIT_MS, "firmware_restart")
+        if not len(self._notices):
+            self._restart()
+
+    def _restart(self) -> None:
+        """Once what is known is on the disk; again, where it did not come to it."""
+        self._wants_restart = False
+        system = self._files.system if self._files else None
+        if system is None or self.update is None or self.update.phase not in RESTARTS:
+            return
+        self._station.start_timer(RESTART_AGAIN_MS, "firmware_restart")
+        self._station.store.submit(
+            lambda _database: None, lambda _: system.restart("firmware update")
+        )
+
+    def _keep(self) -> None:
+        self._station.keep("firmware", "update", self.update)
+
+    def _report(self, status: FirmwareStatus) -> FirmwareReport:
+        return FirmwareReport(status, self.update.request.request_id if self.update else None)
+
+    def _takes_unsigned(self, files: Files) -> bool:
+        """Whitepaper L01.FR.20: a secured station takes no firmware that nobody signed."""
+        return files.unsigned_firmware or self._station.settings.security_profile == 0
+
+
+def _path(files: Files, update: Update) -> str:
+    return str(Path(files.directory) / f"firmware-{update.name}.pkg")
+
+
+def _nothing() -> None:
+    """There is nothing to cancel."""
