@@ -25,6 +25,10 @@ from evse.types.session import Limits
 from ocpp_link.availability import Availability
 from ocpp_link.device.model import DeviceModel
 from ocpp_link.device.settings import Settings
+from ocpp_link.files.documents import documents
+from ocpp_link.files.logs import LogUploads
+from ocpp_link.files.ports import Files
+from ocpp_link.files.updates import FirmwareUpdates
 from ocpp_link.memory.acknowledgements import Acknowledgements
 from ocpp_link.memory.database import Snapshot
 from ocpp_link.ports import BootReason, CorePort, CoreReply, Dialect, StationInfo, Store
@@ -77,6 +81,7 @@ class ChargePoint:
         new_id: Callable[[], str],
         defaults: Settings | None = None,
         boot_reason: BootReason = BootReason.POWER_UP,
+        files: Files | None = None,
     ) -> None:
         self._dialects = dialects
         self.subprotocols = dialects.subprotocols
@@ -103,6 +108,8 @@ class ChargePoint:
         self.transactions = Transactions(station, known, kept)
         self.charging = SmartCharging(station, kept)
         self.remote = Remote(station, self.transactions, self.charging)
+        self.firmware = FirmwareUpdates(station, files, kept)
+        self.logs = LogUploads(station, files, kept, documents=lambda: documents(station))
         self._journal_id = kept.decoded("core", str).get("journal")
         last_seq = kept.decoded("journal", int).get("seq", 0)
         self._events = SessionEvents(
@@ -115,6 +122,11 @@ class ChargePoint:
         self.features = ["Core", "SmartCharging", "RemoteTrigger"]
         """Feature profiles by the names of OCPP 1.6 (§3.2)."""
         self.model.facts |= self._facts()
+        if files is not None:
+            if files.installer is not None:
+                self.features.append("FirmwareManagement")
+            self.model.facts["file_protocols"] = lambda: ",".join(files.workers.protocols)
+        self.firmware.resume()
 
     # The peer
 

@@ -10,6 +10,7 @@ import msgspec
 
 from evse.types.authorization import IdToken
 from ocpp_link.device.settings import Settings
+from ocpp_link.files.records import FirmwareReport, LogReport
 from ocpp_link.memory.database import Database, Snapshot
 from ocpp_link.records import (
     BootAnswer,
@@ -127,3 +128,9 @@ class Dialect(Protocol):
 
     def answered(self, record: TxRecord, payload: Payload) -> TxAnswer:
         """What the answer to a record's message says."""
+
+    def firmware_status(self, report: FirmwareReport) -> Message | None:
+        """None where the version has no word for it."""
+
+    def log_status(self, report: LogReport) -> Message | None:
+        """None where the version has no word for it."""

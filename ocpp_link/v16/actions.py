@@ -14,7 +14,7 @@ from ocpp_link.records import BootStatus
 from ocpp_link.rpc.codes import Code
 from ocpp_link.rpc.rpc import IncomingCall
 from ocpp_link.smart.profiles import Purpose
-from ocpp_link.v16 import configuration
+from ocpp_link.v16 import configuration, diagnostics, firmware
 from ocpp_link.v16.authorization import ID_TAG_CHARS, remote_token
 from ocpp_link.v16.charging_profiles import profile_of, schedule_of
 
@@ -207,6 +207,8 @@ TRIGGERS: dict[str, Trigger] = {
     "Heartbeat": _trigger_heartbeat,
     "StatusNotification": _trigger_status,
     "MeterValues": _trigger_meter_values,
+    **diagnostics.TRIGGERS,
+    **firmware.TRIGGERS,
 }
 
 
@@ -219,6 +221,8 @@ HANDLERS: dict[str, Handler] = {
     "ClearChargingProfile": _clear_charging_profile,
     "GetCompositeSchedule": _get_composite_schedule,
     **configuration.HANDLERS,
+    **diagnostics.HANDLERS,
+    **firmware.HANDLERS,
     "ClearCache": _clear_cache,
     "DataTransfer": _data_transfer,
     "TriggerMessage": _trigger_message,

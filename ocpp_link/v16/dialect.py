@@ -6,12 +6,21 @@ from typing import TYPE_CHECKING
 
 from evse.types.authorization import IdToken
 from ocpp_link.device.settings import Settings
+from ocpp_link.files.records import FirmwareReport, LogReport
 from ocpp_link.ports import BootReason, StationInfo
 from ocpp_link.records import BootAnswer, Message, StatusReport, TxAnswer, TxRecord, Verdict
 from ocpp_link.rpc.codes import Code, Manners
 from ocpp_link.rpc.rpc import IncomingCall, Payload
 from ocpp_link.rpc.schemas import Schemas
-from ocpp_link.v16 import actions, authorization, boot, status, transactions
+from ocpp_link.v16 import (
+    actions,
+    authorization,
+    boot,
+    diagnostics,
+    firmware,
+    status,
+    transactions,
+)
 
 if TYPE_CHECKING:
     from ocpp_link.charge_point import ChargePoint
@@ -57,6 +66,12 @@ class Dialect16:
 
     def answered(self, record: TxRecord, payload: Payload) -> TxAnswer:
         return transactions.answered(record, payload)
+
+    def firmware_status(self, report: FirmwareReport) -> Message | None:
+        return firmware.firmware_status(report)
+
+    def log_status(self, report: LogReport) -> Message | None:
+        return diagnostics.log_status(report)
 
     def handle(self, call: IncomingCall, engine: ChargePoint) -> None:
         actions.handle(call, engine)

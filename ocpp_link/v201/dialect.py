@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from evse.types.authorization import IdToken
 from ocpp_link.device.settings import Settings
+from ocpp_link.files.records import FirmwareReport, LogReport
 from ocpp_link.ports import BootReason, StationInfo
 from ocpp_link.records import BootAnswer, Message, StatusReport, TxAnswer, TxRecord, Verdict
 from ocpp_link.rpc.codes import Manners
@@ -52,6 +53,12 @@ class Dialect201:
 
     def answered(self, record: TxRecord, payload: Payload) -> TxAnswer:
         return transactions.answered(record, payload)
+
+    def firmware_status(self, report: FirmwareReport) -> Message | None:
+        return messages.firmware_status(report)
+
+    def log_status(self, report: LogReport) -> Message | None:
+        return messages.log_status(report)
 
     def handle(self, call: IncomingCall, engine: ChargePoint) -> None:
         actions.handle(call, engine)

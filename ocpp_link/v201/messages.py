@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from evse.types.authorization import AuthorizationStatus, IdToken
+from ocpp_link.files.records import FirmwareReport, LogReport
 from ocpp_link.ports import BootReason, StationInfo
 from ocpp_link.records import BootAnswer, BootStatus, EvseStatus, Message, StatusReport, Verdict
 
@@ -44,6 +45,21 @@ def boot_answer(payload: dict[str, Any]) -> BootAnswer:
 
 def heartbeat() -> Message:
     return Message("Heartbeat", {})
+
+
+def firmware_status(report: FirmwareReport) -> Message:
+    """Without an id only where nothing goes on (L01.FR.20)."""
+    return _of_request("FirmwareStatusNotification", report.status.value, report.request_id)
+
+
+def log_status(report: LogReport) -> Message:
+    """Without an id only where nothing goes on (N01.FR.13)."""
+    return _of_request("LogStatusNotification", report.status.value, report.request_id)
+
+
+def _of_request(action: str, status: str, request_id: int | None) -> Message:
+    named = {} if request_id is None else {"requestId": request_id}
+    return Message(action, {"status": status, **named})
 
 
 def status_notification(report: StatusReport) -> list[Message]:
