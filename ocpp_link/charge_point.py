@@ -23,6 +23,7 @@ from evse.types.authorization import ProvidedIdToken
 from evse.types.powermeter import Powermeter
 from evse.types.session import Limits
 from ocpp_link.availability import Availability
+from ocpp_link.device import physical
 from ocpp_link.device.model import DeviceModel
 from ocpp_link.device.settings import Settings
 from ocpp_link.files.documents import documents
@@ -31,7 +32,7 @@ from ocpp_link.files.ports import Files
 from ocpp_link.files.updates import FirmwareUpdates
 from ocpp_link.memory.acknowledgements import Acknowledgements
 from ocpp_link.memory.database import Snapshot
-from ocpp_link.ports import BootReason, CorePort, CoreReply, Dialect, StationInfo, Store
+from ocpp_link.ports import BootReason, CorePort, CoreReply, Dialect, StationInfo, Store, SystemPort
 from ocpp_link.records import EvseState, Verdict
 from ocpp_link.registration import Registration
 from ocpp_link.remote import Remote
@@ -39,6 +40,8 @@ from ocpp_link.rpc.rpc import IncomingCall, Rpc
 from ocpp_link.smart.smart_charging import SmartCharging
 from ocpp_link.station import Station
 from ocpp_link.status import StatusReporter
+from ocpp_link.system import BareSystem
+from ocpp_link.timekeeping import Timekeeper
 from ocpp_link.tokens.authorization import Authorization, KnownTokens
 from ocpp_link.transactions.delivery import Transactions
 from ocpp_link.transactions.session_events import SessionEvents
@@ -81,6 +84,7 @@ class ChargePoint:
         new_id: Callable[[], str],
         defaults: Settings | None = None,
         boot_reason: BootReason = BootReason.POWER_UP,
+        system: SystemPort | None = None,
         files: Files | None = None,
     ) -> None:
         self._dialects = dialects
@@ -99,15 +103,21 @@ class ChargePoint:
             states=states,
         )
         station.rpc = Rpc(on_call=self._on_call, new_id=new_id)
+        station.system = system or BareSystem()
+        station.time = Timekeeper(
+            station.clock, station.system, kept, station.occasions, station.keep
+        )
         self.model = DeviceModel(lambda: station.settings, self.configure)
-        self.registration = Registration(station, self.model, boot_reason, self._on_accepted)
+        self.registration = Registration(
+            station, self.model, kept.decoded("boot", BootReason), boot_reason, self._on_accepted
+        )
         self.status = StatusReporter(station)
         self.availability = Availability(station, self.status, kept.decoded("availability", bool))
         known = KnownTokens(station, kept.decoded("token", Verdict))
         self.authorization = Authorization(station, known)
         self.transactions = Transactions(station, known, kept)
         self.charging = SmartCharging(station, kept)
-        self.remote = Remote(station, self.transactions, self.charging)
+        self.remote = Remote(station)
         self.firmware = FirmwareUpdates(station, files, kept)
         self.logs = LogUploads(station, files, kept, documents=lambda: documents(station))
         self._journal_id = kept.decoded("core", str).get("journal")
@@ -116,12 +126,14 @@ class ChargePoint:
             station,
             Acknowledgements(core.acknowledge, last_seq),
             queue=self.transactions.queue,
+            remote_starts=self.transactions.remote_starts,
             on_unreadable=self._reject,
         )
         self.rejected_inputs = 0
         self.features = ["Core", "SmartCharging", "RemoteTrigger"]
         """Feature profiles by the names of OCPP 1.6 (§3.2)."""
-        self.model.facts |= self._facts()
+        self.model.facts |= self._facts() | self.charging.facts() | physical.facts(station, self.status)
+        self.model.add(physical.rows(station))
         if files is not None:
             if files.installer is not None:
                 self.features.append("FirmwareManagement")

@@ -15,18 +15,22 @@ from ocpp_link.boot import Boot
 from ocpp_link.device.settings import Settings
 from ocpp_link.memory.database import Database
 from ocpp_link.occasions import Occasions
-from ocpp_link.ports import CorePort, CoreReply, Dialect, StationInfo, Store
+from ocpp_link.ports import CorePort, CoreReply, Dialect, StationInfo, Store, SystemPort
 from ocpp_link.records import EvseState, Message
-from ocpp_link.rpc.outcome import OnOutcome
+from ocpp_link.rpc.outcome import OnOutcome, unheeded
 from ocpp_link.rpc.rpc import Rpc
+from ocpp_link.timekeeping import LinkClock, Timekeeper
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Station:
-    """The engine's common ground. `rpc` is set once, right after construction."""
+    """The engine's common ground. `rpc`, `system` and `time` are set once, right after
+    construction."""
 
     rpc: Rpc
+    system: SystemPort
+    time: Timekeeper
 
     def __init__(
         self,
@@ -42,7 +46,7 @@ class Station:
         self.info = info
         self.core = core
         self.store = store
-        self.clock = clock
+        self.clock = LinkClock(clock)
         self.dialect = dialect
         self.settings = settings
         self.states = states
@@ -54,6 +58,8 @@ class Station:
         self.core_up = False
         self.meters: dict[int, Powermeter] = {}
         self.limits: dict[int, Limits] = {}
+        self.requested_ms = 0
+        """When a CALL was last made."""
 
     @property
     def operational(self) -> bool:
@@ -68,8 +74,9 @@ class Station:
         """Call `on_timer[name](*args)` after `delay_ms`; starting it again moves it."""
         self.timers.set((name, *args), self.clock.now_ms() + delay_ms)
 
-    def request(self, message: Message, on_outcome: OnOutcome) -> None:
+    def request(self, message: Message, on_outcome: OnOutcome = unheeded) -> None:
         """Make a CALL."""
+        self.requested_ms = self.clock.now_ms()
         self.rpc.call(message.action, message.payload, on_outcome, self.clock.now_ms())
 
     def command(

@@ -66,7 +66,7 @@ class DeviceModel:
                 self._keys[row.v16.casefold()] = row
 
     @property
-    def rows(self) -> Iterable[Row]:
+    def rows(self) -> list[Row]:
         """All variables that have a value here, in the order of the catalogue."""
         return [row for row in self._rows.values() if not row.fact or row.fact in self.facts]
 

@@ -74,6 +74,13 @@ class TransactionQueue:
         head = self._window[0]
         return None if self._leaving and head.record.kind is RecordKind.FINISHED else head
 
+    def holds(self, session: str) -> bool:
+        """Does anything of this session wait? What lies on the disk beyond the window counts as
+        if it might."""
+        return bool(self._on_disk) or any(
+            stored.record.session == session for stored in self._window
+        )
+
     @property
     def next_deadline_ms(self) -> int | None:
         """When a record that waits for its next attempt is due."""

@@ -30,3 +30,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 OnOutcome = Callable[[Outcome], None]
+
+
+def unheeded(_outcome: Outcome) -> None:
+    """For CALLs whose loss is made good by the next of their kind."""

@@ -49,11 +49,12 @@ class Schemas:
     def __init__(self, version: str = "v16", *, strict: bool = False) -> None:
         self._folder = _package_folder() / version / "schemas"
         self._strict = strict
+        self._request = "" if version == "v16" else "Request"  # how the files are named
         self._checks: dict[str, Check] = {}
 
     def request(self, action: str, payload: dict[str, Any]) -> dict[str, Any]:
         """The payload of a CALL. Raises PayloadInvalid, or ActionUnknown."""
-        return self._validated(action, action, payload)
+        return self._validated(f"{action}{self._request}", action, payload)
 
     def response(self, action: str, payload: dict[str, Any]) -> dict[str, Any]:
         """The payload of a CALLRESULT. Raises PayloadInvalid, or ActionUnknown."""
@@ -78,7 +79,7 @@ class Schemas:
 
     def _compiled(self, name: str, action: str) -> Check:
         path = self._folder / f"{name}.json"
-        known = _ACTION_NAME.fullmatch(action) and not action.endswith("Response")
+        known = _ACTION_NAME.fullmatch(action) and not action.endswith(("Response", "Request"))
         if not known or not path.is_file():
             raise ActionUnknown(f"no action {action[:50]!r} in this version of OCPP")
         schema = msgspec.json.decode(path.read_bytes())

@@ -21,6 +21,9 @@ from ocpp_link.rpc.outcome import Outcome, OutcomeKind
 from ocpp_link.station import Station
 from ocpp_link.tokens.authorization import KnownTokens
 
+MAX_REMOTE_STARTS = 32
+"""Remote starts whose transaction has not come; most of an older one never will."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -32,6 +35,8 @@ class Transactions:
         self._known = known
         self._ids = snapshot.decoded("transaction", int)
         self._sampled_at: dict[int, str] = {}
+        self.remote_starts: dict[str, int] = {}
+        """By token: the id under which the back office asked for a start that has not come."""
         self.answers: list[Callable[[TxRecord, TxAnswer], None]] = []
         """Hear of every record that the back office processed, and what it answered."""
         self._heard_before = 0
@@ -46,6 +51,12 @@ class Transactions:
         occasions.transaction_ended.append(self.await_sample)
         for evse in station.evses:
             self.await_sample(evse)
+
+    def expect_remote(self, token: str, remote_start_id: int) -> None:
+        """The next transaction with this token is the back office's own doing."""
+        self.remote_starts[token.casefold()] = remote_start_id
+        if len(self.remote_starts) > MAX_REMOTE_STARTS:
+            del self.remote_starts[next(iter(self.remote_starts))]
 
     def id_of(self, session: str) -> int | None:
         """The back office's id of a session's transaction, once it told one."""

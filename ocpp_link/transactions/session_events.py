@@ -26,11 +26,13 @@ class SessionEvents:
         acknowledgements: Acknowledgements,
         *,
         queue: TransactionQueue,
+        remote_starts: dict[str, int],
         on_unreadable: Callable[[str, Exception], None],
     ) -> None:
         self._station = station
         self.acknowledgements = acknowledgements
         self._queue = queue
+        self._remote_starts = remote_starts
         self._on_unreadable = on_unreadable
 
     def take(self, evse: int, event: dict[str, Any], seq: int) -> None:
@@ -54,9 +56,13 @@ class SessionEvents:
         self._after(parsed.event, evse)
 
     def _placed(self, record: TxRecord | None) -> TxRecord | None:
-        if record is None or self._station.operational:
-            return record
-        return msgspec.structs.replace(record, offline=True)
+        """With what only the link knows of it."""
+        if record is None:
+            return None
+        asked = self._remote_starts.pop(record.token.casefold(), None) if record.token else None
+        return msgspec.structs.replace(
+            record, offline=not self._station.operational, remote_start_id=asked
+        )
 
     def _after(self, event: SessionEventEnum, evse: int) -> None:
         """What an event sets off, once the EVSE's state has changed."""

@@ -7,10 +7,23 @@ from typing import TYPE_CHECKING
 
 from ocpp_link.rpc.codes import Code
 from ocpp_link.rpc.rpc import IncomingCall
-from ocpp_link.v201 import variables
+from ocpp_link.v201 import reports, requests, triggers, variables
 
 if TYPE_CHECKING:
     from ocpp_link.charge_point import ChargePoint
+
+BEFORE_ACCEPTED = frozenset(
+    {
+        "GetVariables",
+        "SetVariables",
+        "GetBaseReport",
+        "GetReport",
+        "TriggerMessage",
+        "RequestStartTransaction",
+        "RequestStopTransaction",
+    }
+)
+"""B02.FR.01, B02.FR.05 (a start or stop is Rejected), B02.FR.09: all else is a SecurityError."""
 
 Handler = Callable[[IncomingCall, "ChargePoint"], None]
 
@@ -18,7 +31,9 @@ Handler = Callable[[IncomingCall, "ChargePoint"], None]
 def handle(call: IncomingCall, engine: ChargePoint) -> None:
     """Answer one CALL whose payload is valid."""
     handler = HANDLERS.get(call.action)
-    if handler is None:
+    if not engine.station.boot.accepted and call.action not in BEFORE_ACCEPTED:
+        call.refuse(Code.SECURITY, f"{call.action} is not allowed before the station is accepted")
+    elif handler is None:
         call.refuse(Code.NOT_SUPPORTED, f"{call.action} is not supported by this station")
     else:
         handler(call, engine)
@@ -26,4 +41,7 @@ def handle(call: IncomingCall, engine: ChargePoint) -> None:
 
 HANDLERS: dict[str, Handler] = {
     **variables.HANDLERS,
+    **reports.HANDLERS,
+    **requests.HANDLERS,
+    **triggers.HANDLERS,
 }
