@@ -36,7 +36,7 @@ class OcppTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str, Meta(pattern=r"^[A-Za-z0-9*\-_=+|@.]{0,48}\Z", description="as [station] identity")
     ] = ""
     """Left out, that of `[station]`; never empty once loaded."""
-    versions: Annotated[tuple[Literal["1.6"], ...], Meta(min_length=1)] = ("1.6",)
+    versions: Annotated[tuple[Literal["1.6", "2.0.1"], ...], Meta(min_length=1)] = ("1.6",)
     """In order of preference."""
     ping_interval_s: Annotated[int, Meta(ge=0, le=3_600)] = 30
     """First value of WebSocketPingInterval; 0 = no pings. Less than the read deadline of 60 s that
