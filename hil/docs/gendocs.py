@@ -9,6 +9,7 @@ from pathlib import Path
 
 from firmware_bridge.protocol_doc import protocol_markdown
 from hil.demo.demo import readme_picture
+from hil.docs.conformance import conformance_markdown
 from hil.docs.faults import faults_markdown
 from hil.docs.interface import interface_markdown
 from hil.docs.safety import safety_markdown
@@ -17,6 +18,7 @@ from hil.docs.statechart import statechart_markdown
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 DOCUMENTS: dict[str, Callable[[], str]] = {
+    "conformance.md": conformance_markdown,
     "faults.md": faults_markdown,
     "interface.md": interface_markdown,
     "lane-plot.svg": readme_picture,
