@@ -55,6 +55,10 @@ class Boot:
         self._due_ms = now_ms + wait_ms
 
     def failed(self, now_ms: int, *, retry_at_once: bool = False) -> None:
-        """No usable answer; `retry_at_once` where the connection went before one could come."""
+        """No usable answer; `retry_at_once` where the connection went before one could come: then
+        what an earlier answer asked us to wait still holds."""
         self._in_flight = False
-        self._due_ms = now_ms if retry_at_once else now_ms + self._retry_ms
+        if retry_at_once:
+            self._due_ms = max(now_ms, self._due_ms or 0)
+        else:
+            self._due_ms = now_ms + self._retry_ms

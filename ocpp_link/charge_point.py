@@ -44,7 +44,7 @@ from ocpp_link.system import BareSystem
 from ocpp_link.timekeeping import Timekeeper
 from ocpp_link.tokens.authorization import Authorization, KnownTokens
 from ocpp_link.transactions.delivery import Transactions
-from ocpp_link.transactions.session_events import SessionEvents
+from ocpp_link.transactions.session_events import SessionEvents, timed
 
 _log = logging.getLogger(__name__)
 
@@ -132,7 +132,9 @@ class ChargePoint:
         self.rejected_inputs = 0
         self.features = ["Core", "SmartCharging", "RemoteTrigger"]
         """Feature profiles by the names of OCPP 1.6 (§3.2)."""
-        self.model.facts |= self._facts() | self.charging.facts() | physical.facts(station, self.status)
+        self.model.facts |= (
+            self._facts() | self.charging.facts() | physical.facts(station, self.status)
+        )
         self.model.add(physical.rows(station))
         if files is not None:
             if files.installer is not None:
@@ -236,9 +238,11 @@ class ChargePoint:
     def on_powermeter(self, evse: int, value: dict[str, Any]) -> None:
         """A reading of the EVSE's billing meter."""
         try:
-            self.station.meters[evse] = msgspec.convert(value, Powermeter)
+            meter = msgspec.convert(value, Powermeter)
         except msgspec.ValidationError as error:
             self._reject("powermeter", error)
+        else:
+            self.station.meters[evse] = timed(meter, self.station.clock)
 
     def on_limits(self, evse: int, value: dict[str, Any]) -> None:
         """What the EVSE offers."""

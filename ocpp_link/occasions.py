@@ -20,6 +20,10 @@ class Occasions:
         """A connection stands again and the registration still holds."""
         self.configured: list[Callable[[Settings, Settings], None]] = []
         """Settings changed: what they were, and what they are now in effect."""
+        self.clock_set: list[Callable[[int], None]] = []
+        """The wall clock is another one: by so many milliseconds (behind: positive)."""
+        self.resetting: list[Callable[[str], None]] = []
+        """The station is about to reset or to restart: why."""
         self.core_came: list[Callable[[], None]] = []
         self.transaction_started: list[Callable[[int], None]] = []
         """By EVSE; its state tells already."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -32,6 +33,8 @@ class EvseInfo(msgspec.Struct, frozen=True):
     phases: int = 3
     max_current_a: float = 32.0
     has_lock: bool = True
+    switches_phases: bool = False
+    """Between one phase and three, by the limits, during a transaction."""
     meter_type: str = ""
     meter_serial: str = ""
 
@@ -44,6 +47,8 @@ class StationInfo(msgspec.Struct, frozen=True, kw_only=True):
     serial: str = ""
     firmware: str = ""
     nominal_voltage_v: float = 230.0
+    lines: int = 3
+    """Over how many lines of the supply a power for the whole station is spread."""
     evses: tuple[EvseInfo, ...] = (EvseInfo(),)
     """EVSE n is connector n, from 1."""
 
@@ -103,6 +108,29 @@ class BootReason(enum.Enum):
     WATCHDOG = "Watchdog"
 
 
+class RestartKind(enum.Enum):
+    """How much of the station begins anew."""
+
+    APPLICATION = "application"
+    """The programs: the core and the links."""
+    HARDWARE = "hardware"
+    """All that can be: also ring 1, or the whole computer."""
+
+
+class SystemPort(Protocol):
+    """The computer that the station runs on. Nothing here blocks or raises; what it calls back
+    with is empty, or says in words why nothing came of it."""
+
+    boot_id: str
+    """Of this boot of the computer: a clock that was wrong is wrong by the same until the next."""
+
+    def set_time(self, utc: datetime, on_done: Callable[[str], None], /) -> None:
+        """Set the wall clock."""
+
+    def restart(self, kind: RestartKind, on_failed: Callable[[str], None], /) -> None:
+        """End this process, and all that belongs to `kind`; `on_failed` where that fails."""
+
+
 class Dialect(Protocol):
     """One OCPP version: neutral facts to messages, and the answers to them back. Stateless, but
     for the schemas that have been compiled; stations may share one."""
@@ -116,6 +144,9 @@ class Dialect(Protocol):
     def boot(self, station: StationInfo, reason: BootReason) -> Message: ...
     def boot_answer(self, payload: Payload) -> BootAnswer: ...
     def heartbeat(self) -> Message: ...
+    def heartbeat_time(self, payload: Payload) -> str:
+        """The back office's clock, as the answer to a heartbeat tells it."""
+
     def authorize(self, token: IdToken) -> Message: ...
     def authorize_answer(self, payload: Payload) -> Verdict: ...
     def status(self, report: StatusReport) -> list[Message]:

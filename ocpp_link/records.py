@@ -94,6 +94,8 @@ class TxRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     context: SampleContext = SampleContext.PERIODIC
     offered_a: float | None = None
     """What the station offered when the sample was taken, A per phase."""
+    clock: str = ""
+    """Of the boot of the computer whose doubtful clock told the times; empty = they hold."""
 
 
 class StoredRecord(msgspec.Struct, frozen=True):
@@ -122,8 +124,12 @@ class EvseState(msgspec.Struct, frozen=True, omit_defaults=True):
     """The session's transaction is over: the car must leave before another one starts."""
     started_at: str = ""
     """Wall time of the transaction's start."""
+    token: str = ""
+    """That the transaction was started with."""
     records: int = 0
     """How many records the transaction has had: the number of the next one."""
+    clock: str = ""
+    """As in TxRecord, of `status_at` and `started_at`."""
 
 
 class StatusReport(msgspec.Struct, frozen=True):
@@ -157,6 +163,8 @@ class BootStatus(enum.StrEnum):
 class BootAnswer(msgspec.Struct, frozen=True):
     status: BootStatus
     interval_s: int
+    current_time: str = ""
+    """The back office's clock; empty = not told."""
 
 
 class TxAnswer(msgspec.Struct, frozen=True):

@@ -95,9 +95,8 @@ class StatusReporter:
             status = EvseStatus.AVAILABLE if self.station_operative else EvseStatus.UNAVAILABLE
             return StatusReport(0, status, timestamp=now)
         state = self._station.states[connector]
-        report = StatusReport(
-            connector, state.status, info=state.info, timestamp=state.status_at or now
-        )
+        at = self._station.time.mended(state.status_at, state.clock) if state.status_at else now
+        report = StatusReport(connector, state.status, info=state.info, timestamp=at)
         return _with_cause(report, self._faults.get(connector, ()))
 
     def _untold(self, connector: int) -> None:

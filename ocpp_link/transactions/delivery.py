@@ -126,6 +126,7 @@ class Transactions:
             number=state.records,
             status=state.status,
             offline=not self._station.operational,
+            clock=self._station.time.mark_of(meter.timestamp),
         )
 
     def pump(self) -> None:
@@ -134,7 +135,7 @@ class Transactions:
         head = self.queue.head(self._station.clock.now_ms()) if self._station.operational else None
         if head is None:
             return
-        record = head.record
+        record = self._mended(head.record)
         message = self._station.dialect.render(
             record, self._ids.get(record.session), self._station.settings
         )
@@ -146,6 +147,17 @@ class Transactions:
         if self.queue.is_first_attempt:
             self._heard_before = self._station.rpc.stats.received
         self._station.request(message, lambda outcome: self._concluded(record, outcome))
+
+    def _mended(self, record: TxRecord) -> TxRecord:
+        """What was noted under a doubtful clock, in the time that is known since."""
+        if not record.clock:
+            return record
+        mended = self._station.time.mended
+        at = mended(record.timestamp, record.clock)
+        meter = msgspec.structs.replace(
+            record.meter, timestamp=mended(record.meter.timestamp, record.clock)
+        )
+        return msgspec.structs.replace(record, timestamp=at, meter=meter)
 
     def _concluded(self, record: TxRecord, outcome: Outcome) -> None:
         match outcome.kind:

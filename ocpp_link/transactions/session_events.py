@@ -7,14 +7,24 @@ from typing import Any
 
 import msgspec
 
+from evse.types.powermeter import Powermeter
 from evse.types.session import SessionEvent, SessionEventEnum
 from ocpp_link.memory.acknowledgements import Acknowledgements
 from ocpp_link.memory.queue import TransactionQueue
 from ocpp_link.records import TxRecord
 from ocpp_link.station import Station
+from ocpp_link.timekeeping import LinkClock
 from ocpp_link.transactions import sessions
 
 E = SessionEventEnum
+
+
+def timed(meter: Powermeter, clock: LinkClock) -> Powermeter:
+    """In the time that is known to be right, where the computer's is not."""
+    corrected = clock.corrected(meter.timestamp)
+    if corrected == meter.timestamp:
+        return meter
+    return msgspec.structs.replace(meter, timestamp=corrected)
 
 
 class SessionEvents:
@@ -39,7 +49,7 @@ class SessionEvents:
         """An event of the core's journal."""
         self.acknowledgements.expect(seq)
         try:
-            parsed = msgspec.convert(event, SessionEvent)
+            parsed = self._timed(msgspec.convert(event, SessionEvent))
             state = self._station.states[evse]
         except (msgspec.ValidationError, KeyError) as error:
             self._on_unreadable("session event", error)
@@ -49,19 +59,32 @@ class SessionEvents:
         if changed == state and record is None:
             self.acknowledgements.done(seq)
         else:
+            clock = self._station.time.mark_of(parsed.timestamp)
+            changed = msgspec.structs.replace(changed, clock=clock)
             self._station.states[evse] = changed
             self._queue.keep(
                 changed, self._placed(record), seq, lambda: self.acknowledgements.done(seq)
             )
         self._after(parsed.event, evse)
 
+    def _timed(self, event: SessionEvent) -> SessionEvent:
+        corrected = self._station.clock.corrected(event.timestamp)
+        if corrected == event.timestamp:
+            return event
+        return msgspec.structs.replace(event, timestamp=corrected)
+
     def _placed(self, record: TxRecord | None) -> TxRecord | None:
         """With what only the link knows of it."""
         if record is None:
             return None
         asked = self._remote_starts.pop(record.token.casefold(), None) if record.token else None
+        station = self._station
         return msgspec.structs.replace(
-            record, offline=not self._station.operational, remote_start_id=asked
+            record,
+            offline=not station.operational,
+            remote_start_id=asked,
+            clock=station.time.mark_of(record.timestamp),
+            meter=timed(record.meter, station.clock),
         )
 
     def _after(self, event: SessionEventEnum, evse: int) -> None:

@@ -28,8 +28,15 @@ def boot_notification(station: StationInfo) -> Message:
 
 
 def boot_answer(payload: dict[str, Any]) -> BootAnswer:
-    return BootAnswer(BootStatus(payload["status"]), max(0, payload["interval"]))
+    return BootAnswer(
+        BootStatus(payload["status"]), max(0, payload["interval"]), payload["currentTime"]
+    )
 
 
 def heartbeat() -> Message:
     return Message("Heartbeat", {})
+
+
+def heartbeat_time(payload: dict[str, Any]) -> str:
+    """Of Heartbeat.conf."""
+    return str(payload["currentTime"])

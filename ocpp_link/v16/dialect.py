@@ -50,6 +50,9 @@ class Dialect16:
     def heartbeat(self) -> Message:
         return boot.heartbeat()
 
+    def heartbeat_time(self, payload: Payload) -> str:
+        return boot.heartbeat_time(payload)
+
     def authorize(self, token: IdToken) -> Message:
         return authorization.authorize(token.value)
 

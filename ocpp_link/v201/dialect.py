@@ -37,6 +37,9 @@ class Dialect201:
     def heartbeat(self) -> Message:
         return messages.heartbeat()
 
+    def heartbeat_time(self, payload: Payload) -> str:
+        return messages.heartbeat_time(payload)
+
     def authorize(self, token: IdToken) -> Message:
         return messages.authorize(token)
 

@@ -40,26 +40,18 @@ def boot_notification(station: StationInfo, reason: BootReason) -> Message:
 
 
 def boot_answer(payload: dict[str, Any]) -> BootAnswer:
-    return BootAnswer(BootStatus(payload["status"]), max(0, payload["interval"]))
+    return BootAnswer(
+        BootStatus(payload["status"]), max(0, payload["interval"]), payload["currentTime"]
+    )
 
 
 def heartbeat() -> Message:
     return Message("Heartbeat", {})
 
 
-def firmware_status(report: FirmwareReport) -> Message:
-    """Without an id only where nothing goes on (L01.FR.20)."""
-    return _of_request("FirmwareStatusNotification", report.status.value, report.request_id)
-
-
-def log_status(report: LogReport) -> Message:
-    """Without an id only where nothing goes on (N01.FR.13)."""
-    return _of_request("LogStatusNotification", report.status.value, report.request_id)
-
-
-def _of_request(action: str, status: str, request_id: int | None) -> Message:
-    named = {} if request_id is None else {"requestId": request_id}
-    return Message(action, {"status": status, **named})
+def heartbeat_time(payload: dict[str, Any]) -> str:
+    """Of Heartbeat.conf."""
+    return str(payload["currentTime"])
 
 
 def status_notification(report: StatusReport) -> list[Message]:
@@ -91,3 +83,18 @@ def verdict_of(info: dict[str, Any]) -> Verdict:
         parent=group.get("idToken", ""),
         expiry=info.get("cacheExpiryDateTime") or "",
     )
+
+
+def firmware_status(report: FirmwareReport) -> Message:
+    """Without an id only where nothing goes on (L01.FR.20)."""
+    return _of_request("FirmwareStatusNotification", report.status.value, report.request_id)
+
+
+def log_status(report: LogReport) -> Message:
+    """Without an id only where nothing goes on (N01.FR.13)."""
+    return _of_request("LogStatusNotification", report.status.value, report.request_id)
+
+
+def _of_request(action: str, status: str, request_id: int | None) -> Message:
+    named = {} if request_id is None else {"requestId": request_id}
+    return Message(action, {"status": status, **named})

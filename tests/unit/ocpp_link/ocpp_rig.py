@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 from evse.clock import VirtualClock, rfc3339
@@ -12,7 +13,7 @@ from ocpp_link.device.settings import Settings
 from ocpp_link.dialects import Dialects
 from ocpp_link.memory.database import Database
 from ocpp_link.memory.store import InlineStore
-from ocpp_link.ports import CoreReply, EvseInfo, StationInfo
+from ocpp_link.ports import CoreReply, EvseInfo, RestartKind, StationInfo
 
 
 class FakeCore:
@@ -53,6 +54,43 @@ class FakeCore:
         return [params["connection_timeout_s"] for name, params in self.calls if name == method]
 
 
+class FakeClock(VirtualClock):
+    """A computer's clock that shows a wrong time until somebody sets it."""
+
+    def __init__(self, wrong_s: float = 0.0) -> None:
+        super().__init__()
+        self.wrong = timedelta(seconds=wrong_s)
+
+    def utc(self) -> datetime:
+        return super().utc() + self.wrong
+
+
+class FakeSystem:
+    """Sets the rig's clock where that is allowed, and keeps what was to restart."""
+
+    def __init__(self, clock: VirtualClock, boot_id: str = "boot 1") -> None:
+        self.boot_id = boot_id
+        self.clock = clock
+        self.may_set_clock = True
+        self.set: list[datetime] = []
+        self.restarts: list[RestartKind] = []
+        self.refuses = ""
+
+    def set_time(self, utc: datetime, on_done: Callable[[str], None]) -> None:
+        if not self.may_set_clock:
+            on_done("not allowed")
+            return
+        self.set.append(utc)
+        if isinstance(self.clock, FakeClock):
+            self.clock.wrong += utc - self.clock.utc()
+        on_done("")
+
+    def restart(self, kind: RestartKind, on_failed: Callable[[str], None]) -> None:
+        self.restarts.append(kind)
+        if self.refuses:
+            on_failed(self.refuses)
+
+
 class Rig:
     """Wires engine, core, back office and clock; frames travel at once while connected."""
 
@@ -66,9 +104,11 @@ class Rig:
         latency_ms: int = 0,
         settings: Settings | None = None,
         versions: tuple[str, ...] = ("1.6",),
+        boot_id: str = "boot 1",
     ) -> None:
         self.clock = clock or VirtualClock()
         self.core = FakeCore()
+        self.system = FakeSystem(self.clock, boot_id)
         self.brain = brain or CsmsBrain(self.clock)
         self.csms = InlineCsms(self.brain)
         self.database = database or Database(":memory:")
@@ -85,6 +125,7 @@ class Rig:
             dialects=Dialects(versions),
             new_id=self._new_id,
             defaults=settings,
+            system=self.system,
         )
 
     def _new_id(self) -> str:

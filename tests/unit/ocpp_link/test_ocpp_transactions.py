@@ -11,6 +11,7 @@ from evse.clock import VirtualClock
 from hil.csms.brain import CsmsBrain, Misbehaviour
 from ocpp_link.device.settings import Settings
 from ocpp_link.memory.database import Database
+from ocpp_link.timekeeping import LinkClock
 
 
 def actions(rig: Rig) -> list[str]:
@@ -247,7 +248,8 @@ def test_a_replayed_event_adds_nothing(rig: Rig) -> None:
     rig.session(seconds=61)
     kept = rig.seq
     rig.seq = 0
-    rig.clock = rig.engine.station.clock = VirtualClock()
+    rig.clock = VirtualClock()
+    rig.engine.station.clock = LinkClock(rig.clock)
     rig.wh = 1_000_000.0
     rig.plug_in()
     rig.start_transaction()

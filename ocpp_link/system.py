@@ -1,0 +1,45 @@
+"""The computer as the link may use it; see ports.SystemPort."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from ocpp_link.ports import RestartKind
+
+
+class BareSystem:
+    """A computer that nobody let us touch: its clock stays, and nothing restarts."""
+
+    boot_id = "unknown"
+
+    def set_time(self, _utc: datetime, on_done: Callable[[str], None]) -> None:
+        """Never."""
+        on_done("nobody may set the clock here")
+
+    def restart(self, kind: RestartKind, on_failed: Callable[[str], None]) -> None:
+        """Never."""
+        on_failed(f"nobody restarts the {kind.value} here")
+
+
+class ProcessSystem:
+    """The computer under a process whose owner restarts it: `on_restart` gets what is to begin
+    anew, and ends the process."""
+
+    def __init__(self, boot_id: str, on_restart: Callable[[RestartKind], None]) -> None:
+        self.boot_id = boot_id
+        self._on_restart = on_restart
+
+    def set_time(self, utc: datetime, on_done: Callable[[str], None]) -> None:
+        """Needs CAP_SYS_TIME; without it the link corrects what it tells by itself."""
+        try:
+            time.clock_settime(time.CLOCK_REALTIME, utc.timestamp())
+        except OSError as error:
+            on_done(f"the clock can not be set: {error.strerror}")
+        else:
+            on_done("")
+
+    def restart(self, kind: RestartKind, _on_failed: Callable[[str], None]) -> None:
+        """At once; the owner finishes what the disk still has to do."""
+        self._on_restart(kind)

@@ -1,0 +1,145 @@
+"""Spec ocpp §0 (5): what the link makes of a wrong clock, and of the time that it is told."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+from ocpp_rig import FakeClock, Rig
+
+from evse.clock import VirtualClock, parse_time, rfc3339
+from hil.csms.brain import CsmsBrain
+from ocpp_link.memory.database import Database
+from ocpp_link.timekeeping import THRESHOLD_MS, shifted
+
+YEARS_S = 50 * 365 * 86_400.0
+
+
+class TrueTime:
+    """The time of day, whatever a station's clock shows."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+
+    def now_ms(self) -> int:
+        return self._clock.now_ms()
+
+    def utc(self) -> datetime:
+        return VirtualClock.utc(self._clock)
+
+
+def behind(wrong_s: float, *, database: Database | None = None, boot_id: str = "boot 1") -> Rig:
+    """A station whose clock is so much behind that of its back office."""
+    clock = FakeClock(-wrong_s)
+    return Rig(clock=clock, brain=CsmsBrain(TrueTime(clock)), database=database, boot_id=boot_id)
+
+
+def times(rig: Rig, action: str) -> list[str]:
+    return [payload["timestamp"] for payload in rig.brain.sent(action)]
+
+
+def test_4_2_the_time_of_the_boot_answer_sets_the_clock() -> None:
+    rig = behind(600).start()
+    assert [rfc3339(t) for t in rig.system.set] == ["2026-01-01T00:00:00.000Z"]
+    assert rig.engine.station.timestamp() == "2026-01-01T00:00:00.000Z"
+
+
+def test_4_6_the_time_of_a_heartbeat_sets_the_clock() -> None:
+    rig = behind(0).start()
+    assert rig.system.set == []
+    assert isinstance(rig.clock, FakeClock)
+    rig.clock.wrong = parse_time("2026-01-01T01:00:00Z") - parse_time("2026-01-01T00:00:00Z")
+    rig.ask("TriggerMessage", {"requestedMessage": "Heartbeat"})
+    assert len(rig.system.set) == 1
+
+
+def test_a_difference_that_the_network_may_have_made_sets_nothing() -> None:
+    rig = behind(THRESHOLD_MS / 1_000).start()
+    assert rig.system.set == []
+    assert len(behind(THRESHOLD_MS / 1_000 + 0.001).start().system.set) == 1
+
+
+def test_whoever_waits_for_it_hears_that_the_clock_was_set() -> None:
+    rig, heard = behind(600), list[int]()
+    rig.engine.station.occasions.clock_set.append(heard.append)
+    rig.start()
+    assert heard == [600_000]
+
+
+def test_a_time_that_can_not_be_sets_nothing() -> None:
+    rig = behind(0).start()
+    for told in ("yesterday", "1970-01-01T00:00:00Z", ""):
+        rig.engine.station.time.told(told, rig.clock.now_ms())
+    assert rig.system.set == []
+
+
+def test_pitfall_7_no_status_leaves_with_a_time_of_1970() -> None:
+    """A station without a battery for its clock, whose car is there before its network."""
+    rig = behind(YEARS_S)
+    rig.engine.on_core_connected()
+    rig.plug_in()
+    rig.run(60)
+    rig.connect()
+    assert times(rig, "StatusNotification")[-1] == "2026-01-01T00:00:00.000Z"
+    assert rig.brain.sent("StatusNotification")[-1]["status"] == "Preparing"
+
+
+def test_4_2_1_what_was_billed_under_a_wrong_clock_leaves_with_the_right_times() -> None:
+    rig = behind(YEARS_S)
+    rig.engine.on_core_connected()
+    rig.run(100)
+    rig.session(seconds=70)
+    rig.run(100)
+    rig.connect()
+    assert times(rig, "StartTransaction") == ["2026-01-01T00:01:40.000Z"]
+    assert times(rig, "StopTransaction") == ["2026-01-01T00:02:50.000Z"]
+    sample = rig.brain.sent("MeterValues")[0]["meterValue"][0]
+    assert sample["timestamp"].startswith("2026-01-01T00:02:")
+    assert rig.brain.complaints == []
+
+
+def test_a_restart_of_the_program_mends_what_it_noted_before(tmp_path: Path) -> None:
+    """The computer's clock is wrong by the same until its next boot."""
+    rig = behind(YEARS_S, database=Database(tmp_path / "link.db"))
+    rig.session(seconds=70)
+    rig.database.close()
+    again = Rig(clock=rig.clock, brain=rig.brain, database=Database(tmp_path / "link.db")).start()
+    assert times(again, "StartTransaction") == ["2026-01-01T00:00:00.000Z"]
+
+
+def test_another_boot_s_clock_was_wrong_by_something_else(tmp_path: Path) -> None:
+    rig = behind(YEARS_S, database=Database(tmp_path / "link.db"))
+    rig.session(seconds=70)
+    rig.database.close()
+    again = behind(YEARS_S / 2, database=Database(tmp_path / "link.db"), boot_id="boot 2").start()
+    assert times(again, "StartTransaction")[0].startswith("1976-")
+
+
+def test_a_clock_behind_the_last_known_time_is_doubted(tmp_path: Path) -> None:
+    rig = behind(0, database=Database(tmp_path / "link.db")).start()
+    rig.run(2 * 86_400)
+    rig.database.close()
+    again = behind(86_400, database=Database(tmp_path / "link.db"))
+    assert not again.engine.station.time.trusted
+    assert again.start().engine.station.time.trusted
+
+
+def test_a_clock_that_may_not_be_set_is_corrected_in_what_leaves() -> None:
+    rig = behind(3_600)
+    rig.system.may_set_clock = False
+    rig.start()
+    rig.session(seconds=70)
+    assert times(rig, "StartTransaction") == ["2026-01-01T00:00:00.000Z"]
+    assert times(rig, "StopTransaction") == ["2026-01-01T00:01:10.000Z"]
+    assert times(rig, "StatusNotification")[-1] == "2026-01-01T00:01:10.000Z"
+    rig.run(3_600)
+    assert rig.engine.station.clock.correction_ms == 3_600_000, "it is not corrected twice"
+
+
+@given(st.integers(0, 4_000_000_000_000), st.integers(-(10**12), 10**12))
+def test_what_is_shifted_and_shifted_back_is_what_it_was(at_ms: int, by_ms: int) -> None:
+    text = rfc3339(datetime.fromtimestamp(1_000_000_000 + at_ms / 1_000, tz=None).astimezone())
+    assert shifted(shifted(text, by_ms), -by_ms) == text
+    assert shifted(text, 0) is text
