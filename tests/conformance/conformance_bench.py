@@ -10,8 +10,10 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from conformance_csms import Csms, Payload, Received, Reply
+from conformance_csms import Csms, Payload, Received, Reply, Rules
 from conformance_driver import StationDriver
+from conformance_files import FileServer
+from conformance_pki import Pki
 
 T = TypeVar("T")
 SOON_S = 15.0
@@ -28,10 +30,20 @@ class Bench:
 
     expected_noise: frozenset[str] = frozenset()
 
-    def __init__(self, station: StationDriver, csms: Csms) -> None:
+    def __init__(self, station: StationDriver, csms: Csms, pki: Pki) -> None:
         self.station = station
         self.csms = csms
+        self.pki = pki
         self._loop = station.loop
+        self._files: FileServer | None = None
+
+    @property
+    def files(self) -> FileServer:
+        """Runs from the first look on."""
+        if self._files is None:
+            self._files = FileServer()
+            self.run(self._files.start(), 1.0)
+        return self._files
 
     def run(self, work: Coroutine[Any, Any, T], within_s: float) -> T:
         """Let the station live until `work` is done. Raises TimeoutError."""
@@ -44,6 +56,14 @@ class Bench:
     @property
     def now_s(self) -> float:
         return self.station.clock.now_ms() / 1000
+
+    def start_csms(self, rules: Rules) -> None:
+        """Listen from now on, under these rules."""
+        self.run(self.csms.start(rules), 1.0)
+
+    def stop_csms(self) -> None:
+        """Listen no more, and drop who is there."""
+        self.run(self.csms.stop(), 10.0)
 
     # --- the back office --------------------------------------------------------------------------
 
@@ -129,6 +149,9 @@ class Bench:
 
     def close(self) -> None:
         """Of a case that failed in the middle, nothing lives on."""
+        self.stop_csms()
+        if self._files is not None:
+            self.run(self._files.stop(), 10.0)
         left = asyncio.all_tasks(self._loop)
         for task in left:
             task.cancel()

@@ -90,6 +90,8 @@ class Rules:
     tls: ssl.SSLContext | None = None
     authorization: str | None = None
     """The header that is wanted; None: any, or none."""
+    hellos: int = 0
+    """TLS handshakes that were begun."""
 
 
 @dataclass

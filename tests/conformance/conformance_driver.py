@@ -6,7 +6,6 @@ Another charge point, on a bench with real hands or relays, is another implement
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -48,6 +47,10 @@ class StationDriver(Protocol):
     """Its time is the station's: real, or virtual."""
     clock: Clock
 
+    identity: str
+    serial: str
+    """That which its certificates name."""
+
     def install(self, csms_port: Callable[[], int], trust: Trust) -> None:
         """Point the station to the back office on this machine, and switch it on."""
 
@@ -75,12 +78,8 @@ class StationDriver(Protocol):
     def fill_disk(self) -> None:
         """From now on nothing can be stored."""
 
-    @property
-    def drawn_a(self) -> float:
-        """What the car at connector 1 takes now."""
+    def image(self, *, broken: bool) -> bytes:
+        """A firmware that the station can install, or one that it has to refuse."""
 
     def close(self) -> None:
         """Switch it off and leave nothing behind."""
-
-
-TlsFor = Callable[[Look], ssl.SSLContext | None]

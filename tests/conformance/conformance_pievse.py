@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 from conformance_driver import Look, Trust
@@ -18,8 +19,9 @@ from hil.sim.virtual_loop import VirtualLoop
 class PiEvse:
     """StationDriver."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look, directory: Path) -> None:
         self.look = look
+        self._directory = directory
         setup = StationSetup(
             evses=look.connectors,
             connector="cable" if look.cable == "fixed" else "socket",
@@ -27,6 +29,8 @@ class PiEvse:
         )
         self.sim = Simulation(parse(setup.toml(ocpp_url="ws://127.0.0.1:9/ocpp"), "station.toml"))
         self.clock = self.sim.clock
+        self.identity = self.sim.config.station.identity
+        self.serial = self.sim.config.station.serial or self.identity
         self.loop = VirtualLoop()
         self.loop.world = self.sim
 
@@ -89,9 +93,8 @@ class PiEvse:
     def fill_disk(self) -> None:
         self.link.disk_ms = 10**9
 
-    @property
-    def drawn_a(self) -> float:
-        return self.sim.plants[1].current_a
+    def image(self, *, broken: bool) -> bytes:
+        return b"broken" if broken else b"good"
 
     def close(self) -> None:
         self.link.kill()

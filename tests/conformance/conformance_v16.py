@@ -10,6 +10,7 @@ from typing import Any
 from conformance_bench import SOON_S, Bench, CaseFailed
 from conformance_csms import Csms, Payload, Received, Reply
 from conformance_driver import StationDriver
+from conformance_pki import Pki
 
 from evse.clock import Clock, rfc3339
 from ocpp_link.rpc.schemas import Schemas
@@ -85,8 +86,8 @@ class Bench16(Bench):
 
     expected_noise = frozenset({"Heartbeat", "MeterValues", "SecurityEventNotification"})
 
-    def __init__(self, station: StationDriver, csms: Csms, office: Office16) -> None:
-        super().__init__(station, csms)
+    def __init__(self, station: StationDriver, csms: Csms, pki: Pki, office: Office16) -> None:
+        super().__init__(station, csms, pki)
         self.office = office
 
     @property

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from conformance_csms import Csms
-from conformance_driver import Look, Trust
+from conformance_driver import Look
 from conformance_pievse import PiEvse
+from conformance_pki import Pki
 from conformance_v16 import Bench16, Office16
 
 from hil.docs.conformance import results
@@ -16,6 +19,7 @@ from hil.docs.conformance import results
 WARM_S = 10.0
 """From the first status on, until a person steps up to the station."""
 RESULTS = results()
+CASE = re.compile(r"test_(TC_\w+?_CS)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -25,7 +29,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A case that results.toml says to fail must fail: it turns loud when it passes."""
     for item in items:
-        row = RESULTS.get(item.name.removeprefix("test_").partition("[")[0])
+        case = CASE.match(item.name)
+        row = RESULTS.get(case[1]) if case else None
         if row is None or row.result == "pass":
             continue
         if row.result == "fails":
@@ -52,21 +57,25 @@ def look(request: pytest.FixtureRequest) -> Look:
     return Look(**changes)
 
 
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    return Pki(tmp_path_factory.mktemp("pki"))
+
+
 @pytest.fixture
-def bench(look: Look) -> Iterator[Bench16]:
+def bench(look: Look, pki: Pki, tmp_path: Path) -> Iterator[Bench16]:
     """A station that has booted, connected and accepted; the case begins with nothing told yet."""
-    station = PiEvse(look)
+    station = PiEvse(look, tmp_path)
     office = Office16(station.clock)
     csms = Csms(office, station.clock)
-    bench = Bench16(station, csms, office)
+    bench = Bench16(station, csms, pki, office)
     try:
-        bench.run(csms.start(), 1.0)
-        station.install(lambda: csms.port, Trust())
+        bench.start_csms(pki.rules(station, look.security_profile))
+        station.install(lambda: csms.port, pki.delivered(station))
         bench.reported(bench.boot())
         bench.quiet(WARM_S)
         csms.messages.clear()
         yield bench
     finally:
         station.close()
-        bench.run(csms.stop(), 10.0)
         bench.close()
