@@ -1,4 +1,4 @@
-"""What the back office wants done from afar: start, stop, unlock, and profiles for it.
+"""What the back office wants done from afar: start, stop, unlock.
 
 Nothing here answers the request itself; see the dialects.
 """
@@ -12,13 +12,9 @@ import msgspec
 
 from evse.types.authorization import ProvidedIdToken
 from evse.types.session import StopTransactionReason
-from ocpp_link.errors import ProfileRefused
 from ocpp_link.ports import CoreReply
 from ocpp_link.records import EvseState
-from ocpp_link.smart.profiles import Installed, Profile, Purpose, check
-from ocpp_link.smart.smart_charging import SmartCharging
 from ocpp_link.station import Station
-from ocpp_link.transactions.delivery import Transactions
 
 _log = logging.getLogger(__name__)
 
@@ -26,15 +22,8 @@ _log = logging.getLogger(__name__)
 class Remote:
     """Acts on behalf of the back office."""
 
-    def __init__(
-        self,
-        station: Station,
-        transactions: Transactions,
-        charging: SmartCharging,
-    ) -> None:
+    def __init__(self, station: Station) -> None:
         self._station = station
-        self._transactions = transactions
-        self._charging = charging
 
     def evse_to_start(self, connector: int | None) -> int | None:
         """An EVSE that a remote start could mean, as far as is known here; the core decides."""
@@ -48,12 +37,22 @@ class Remote:
         free = (evse for evse in candidates if evse in states and _may_start(states[evse]))
         return next(free, None)
 
-    def start(self, token: ProvidedIdToken) -> None:
-        """Present the token to the core, which asks about it where that is configured."""
+    def start(self, token: ProvidedIdToken, on_failed: Callable[[], None] | None = None) -> None:
+        """Present the token to the core, which asks about it where that is configured. `on_failed`:
+        it was refused at once."""
         if not self._station.settings.authorize_remote:
             token = msgspec.structs.replace(token, prevalidated=True)
         params = {"token": msgspec.to_builtins(token)}
-        self._station.core.call("auth_token_provider.present", params, _presented)
+
+        def presented(reply: CoreReply) -> None:
+            """The back office was answered before: what becomes of it shows in the statuses."""
+            if reply.error or reply.result == "Rejected":
+                why = reply.error or "the core rejected it"
+                _log.warning("a remote start came to nothing: %s", why)
+                if on_failed is not None:
+                    on_failed()
+
+        self._station.core.call("auth_token_provider.present", params, presented)
 
     def stop(self, evse: int) -> None:
         self._station.stop_transaction(evse, StopTransactionReason.Remote)
@@ -66,32 +65,7 @@ class Remote:
 
         self._station.command("force_unlock", evse, {"connector_id": 1}, done)
 
-    def install_profile(self, connector: int, profile: Profile, transaction: int | None) -> None:
-        """Raises ProfileRefused, e.g. for a TxProfile without its running transaction."""
-        session = ""
-        if profile.purpose is Purpose.TX:
-            state = self._station.states.get(connector)
-            if state is None or not state.in_transaction:
-                raise ProfileRefused("a TxProfile needs a running transaction")
-            if transaction not in (None, self._transactions.id_of(state.session)):
-                raise ProfileRefused(f"transaction {transaction} does not run here")
-            session = state.session
-        self._charging.install(Installed(connector, profile, session))
-
-    def install_for_next_transaction(self, evse: int, profile: Profile) -> None:
-        """The profile of a remote start. Raises ProfileRefused."""
-        if profile.purpose is not Purpose.TX:
-            raise ProfileRefused("a remote start takes a TxProfile")
-        check(profile, evse, len(self._station.info.evses))
-        self._charging.install(Installed(evse, profile))
-
 
 def _may_start(state: EvseState) -> bool:
     """No transaction and none just ended (the car must leave first), and nobody is authorized."""
     return state.enabled and not (state.in_transaction or state.ended or state.authorized)
-
-
-def _presented(reply: CoreReply) -> None:
-    """The back office was answered before: what becomes of the start shows in the statuses."""
-    if reply.error or reply.result == "Rejected":
-        _log.warning("a remote start came to nothing: %s", reply.error or "the core rejected it")

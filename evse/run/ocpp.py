@@ -10,6 +10,7 @@ from pathlib import Path
 from evse.config.ocpp import FrameLogTable
 from evse.config.read import ConfigError
 from evse.config.station import StationConfig
+from evse.energy.station import watt_lines
 from ocpp_link.device.settings import Settings
 from ocpp_link.ports import EvseInfo, StationInfo
 from ocpp_link.process import FrameLogConfig, LinkConfig, serve
@@ -33,7 +34,7 @@ def link_config(config: StationConfig, *, state_dir: Path, door: Path) -> LinkCo
         door=door,
         database=state_dir / "ocpp.db",
         station=_station(config),
-        basic_auth_key=_basic_auth_key(config.ocpp.basic_auth_key_file),
+        basic_auth_key=basic_auth_key(config.ocpp.basic_auth_key_file),
         interface=config.ocpp.interface,
         frame_log=_frame_log(config.ocpp.frame_log, state_dir),
         settings=Settings(
@@ -53,7 +54,7 @@ def _frame_log(table: FrameLogTable, state_dir: Path) -> FrameLogConfig:
     )
 
 
-def _basic_auth_key(path: str) -> bytes:
+def basic_auth_key(path: str) -> bytes:
     """What the file holds, without one line break at its end; b"" where no file is named."""
     if not path:
         return b""
@@ -76,11 +77,13 @@ def _station(config: StationConfig) -> StationInfo:
         serial=config.station.serial,
         firmware=version("pievse"),
         nominal_voltage_v=config.evses[0].nominal_voltage_v,
+        lines=watt_lines(config),
         evses=tuple(
             EvseInfo(
                 phases=evse.phases,
                 max_current_a=evse.max_current_a,
                 has_lock=evse.lock is not None,
+                switches_phases=evse.phase_switch.mode != "never",
                 meter_type=evse.meter.model if evse.meter.kind != "none" else "",
             )
             for evse in config.evses

@@ -1,42 +1,53 @@
-"""The composite schedule of one EVSE: what all installed profiles together allow, and when.
+"""The composite schedule: what all installed profiles together allow, and when.
 
-Pure and exact: whole milliseconds and whole tenths of an ampere per phase, rounded down.
-At any time, of each purpose the profile with the highest stack level that is valid and active
-then rules; a TxProfile overrules the TxDefaultProfiles; the station's maximum caps both, shared
-equally by the EVSEs, so that their sum never exceeds it. Source: OCPP 1.6 §3.13.
+Pure and exact: whole milliseconds and whole tenths of a unit, rounded down. Profiles of one kind
+form a layer: at any time the one with the highest stack level that is valid and active then rules
+(a TxProfile before the TxDefaultProfiles); of several layers the lowest limit holds. Source: OCPP
+1.6 §3.13; 2.0.1 part 2 K01.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 import msgspec
 
-from ocpp_link.smart.profiles import Installed, Kind, Period, Profile, Purpose, RateUnit
+from ocpp_link.smart.profiles import STATION, Installed, Kind, Period, Profile, Purpose, RateUnit
 
-MAX_A = 1_000_000.0
-"""A larger limit means the same: none. It keeps what a hostile peer sends finite."""
+MAX_LIMIT = 1_000_000_000.0
+"""In A or W: a larger limit means the same, none. It keeps what a hostile peer sends finite."""
 DEFAULT_PHASES = 3  # OCPP 1.6 §7.14: numberPhases is 3 unless given
+TRANSACTION = (Purpose.TX, Purpose.TX_DEFAULT)
 
 
 class Supply(msgspec.Struct, frozen=True):
-    """What turns watts into amperes, and a station's limit into an EVSE's."""
+    """What turns watts into amperes per phase, and back: nominal, not measured (1.6 §7.12)."""
 
     nominal_voltage_v: float = 230.0
     phases: int = 3
-    evses: int = 1
-    """How many share the station's maximum."""
 
 
-class Segment(msgspec.Struct, frozen=True, order=True):
-    """From `start_ms` to before `end_ms`: at most `limit_da` tenths of an ampere per phase
-    (None = no limit), on at most `phases` phases (None = as many as there are)."""
+class Segment(msgspec.Struct, frozen=True, order=True, gc=False):
+    """From `start_ms` to before `end_ms`: at most `limit` tenths of the unit (None = no limit), on
+    at most `phases` phases (None = as many as there are)."""
 
     start_ms: int
     end_ms: int
-    limit_da: int | None = None
+    limit: int | None = None
     phases: int | None = None
+
+
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked for: a span of time, a unit, and what turns one unit into the other."""
+
+    start_ms: int
+    end_ms: int
+    tx_start_ms: int | None = None
+    """Anchors relative schedules; without it they hold their first period, which is what a
+    transaction that starts at any time would get."""
+    supply: Supply = Supply()
+    unit: RateUnit = RateUnit.AMPS
 
 
 def composite(
@@ -46,40 +57,55 @@ def composite(
     end_ms: int,
     tx_start_ms: int | None,
     supply: Supply,
+    unit: RateUnit = RateUnit.AMPS,
 ) -> list[Segment]:
-    """Adjoining segments that cover the window; neighbours differ.
-
-    `tx_start_ms` anchors relative schedules; without a transaction they hold their first period,
-    which is what a transaction that starts now would get.
-    """
-    entries = sorted(installed, key=_precedence)
-    transaction = [entry for entry in entries if entry.profile.purpose is not Purpose.STATION_MAX]
-    station = [entry for entry in entries if entry.profile.purpose is Purpose.STATION_MAX]
-    window = (start_ms, end_ms)
-    own = _layer(transaction, window, tx_start_ms, supply, share=1)
-    shared = _layer(station, window, tx_start_ms, supply, share=supply.evses)
-    return _lowest(own, shared)
+    """What one EVSE may take, its own profiles and the station's taken together: adjoining segments
+    that cover the span; neighbours differ."""
+    scope = Scope(
+        start_ms=start_ms, end_ms=end_ms, tx_start_ms=tx_start_ms, supply=supply, unit=unit
+    )
+    known = list(installed)
+    return lowest(transaction_limits(known, scope), station_limits(known, scope))
 
 
-def _precedence(entry: Installed) -> tuple[bool, int, bool, int]:
-    """Smaller rules: TxProfile, then stack level, then the EVSE's own before connector 0."""
-    profile = entry.profile
-    is_default = profile.purpose is not Purpose.TX
-    return is_default, -profile.stack_level, entry.connector == 0, profile.id
+def transaction_limits(installed: Iterable[Installed], scope: Scope) -> list[Segment]:
+    """Of the profiles of transactions alone."""
+    return _layer(installed, TRANSACTION, scope)
+
+
+def station_limits(installed: Iterable[Installed], scope: Scope) -> list[Segment]:
+    """Of the profiles for the station as a whole."""
+    known = list(installed)
+    maximum = _layer(known, (Purpose.STATION_MAX,), scope)
+    external = _layer(known, (Purpose.EXTERNAL,), scope)
+    return maximum if external == nothing(scope) else lowest(maximum, external)
+
+
+def lowest(one: list[Segment], two: list[Segment]) -> list[Segment]:
+    """Two schedules over the same span, merged to the lower limit."""
+    return _merged(one, two, _min)
+
+
+def total(one: list[Segment], two: list[Segment]) -> list[Segment]:
+    """The sum of two schedules over the same span; without a limit in one there is none. Of how
+    many phases a sum is, nobody can tell."""
+    return _merged(one, two, _sum, phases=False)
+
+
+def nothing(scope: Scope) -> list[Segment]:
+    """Where no profile says anything."""
+    return [Segment(scope.start_ms, scope.end_ms)]
 
 
 def _layer(
-    entries: list[Installed],
-    window: tuple[int, int],
-    tx_start_ms: int | None,
-    supply: Supply,
-    share: int,
+    installed: Iterable[Installed], purposes: Collection[Purpose], scope: Scope
 ) -> list[Segment]:
-    """Paint profile by profile what those before left free; returns segments over the window."""
+    """Paint profile by profile what those before left free."""
     painted: list[Segment] = []
-    gaps = [window]
-    for entry in entries:
-        paint = _Paint(entry.profile, tx_start_ms, supply, share)
+    gaps = [(scope.start_ms, scope.end_ms)]
+    mine = [entry for entry in installed if entry.profile.purpose in purposes]
+    for entry in sorted(mine, key=_precedence):
+        paint = _Paint(entry.profile, scope)
         left: list[tuple[int, int]] = []
         for start_ms, end_ms in gaps:
             cursor_ms = start_ms
@@ -94,23 +120,34 @@ def _layer(
         if not gaps:
             break
     painted.extend(Segment(start_ms, end_ms) for start_ms, end_ms in gaps)
-    painted.sort(key=lambda segment: segment.start_ms)
+    painted.sort(key=_start)
     return painted
+
+
+def _precedence(entry: Installed) -> tuple[bool, int, bool, int]:
+    """Smaller rules: TxProfile, then stack level, then the EVSE's own before that of all."""
+    profile = entry.profile
+    is_default = profile.purpose is not Purpose.TX
+    return is_default, -profile.stack_level, entry.evse == STATION, profile.id
+
+
+def _start(segment: Segment) -> int:
+    return segment.start_ms
+
+
+def _start_s(period: Period) -> int:
+    return period.start_s
 
 
 class _Paint:
     """One profile's own schedule, laid out on the time line."""
 
-    def __init__(
-        self, profile: Profile, tx_start_ms: int | None, supply: Supply, share: int
-    ) -> None:
+    def __init__(self, profile: Profile, scope: Scope) -> None:
         self._profile = profile
-        self._supply = supply
-        self._share = share
-        self._held = profile.kind is Kind.RELATIVE and tx_start_ms is None
-        anchor_ms = tx_start_ms if profile.kind is Kind.RELATIVE else profile.start_ms
+        self._scope = scope
+        self._held = profile.kind is Kind.RELATIVE and scope.tx_start_ms is None
+        anchor_ms = scope.tx_start_ms if profile.kind is Kind.RELATIVE else profile.start_ms
         self._anchor_ms = anchor_ms or 0
-        self._starts_ms = [period.start_s * 1_000 for period in profile.periods]
 
     def between(self, start_ms: int, end_ms: int) -> Iterator[Segment]:
         """The profile's segments within a span, in order."""
@@ -140,56 +177,67 @@ class _Paint:
                 yield run_ms, min(end_ms, run_ms + length_ms)
             run_ms += step_ms
 
-    def _run(self, run_start_ms: int, start_ms: int, end_ms: int) -> Iterator[Segment]:
+    def _run(self, run_start_ms: int, start_ms: int, end_ms: int) -> list[Segment]:
         """The periods of one run, cut to the span."""
-        starts_ms, periods = self._starts_ms, self._profile.periods
-        index = bisect_right(starts_ms, start_ms - run_start_ms) - 1
+        periods, segments = self._profile.periods, []
+        index = bisect_right(periods, (start_ms - run_start_ms) // 1_000, key=_start_s)
         while start_ms < end_ms:
-            is_last = index + 1 == len(periods)
-            next_ms = end_ms if is_last else min(end_ms, run_start_ms + starts_ms[index + 1])
-            yield self._segment(start_ms, next_ms, periods[index])
+            next_ms = end_ms
+            if index < len(periods):
+                next_ms = min(end_ms, run_start_ms + periods[index].start_s * 1_000)
+            segments.append(self._segment(start_ms, next_ms, periods[index - 1]))
             start_ms = next_ms
             index += 1
+        return segments
 
     def _segment(self, start_ms: int, end_ms: int, period: Period) -> Segment:
-        limit_da = limit_in_tenths(period, self._profile.unit, self._supply) // self._share
-        return Segment(start_ms, end_ms, limit_da, period.phases)
+        limit = in_tenths(period.limit, period.phases, self._profile.unit, self._scope)
+        return Segment(start_ms, end_ms, limit, period.phases)
 
 
-def limit_in_tenths(period: Period, unit: RateUnit, supply: Supply) -> int:
-    """A period's limit in tenths of an ampere per phase, rounded down."""
-    amps = period.limit
-    if unit is RateUnit.WATTS:
-        phases = min(period.phases or DEFAULT_PHASES, supply.phases)
-        amps = period.limit / (supply.nominal_voltage_v * phases)
+def in_tenths(limit: float, phases: int | None, unit: RateUnit, scope: Scope) -> int:
+    """A limit in tenths of the wanted unit, rounded down. A power for more phases than there are is
+    not spread over the missing ones (1.6 errata 3.34)."""
+    if unit is not scope.unit:
+        supply = scope.supply
+        volts = supply.nominal_voltage_v * min(phases or DEFAULT_PHASES, supply.phases)
+        limit = limit / volts if unit is RateUnit.WATTS else limit * volts
     # A limit of 16.3 is 162.99999 tenths in binary: forgive one part in a million.
-    return int(min(amps, MAX_A) * 10 + 1e-6)
+    return int(min(limit, MAX_LIMIT) * 10 + 1e-6)
 
 
-def _lowest(own: list[Segment], shared: list[Segment]) -> list[Segment]:
-    """Two layers over the same window, merged to the lower limit."""
+def _merged(
+    one: list[Segment],
+    two: list[Segment],
+    join: Callable[[int | None, int | None], int | None],
+    *,
+    phases: bool = True,
+) -> list[Segment]:
     merged: list[Segment] = []
+    start_ms, held_limit, held_phases = one[0].start_ms, None, None
     i = j = 0
-    while i < len(own) and j < len(shared):
-        a, b = own[i], shared[j]
-        start_ms, end_ms = max(a.start_ms, b.start_ms), min(a.end_ms, b.end_ms)
-        _append(merged, start_ms, end_ms, _min(a.limit_da, b.limit_da), _min(a.phases, b.phases))
-        i += a.end_ms == end_ms
-        j += b.end_ms == end_ms
+    begun = False
+    at_ms = start_ms
+    while i < len(one) and j < len(two):
+        a, b = one[i], two[j]
+        limit = join(a.limit, b.limit)
+        count = _min(a.phases, b.phases) if phases else None
+        if begun and (limit != held_limit or count != held_phases):
+            merged.append(Segment(start_ms, at_ms, held_limit, held_phases))
+            start_ms = at_ms
+        begun, held_limit, held_phases = True, limit, count
+        at_ms = min(a.end_ms, b.end_ms)
+        i += a.end_ms == at_ms
+        j += b.end_ms == at_ms
+    merged.append(Segment(start_ms, at_ms, held_limit, held_phases))
     return merged
-
-
-def _append(
-    merged: list[Segment], start_ms: int, end_ms: int, limit_da: int | None, phases: int | None
-) -> None:
-    last = merged[-1] if merged else None
-    if last is not None and last.limit_da == limit_da and last.phases == phases:
-        merged[-1] = Segment(last.start_ms, end_ms, limit_da, phases)
-    else:
-        merged.append(Segment(start_ms, end_ms, limit_da, phases))
 
 
 def _min(a: int | None, b: int | None) -> int | None:
     if a is None or b is None:
         return b if a is None else a
-    return min(a, b)
+    return a if a < b else b
+
+
+def _sum(a: int | None, b: int | None) -> int | None:
+    return None if a is None or b is None else a + b

@@ -1,184 +1,273 @@
-"""From installed profiles to the core: what they allow is pushed whenever it changes.
+"""Smart charging: profiles installed, bound to transactions, cleared; the core is told the effect.
 
-The core gets a schedule, not a value, so that limits change in time without this process.
-Profiles of a transaction change often (a solar controller sends one every ten seconds) and are
-written to the disk at most once a minute.
+A limit never ends a transaction: below 6 A the core pauses. Source: OCPP 1.6 §3.13, §5.5, §5.7,
+§5.16 with errata; 2.0.1 part 2 K.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
 
-from evse.clock import rfc3339
-from ocpp_link.memory.database import Database, Snapshot
-from ocpp_link.ports import CoreReply
-from ocpp_link.smart.composite import Segment, Supply, composite
-from ocpp_link.smart.profiles import Installed, ProfileTable, Purpose, check
-from ocpp_link.station import EPOCH, Station, parse_time, utc_ms
-
-HORIZON_MS = 24 * 3_600_000
-MAX_ENTRIES = 200
-"""Of one pushed schedule; what follows is pushed in time."""
-RETRY_MS = 5_000
-"""After a push that the core refused or missed."""
-SAVE_MS = 60_000
-
-Entries = list[dict[str, object]]
+from evse.types.ocpp_schedules import ChargingSchedules
+from ocpp_link.device.settings import Settings
+from ocpp_link.errors import ProfileRefused
+from ocpp_link.memory.database import Snapshot
+from ocpp_link.smart.composite import (
+    Scope,
+    Segment,
+    Supply,
+    lowest,
+    nothing,
+    station_limits,
+    transaction_limits,
+)
+from ocpp_link.smart.expected import Default, Evse, Expected, Site, charging_schedules, expected
+from ocpp_link.smart.memory import ProfileMemory, remembered
+from ocpp_link.smart.profiles import (
+    MAX_INSTALLED,
+    MAX_PERIODS,
+    MAX_STACK_LEVEL,
+    PURPOSES,
+    STATION,
+    Installed,
+    Profile,
+    Purpose,
+    RateUnit,
+    check,
+)
+from ocpp_link.smart.push import HORIZON_MS, TIMER, Pushes
+from ocpp_link.smart.starts import WaitingProfiles
+from ocpp_link.station import Station, parse_time, utc_ms
 
 
 class SmartCharging:
-    """Owns the profile table; pushes to the core; keeps the table on disk."""
+    """Owns the profile table; keeps it on disk, and the core and `on_change` up to date."""
 
     def __init__(self, station: Station, snapshot: Snapshot) -> None:
         self._station = station
-        self._table = ProfileTable(list(snapshot.decoded("profile", Installed).values()))
-        self._pushed: dict[int, Entries] = {}
-        self._unsaved: set[int] = set()
-        station.on_timer["limits"] = self.push
-        station.on_timer["profiles"] = self.save
-        station.occasions.core_came.append(lambda: self.push_all(anew=True))
-        station.occasions.transaction_started.append(self.transaction_started)
-        station.occasions.transaction_ended.append(self.transaction_ended)
-        station.occasions.session_ended.append(self.transaction_ended)
+        self._table = remembered(snapshot)
+        self._memory = ProfileMemory(station, self._table)
+        self._pushes = Pushes(station)
+        self.on_change: list[Callable[[], None]] = []
+        """Hear that the expected schedules may be other ones now."""
+        self._starts = WaitingProfiles(station, self._table, drop=self._remove, bound=self._bound)
+        station.on_timer[TIMER] = self._push_again
+        occasions = station.occasions
+        occasions.core_came.append(self._core_came)
+        occasions.connected.append(self._link_changed)
+        occasions.disconnected.append(self._link_changed)
+        occasions.configured.append(self._configured)
+        occasions.transaction_started.append(lambda _evse: self._changed())
+        occasions.transaction_ended.append(lambda _evse: self._changed())
+        occasions.evse_changed.append(self._prune)
+        self._resume()
 
-    def install(self, entry: Installed) -> None:
-        """Install a profile and apply it. Raises ProfileRefused."""
-        check(entry.profile, entry.connector, len(self._station.info.evses))
-        replaced = self._table.install(entry)
-        self._forget(set(replaced) - {entry.profile.id})
-        if entry.profile.purpose is Purpose.TX:
-            self._save_later(entry.profile.id)
-        else:
-            self._station.keep("profile", str(entry.profile.id), entry)
-        self.push_all()
+    # --- asked ------------------------------------------------------------------------------------
+
+    def install(self, evse: int, profile: Profile) -> None:
+        """Install a profile and apply it; a TxProfile belongs to the transaction that runs there.
+        Raises ProfileRefused."""
+        check(profile, evse, len(self._station.info.evses))
+        session = ""
+        if profile.purpose is Purpose.TX:
+            state = self._station.states[evse]
+            if not state.in_transaction:
+                raise ProfileRefused("a TxProfile needs a running transaction")
+            session = state.session
+        self._put(Installed(evse, profile, session))
+
+    def install_for_start(self, evse: int, profile: Profile, token: str) -> None:
+        """The profile of a remote start, for the transaction of that token. Raises
+        ProfileRefused."""
+        if profile.purpose is not Purpose.TX:
+            raise ProfileRefused("a remote start takes a TxProfile")
+        check(profile, evse, len(self._station.info.evses))
+        self._starts.abandon(evse)
+        self._put(Installed(evse, profile, token=token))
+        self._starts.wait(evse)
+
+    def start_failed(self, evse: int) -> None:
+        """The remote start came to nothing."""
+        self._starts.abandon(evse)
 
     def clear(
         self,
         *,
         id_: int | None = None,
-        connector: int | None = None,
+        evse: int | None = None,
         purpose: Purpose | None = None,
         stack_level: int | None = None,
     ) -> bool:
-        """Remove what matches; False when nothing did."""
-        gone = self._table.clear(
-            id_=id_, connector=connector, purpose=purpose, stack_level=stack_level
+        """Remove what meets all criteria (an id overrides them); False when nothing did."""
+        found = self._table.matching(id_=id_, evse=evse, purpose=purpose, stack_level=stack_level)
+        self._remove(found)
+        return bool(found)
+
+    def in_force(self) -> list[Installed]:
+        """What is installed, but for what is not to hold while there is no connection."""
+        station = self._station
+        names = () if station.rpc.is_open else station.settings.ignored_purposes_offline
+        ignored = {PURPOSES.get(name) for name in names}
+        return [entry for entry in self._table if entry.profile.purpose not in ignored]
+
+    def expected(
+        self, evse: int, duration_s: int, unit: RateUnit = RateUnit.AMPS
+    ) -> Expected | None:
+        """The composite schedule from now on, no longer than is configured; None for an EVSE that
+        is not here and for a negative duration."""
+        if evse not in (STATION, *self._station.evses) or duration_s < 0:
+            return None
+        return expected(
+            self.in_force(),
+            self._site(),
+            evse,
+            start_ms=self._station.utc_ms() // 1_000 * 1_000,
+            duration_s=min(duration_s, self._station.settings.max_composite_s),
+            unit=unit,
         )
-        self._forget(set(gone))
-        if gone:
-            self.push_all()
-        return bool(gone)
 
-    def transaction_started(self, evse: int) -> None:
-        for entry in self._table.bind(evse, self._station.states[evse].session):
-            self._save_later(entry.profile.id)
-        self.push(evse)
+    def schedules(
+        self, duration_s: int = HORIZON_MS // 1_000, unit: RateUnit = RateUnit.AMPS
+    ) -> ChargingSchedules:
+        """Those of the station and of every EVSE, as the `ocpp` interface publishes them."""
+        found = (self.expected(evse, duration_s, unit) for evse in (STATION, *self._station.evses))
+        return charging_schedules(one for one in found if one is not None)
 
-    def transaction_ended(self, evse: int) -> None:
-        self._forget(set(self._table.end(evse)))
-        self.push(evse)
-
-    def push_all(self, *, anew: bool = False) -> None:
-        """Push to every EVSE; `anew` where the core has forgotten what it was told."""
-        for evse in self._station.evses:
-            if anew:
-                self._pushed.pop(evse, None)
-            self.push(evse)
-
-    def push(self, evse: int) -> None:
-        """Tell the core what the profiles allow from now on, if that has changed."""
-        now_ms = self._station.utc_ms()
-        segments = self.segments(evse, now_ms, now_ms + HORIZON_MS)
-        entries = _entries(segments[:MAX_ENTRIES])
-        self._push_again_before(evse, segments)
-        known = self._pushed.get(evse)
-        if not self._station.core_up or known == entries or (known is None and not entries):
-            return
-        if known is not None and _same_so_far(known, entries):
-            return
-        self._pushed[evse] = entries
-        value = {"schedule_import": entries, "schedule_export": [], "schedule_setpoints": []}
-
-        def done(reply: CoreReply) -> None:
-            if reply.error:
-                self._pushed.pop(evse, None)
-                due_ms = self._station.clock.now_ms() + RETRY_MS
-                self._station.timers.set(("limits", evse), due_ms)
-
-        self._station.command("set_external_limits", evse, {"value": value}, done)
-
-    def segments(self, evse: int, start_ms: int, end_ms: int) -> list[Segment]:
-        """The composite schedule of one EVSE over a span of wall time."""
-        info = self._station.info
-        supply = Supply(info.nominal_voltage_v, info.evses[evse - 1].phases, len(info.evses))
-        return composite(
-            self._table.applying_to(evse),
-            start_ms=start_ms,
-            end_ms=end_ms,
-            tx_start_ms=self._tx_start_ms(evse),
-            supply=supply,
-        )
+    def facts(self) -> dict[str, Callable[[], str]]:
+        """For the device model."""
+        able = all(evse.switches_phases for evse in self._station.info.evses)
+        return {
+            "max_stack_level": lambda: str(MAX_STACK_LEVEL),
+            "max_periods": lambda: str(MAX_PERIODS),
+            "max_profiles": lambda: str(MAX_INSTALLED),
+            "rate_units": lambda: "A,W",
+            "switches_phases": lambda: str(able).lower(),
+        }
 
     def save(self) -> None:
-        """Write the transactions' profiles that changed since the last time."""
-        for entry in self._table.of_ids(self._unsaved):
-            self._station.keep("profile", str(entry.profile.id), entry)
-        self._unsaved.clear()
+        """Before the process ends."""
+        self._memory.save()
+
+    # --- what happens -----------------------------------------------------------------------------
+
+    def _resume(self) -> None:
+        """Transactions may have begun or ended while this process was away."""
+        for entry in self._table:
+            if entry.waits and entry.evse in self._station.states:
+                if self._station.states[entry.evse].in_transaction:
+                    self._starts.transaction_started(entry.evse)
+                else:
+                    self._starts.wait(entry.evse)
+        for evse in self._station.evses:
+            self._prune(evse)
+
+    def _core_came(self) -> None:
+        self._pushes.forget()
+        self._push_all()
+
+    def _link_changed(self) -> None:
+        if self._station.settings.ignored_purposes_offline:
+            self._changed()
+
+    def _configured(self, before: Settings, now: Settings) -> None:
+        if _told_by(before) != _told_by(now):
+            self._changed()
+
+    def _bound(self, id_: int) -> None:
+        self._memory.changed([id_], often=False)
+
+    def _prune(self, evse: int) -> None:
+        """TxProfiles end with their transaction (1.6 §3.13.1)."""
+        state = self._station.states[evse]
+        running = state.session if state.in_transaction else ""
+        self._remove(
+            [
+                entry.profile.id
+                for entry in self._table
+                if entry.evse == evse and entry.session not in ("", running)
+            ]
+        )
+
+    def _put(self, entry: Installed) -> None:
+        replaced = self._table.install(entry)
+        often = entry.profile.purpose is Purpose.TX and not entry.waits
+        self._memory.changed({*replaced, entry.profile.id}, often=often)
+        self._changed()
+
+    def _remove(self, ids: list[int]) -> None:
+        if ids:
+            self._table.remove(ids)
+            self._memory.changed(ids, often=False)
+            self._changed()
+
+    # --- what follows -----------------------------------------------------------------------------
+
+    def _changed(self) -> None:
+        self._push_all()
+        for hear in self.on_change:
+            hear()
+
+    def _push_again(self, evse: int) -> None:
+        self._push(evse)
+        for hear in self.on_change:
+            hear()
+
+    def _push_all(self) -> None:
+        for evse in (STATION, *self._station.evses):
+            self._push(evse)
+
+    def _push(self, evse: int) -> None:
+        """What the station may take goes to the core as that, which shares it out; on how many
+        phases, to each EVSE."""
+        known, info = self.in_force(), self._station.info
+        if evse == STATION:
+            scope = self._scope(info.lines)
+            limits = [Segment(s.start_ms, s.end_ms, s.limit) for s in station_limits(known, scope)]
+            self._pushes.push(evse, lowest(limits, nothing(scope)))
+            return
+        scope = self._scope(info.evses[evse - 1].phases, self._tx_start_ms(evse))
+        phases = [
+            Segment(s.start_ms, s.end_ms, None, s.phases) for s in station_limits(known, scope)
+        ]
+        mine = [entry for entry in known if entry.evse in (STATION, evse)]
+        self._pushes.push(evse, lowest(transaction_limits(mine, scope), phases))
+
+    def _scope(self, phases: int, tx_start_ms: int | None = None) -> Scope:
+        start_ms = self._station.utc_ms()
+        return Scope(
+            start_ms=start_ms,
+            end_ms=start_ms + HORIZON_MS,
+            tx_start_ms=tx_start_ms,
+            supply=Supply(self._station.info.nominal_voltage_v, phases),
+        )
+
+    def _site(self) -> Site:
+        info, settings = self._station.info, self._station.settings
+        return Site(
+            evses=tuple(
+                Evse(evse, one.max_current_a, one.phases, self._tx_start_ms(evse))
+                for evse, one in enumerate(info.evses, start=1)
+            ),
+            default=Default(
+                settings.composite_default_a,
+                settings.composite_default_w,
+                settings.composite_default_phases,
+            ),
+            nominal_voltage_v=info.nominal_voltage_v,
+            lines=info.lines,
+        )
 
     def _tx_start_ms(self, evse: int) -> int | None:
         state = self._station.states[evse]
         return utc_ms(parse_time(state.started_at)) if state.in_transaction else None
 
-    def _push_again_before(self, evse: int, segments: list[Segment]) -> None:
-        """Come back long before the core runs out of schedule."""
-        cut = segments[MAX_ENTRIES - 1 : MAX_ENTRIES]
-        ahead_ms = HORIZON_MS // 2
-        if cut:
-            ahead_ms = min(ahead_ms, max(1_000, cut[0].start_ms - segments[0].start_ms))
-        self._station.timers.set(("limits", evse), self._station.clock.now_ms() + ahead_ms)
 
-    def _save_later(self, id_: int) -> None:
-        self._unsaved.add(id_)
-        if ("profiles",) not in self._station.timers:
-            self._station.timers.set(("profiles",), self._station.clock.now_ms() + SAVE_MS)
-
-    def _forget(self, ids: set[int]) -> None:
-        self._unsaved -= ids
-
-        def work(database: Database) -> None:
-            for id_ in ids:
-                database.delete("profile", str(id_))
-
-        if ids:
-            self._station.store.submit(work)
-
-
-def _entries(segments: list[Segment]) -> Entries:
-    """As the `schedule_import` of an ExternalLimits; empty when nothing is limited."""
-    if all(segment.limit_da is None and segment.phases is None for segment in segments):
-        return []
-    return [
-        {
-            "timestamp": rfc3339(EPOCH + timedelta(milliseconds=segment.start_ms)),
-            "limits_to_root": {},
-            "limits_to_leaves": _limits(segment),
-        }
-        for segment in segments
-    ]
-
-
-def _limits(segment: Segment) -> dict[str, object]:
-    limits: dict[str, object] = {}
-    if segment.limit_da is not None:
-        limits["ac_max_current_A"] = {"value": segment.limit_da / 10, "source": "OCPP"}
-    if segment.phases is not None:
-        limits["ac_max_phase_count"] = {"value": segment.phases, "source": "OCPP"}
-    return limits
-
-
-def _same_so_far(known: Entries, entries: Entries) -> bool:
-    """A schedule that was pushed earlier says the same: only its first entry's start moves."""
-    first_same = bool(known and entries) and (
-        known[0]["limits_to_leaves"] == entries[0]["limits_to_leaves"]
+def _told_by(settings: Settings) -> tuple[object, ...]:
+    """What of the settings shows in a schedule."""
+    return (
+        settings.ignored_purposes_offline,
+        settings.composite_default_a,
+        settings.composite_default_w,
+        settings.composite_default_phases,
+        settings.max_composite_s,
     )
-    return first_same and known[1:] == entries[1:]

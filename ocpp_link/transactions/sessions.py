@@ -131,6 +131,7 @@ def _deauthorized(state: EvseState, _event: SessionEvent) -> EvseState:
 
 
 def _transaction_started(state: EvseState, event: SessionEvent) -> EvseState:
+    started = event.transaction_started
     return msgspec.structs.replace(
         state,
         session=event.uuid,
@@ -139,6 +140,7 @@ def _transaction_started(state: EvseState, event: SessionEvent) -> EvseState:
         in_transaction=True,
         reserved=False,
         started_at=event.timestamp,
+        token="" if started is UNSET else token_of(started.id_tag),
     )
 
 

@@ -6,6 +6,7 @@ The answer goes out first; what it causes (an Authorize, a triggered message) fo
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ocpp_link.errors import ProfileRefused
@@ -13,18 +14,15 @@ from ocpp_link.ports import BootReason
 from ocpp_link.records import BootStatus
 from ocpp_link.rpc.codes import Code
 from ocpp_link.rpc.rpc import IncomingCall
-from ocpp_link.smart.profiles import Purpose
-from ocpp_link.v16 import configuration, diagnostics, firmware
+from ocpp_link.v16 import charging_profiles, configuration, diagnostics, firmware
 from ocpp_link.v16.authorization import ID_TAG_CHARS, remote_token
-from ocpp_link.v16.charging_profiles import profile_of, schedule_of
+from ocpp_link.v16.charging_profiles import profile_of
 
 if TYPE_CHECKING:
     from ocpp_link.charge_point import ChargePoint
 
 Handler = Callable[[IncomingCall, "ChargePoint"], None]
 Act = Callable[[], None]
-
-MAX_COMPOSITE_S = 7 * 86_400
 
 
 def handle(call: IncomingCall, engine: ChargePoint) -> None:
@@ -50,8 +48,11 @@ def _remote_start(call: IncomingCall, engine: ChargePoint) -> None:
         _status(call, "Rejected")
         return
     _status(call, "Accepted")
-    named = evse if "chargingProfile" in call.payload else connector
-    engine.remote.start(remote_token(id_tag, named))
+    if "chargingProfile" in call.payload:
+        failed = partial(engine.charging.start_failed, evse)
+        engine.remote.start(remote_token(id_tag, evse), failed)
+    else:
+        engine.remote.start(remote_token(id_tag, connector))
 
 
 def _took_profile(call: IncomingCall, engine: ChargePoint, evse: int) -> bool:
@@ -62,9 +63,8 @@ def _took_profile(call: IncomingCall, engine: ChargePoint, evse: int) -> bool:
     if "transactionId" in payload:
         return False
     try:
-        engine.remote.install_for_next_transaction(
-            evse, profile_of(payload, engine.station.utc_ms())
-        )
+        profile = profile_of(payload, engine.station.utc_ms())
+        engine.charging.install_for_start(evse, profile, call.payload["idTag"])
     except ProfileRefused:
         return False
     return True
@@ -95,52 +95,6 @@ def _unlock_connector(call: IncomingCall, engine: ChargePoint) -> None:
         _status(call, "NotSupported")
         return
     engine.remote.unlock(evse, lambda done: _status(call, "Unlocked" if done else "UnlockFailed"))
-
-
-def _set_charging_profile(call: IncomingCall, engine: ChargePoint) -> None:
-    """§5.16."""
-    connector, payload = call.payload["connectorId"], call.payload["csChargingProfiles"]
-    try:
-        profile = profile_of(payload, engine.station.utc_ms())
-        engine.remote.install_profile(connector, profile, payload.get("transactionId"))
-    except ProfileRefused:
-        _status(call, "Rejected")
-        return
-    _status(call, "Accepted")
-
-
-def _clear_charging_profile(call: IncomingCall, engine: ChargePoint) -> None:
-    """§5.4."""
-    purpose = call.payload.get("chargingProfilePurpose")
-    cleared = engine.charging.clear(
-        id_=call.payload.get("id"),
-        connector=call.payload.get("connectorId"),
-        purpose=Purpose(purpose) if purpose else None,
-        stack_level=call.payload.get("stackLevel"),
-    )
-    _status(call, "Accepted" if cleared else "Unknown")
-
-
-def _get_composite_schedule(call: IncomingCall, engine: ChargePoint) -> None:
-    """§5.7, in amperes; the station as a whole (connector 0) and watts are refused."""
-    evse, duration_s = call.payload["connectorId"], call.payload["duration"]
-    in_amps = call.payload.get("chargingRateUnit", "A") == "A"
-    if evse not in engine.station.evses or not in_amps or duration_s < 0:
-        _status(call, "Rejected")
-        return
-    start_ms = engine.station.utc_ms() // 1_000 * 1_000
-    length_ms = max(1, min(duration_s, MAX_COMPOSITE_S)) * 1_000
-    segments = engine.charging.segments(evse, start_ms, start_ms + length_ms)
-    max_a = engine.station.info.evses[evse - 1].max_current_a
-    schedule = schedule_of(segments, start_ms, max_a)
-    call.respond(
-        {
-            "status": "Accepted",
-            "connectorId": evse,
-            "scheduleStart": schedule["startSchedule"],
-            "chargingSchedule": schedule,
-        }
-    )
 
 
 def _clear_cache(call: IncomingCall, engine: ChargePoint) -> None:
@@ -217,9 +171,7 @@ HANDLERS: dict[str, Handler] = {
     "RemoteStopTransaction": _remote_stop,
     "ChangeAvailability": _change_availability,
     "UnlockConnector": _unlock_connector,
-    "SetChargingProfile": _set_charging_profile,
-    "ClearChargingProfile": _clear_charging_profile,
-    "GetCompositeSchedule": _get_composite_schedule,
+    **charging_profiles.HANDLERS,
     **configuration.HANDLERS,
     **diagnostics.HANDLERS,
     **firmware.HANDLERS,

@@ -10,13 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocpp_link.smart.composite import DEFAULT_PHASES, Segment, Supply, composite
-from ocpp_link.smart.profiles import Installed, Kind, Period, Profile, Purpose, RateUnit
+from ocpp_link.smart.profiles import (
+    OF_THE_STATION,
+    Installed,
+    Kind,
+    Period,
+    Profile,
+    Purpose,
+    RateUnit,
+)
 
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
 T0_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 WINDOW_MIN = 3 * 24 * 60
-SUPPLY = Supply(230.0, 3, 1)
+SUPPLY = Supply(230.0, 3)
 
 
 def profile(*periods: tuple[int, float], **fields: object) -> Profile:
@@ -44,7 +52,7 @@ def limits(
         tx_start_ms=tx_start_ms,
         supply=SUPPLY,
     )
-    return [((s.start_ms - T0_MS) // MINUTE_MS, s.limit_da) for s in segments]
+    return [((s.start_ms - T0_MS) // MINUTE_MS, s.limit) for s in segments]
 
 
 def test_nothing_installed_limits_nothing() -> None:
@@ -113,21 +121,40 @@ def test_a_single_phase_station_turns_watts_into_the_amperes_of_one_phase() -> N
         start_ms=T0_MS,
         end_ms=T0_MS + 1,
         tx_start_ms=None,
-        supply=Supply(230.0, 1, 1),
+        supply=Supply(230.0, 1),
     )
-    assert segment.limit_da == 160
+    assert segment.limit == 160
 
 
-def test_the_shares_of_the_evses_never_exceed_the_stations_maximum() -> None:
-    station = Installed(0, profile((0, 32.0), purpose=Purpose.STATION_MAX))
+def test_3_13_3_the_lower_limit_of_two_purposes_of_the_station_holds() -> None:
+    """2.0.1 K01: external constraints and the operator's maximum both hold."""
+    maximum = profile((0, 10.0), (60, 32.0), id=2, purpose=Purpose.STATION_MAX)
+    external = profile((0, 20.0), id=3, purpose=Purpose.EXTERNAL)
+    assert limits(Installed(0, maximum), Installed(0, external)) == [(0, 100), (60, 200)]
+
+
+def test_7_12_amperes_become_the_power_of_all_phases() -> None:
     (segment,) = composite(
-        [station],
+        [Installed(0, profile((0, 10.0)))],
         start_ms=T0_MS,
         end_ms=T0_MS + 1,
         tx_start_ms=None,
-        supply=Supply(230.0, 3, 3),
+        supply=SUPPLY,
+        unit=RateUnit.WATTS,
     )
-    assert segment.limit_da == 106
+    assert segment.limit == 69_000
+
+
+def test_errata_3_34_a_limit_for_more_phases_than_there_are_is_used_as_given() -> None:
+    body = profile((0, 16.0), periods=(Period(0, 16.0, 3),))
+    (segment,) = composite(
+        [Installed(0, body)],
+        start_ms=T0_MS,
+        end_ms=T0_MS + 1,
+        tx_start_ms=None,
+        supply=Supply(230.0, 1),
+    )
+    assert segment.limit == 160
 
 
 @pytest.mark.parametrize("tenths", range(1_000))
@@ -136,7 +163,7 @@ def test_a_limit_in_tenths_survives_binary_fractions(tenths: int) -> None:
 
 
 def test_an_absurd_limit_stays_finite() -> None:
-    assert limits(Installed(0, profile((0, 1.7e308)))) == [(0, 10_000_000)]
+    assert limits(Installed(0, profile((0, 1.7e308)))) == [(0, 10_000_000_000)]
 
 
 @st.composite
@@ -148,7 +175,8 @@ def profiles(draw: st.DrawFn) -> Installed:
     start = None if kind is Kind.RELATIVE else T0_MS + draw(st.integers(-9_000, 5_000)) * MINUTE_MS
     valid_from = draw(st.none() | st.integers(-100, 4_000))
     valid_for = draw(st.none() | st.integers(1, 4_000))
-    connector = {Purpose.STATION_MAX: 0, Purpose.TX: 1}.get(purpose, draw(st.integers(0, 1)))
+    of_station = purpose in OF_THE_STATION
+    evse = 0 if of_station else 1 if purpose is Purpose.TX else draw(st.integers(0, 1))
     body = Profile(
         id=draw(st.integers(1, 10**6)),
         stack_level=draw(st.integers(0, 3)),
@@ -171,7 +199,7 @@ def profiles(draw: st.DrawFn) -> Installed:
             None if valid_for is None else T0_MS + ((valid_from or -100) + valid_for) * MINUTE_MS
         ),
     )
-    return Installed(connector, body)
+    return Installed(evse, body)
 
 
 def active_period(body: Profile, at_ms: int, tx_start_ms: int | None) -> Period | None:
@@ -195,11 +223,16 @@ def active_period(body: Profile, at_ms: int, tx_start_ms: int | None) -> Period 
 
 
 def allowed(
-    installed: list[Installed], at_ms: int, tx_start_ms: int | None, supply: Supply
+    installed: list[Installed],
+    at_ms: int,
+    tx_start_ms: int | None,
+    supply: Supply,
+    unit: RateUnit = RateUnit.AMPS,
 ) -> tuple[int | None, int | None]:
-    """What the rules allow at one moment: tenths of an ampere, phases."""
+    """What the rules allow at one moment: tenths of the unit, phases."""
     rulers = []
-    for purposes in ((Purpose.TX, Purpose.TX_DEFAULT), (Purpose.STATION_MAX,)):
+    layers = ((Purpose.TX, Purpose.TX_DEFAULT), (Purpose.STATION_MAX,), (Purpose.EXTERNAL,))
+    for purposes in layers:
         candidates = [
             (entry, period)
             for entry in installed
@@ -213,19 +246,20 @@ def allowed(
                     key=lambda found: (
                         found[0].profile.purpose is Purpose.TX,
                         found[0].profile.stack_level,
-                        found[0].connector,
+                        found[0].evse,
                         -found[0].profile.id,
                     ),
                 )
             )
     tenths, phases = [], []
     for entry, period in rulers:
-        amps = period.limit
-        if entry.profile.unit is RateUnit.WATTS:
-            wires = min(period.phases or DEFAULT_PHASES, supply.phases)
-            amps /= supply.nominal_voltage_v * wires
-        share = supply.evses if entry.profile.purpose is Purpose.STATION_MAX else 1
-        tenths.append(int(amps * 10 + 1e-6) // share)
+        rate = period.limit
+        volts = supply.nominal_voltage_v * min(period.phases or DEFAULT_PHASES, supply.phases)
+        if (entry.profile.unit, unit) == (RateUnit.WATTS, RateUnit.AMPS):
+            rate /= volts
+        elif (entry.profile.unit, unit) == (RateUnit.AMPS, RateUnit.WATTS):
+            rate *= volts
+        tenths.append(int(rate * 10 + 1e-6))
         phases += [period.phases] if period.phases else []
     return min(tenths, default=None), min(phases, default=None)
 
@@ -233,24 +267,30 @@ def allowed(
 @given(
     st.lists(profiles(), max_size=6, unique_by=lambda entry: entry.profile.id),
     st.none() | st.integers(-300, 100),
-    st.sampled_from([SUPPLY, Supply(230.0, 1, 2)]),
+    st.sampled_from([SUPPLY, Supply(230.0, 1)]),
+    st.sampled_from(RateUnit),
 )
 @settings(max_examples=120, deadline=None)
 def test_the_schedule_equals_the_rules_at_every_probed_minute(
-    installed: list[Installed], tx_start_min: int | None, supply: Supply
+    installed: list[Installed], tx_start_min: int | None, supply: Supply, unit: RateUnit
 ) -> None:
     tx_start_ms = None if tx_start_min is None else T0_MS + tx_start_min * MINUTE_MS
     end_ms = T0_MS + WINDOW_MIN * MINUTE_MS
     segments = composite(
-        installed, start_ms=T0_MS, end_ms=end_ms, tx_start_ms=tx_start_ms, supply=supply
+        installed,
+        start_ms=T0_MS,
+        end_ms=end_ms,
+        tx_start_ms=tx_start_ms,
+        supply=supply,
+        unit=unit,
     )
     check_shape(segments, end_ms)
     for segment in segments:
         last_ms = segment.end_ms - 1
         step_ms = max(MINUTE_MS, (segment.end_ms - segment.start_ms) // 23 // 60_000 * 60_000)
         for at_ms in [*range(segment.start_ms, segment.end_ms, step_ms), last_ms]:
-            expected = allowed(installed, at_ms, tx_start_ms, supply)
-            assert (segment.limit_da, segment.phases) == expected, at_ms
+            expected = allowed(installed, at_ms, tx_start_ms, supply, unit)
+            assert (segment.limit, segment.phases) == expected, at_ms
 
 
 def check_shape(segments: list[Segment], end_ms: int) -> None:
@@ -259,7 +299,7 @@ def check_shape(segments: list[Segment], end_ms: int) -> None:
     assert segments[-1].end_ms == end_ms
     for one, two in pairwise(segments):
         assert one.end_ms == two.start_ms
-        assert (one.limit_da, one.phases) != (two.limit_da, two.phases)
+        assert (one.limit, one.phases) != (two.limit, two.phases)
 
 
 def test_a_hundred_profiles_of_1440_periods_give_one_schedule() -> None:

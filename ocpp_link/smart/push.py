@@ -1,0 +1,97 @@
+"""From a schedule of limits to the core, for one EVSE or for the station as a whole.
+
+The core gets a schedule, not a value, so that limits change in time without this process; and only
+where it says something else than what the core was told before.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from evse.clock import rfc3339
+from ocpp_link.ports import CoreReply
+from ocpp_link.smart.composite import Segment
+from ocpp_link.station import EPOCH, Station
+
+HORIZON_MS = 24 * 3_600_000
+MAX_ENTRIES = 200
+"""Of one pushed schedule; what follows is pushed in time."""
+RETRY_MS = 5_000
+"""After a push that the core refused or missed."""
+SOURCE = "OCPP"
+TIMER = "limits"
+
+Entries = list[dict[str, object]]
+
+
+class Pushes:
+    """What the core was told, by EVSE (0: the station). `on_timer["limits"]` of the station is the
+    caller's: it works the schedule out anew and calls `push`."""
+
+    def __init__(self, station: Station) -> None:
+        self._station = station
+        self._told: dict[int, Entries] = {}
+
+    def forget(self) -> None:
+        """Nobody knows what the core was told: it began anew, or this process did."""
+        self._told.clear()
+
+    def push(self, evse: int, segments: list[Segment]) -> None:
+        """Tell the core, if that says something new; `segments` begin now."""
+        entries = _entries(segments[:MAX_ENTRIES])
+        self._come_back(evse, segments)
+        if not self._station.core_up or self._knows(evse, entries):
+            return
+        self._told[evse] = entries
+        value = {"schedule_import": entries, "schedule_export": [], "schedule_setpoints": []}
+
+        def done(reply: CoreReply) -> None:
+            if reply.error:
+                self._told.pop(evse, None)
+                self._station.start_timer(RETRY_MS, TIMER, evse)
+
+        params = {"value": value, "source": SOURCE}
+        self._station.command("set_external_limits", evse, params, done)
+
+    def _knows(self, evse: int, entries: Entries) -> bool:
+        told = self._told.get(evse)
+        return told is not None and (told == entries or _same_so_far(told, entries))
+
+    def _come_back(self, evse: int, segments: list[Segment]) -> None:
+        """Long before the core runs out of schedule."""
+        cut = segments[MAX_ENTRIES - 1 : MAX_ENTRIES]
+        ahead_ms = HORIZON_MS // 2
+        if cut:
+            ahead_ms = min(ahead_ms, max(1_000, cut[0].start_ms - segments[0].start_ms))
+        self._station.start_timer(ahead_ms, TIMER, evse)
+
+
+def _entries(segments: list[Segment]) -> Entries:
+    """As the `schedule_import` of an ExternalLimits; empty when nothing is limited."""
+    if all(segment.limit is None and segment.phases is None for segment in segments):
+        return []
+    return [
+        {
+            "timestamp": rfc3339(EPOCH + timedelta(milliseconds=segment.start_ms)),
+            "limits_to_root": {},
+            "limits_to_leaves": _limits(segment),
+        }
+        for segment in segments
+    ]
+
+
+def _limits(segment: Segment) -> dict[str, object]:
+    limits: dict[str, object] = {}
+    if segment.limit is not None:
+        limits["ac_max_current_A"] = {"value": segment.limit / 10, "source": SOURCE}
+    if segment.phases is not None:
+        limits["ac_max_phase_count"] = {"value": segment.phases, "source": SOURCE}
+    return limits
+
+
+def _same_so_far(told: Entries, entries: Entries) -> bool:
+    """A schedule that was told earlier says the same: only its first entry's start moves."""
+    first_same = bool(told and entries) and (
+        told[0]["limits_to_leaves"] == entries[0]["limits_to_leaves"]
+    )
+    return first_same and told[1:] == entries[1:]
