@@ -23,7 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sim": ("evse.cli.sim", "act on a simulated station: plug a car in, swipe, break things"),
     "link": ("evse.cli.link", "decode a recording of the board link"),
     "core": ("evse.cli.run", "one process of `run`: the core"),
-    "ocpp": ("evse.cli.run", "one process of `run`: the OCPP link"),
+    "ocpp": ("evse.cli.ocpp", "the way to the back office: doctor, log; or the link's process"),
 }
 """Sub-command -> (module with `add(parser)` and `run(arguments)`, one line of help)."""
 

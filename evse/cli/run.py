@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 def add(parser: argparse.ArgumentParser, name: str) -> None:
-    parser.add_argument("--config", type=Path, required=True, help="station.toml")
+    parser.add_argument("--config", type=Path, required=name != "ocpp", help="station.toml")
     parser.add_argument(
         "--state-dir",
         type=Path,

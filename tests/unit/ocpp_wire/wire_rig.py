@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -103,8 +104,12 @@ class Ear:
 class Office:
     """A WebSocket server that speaks `versions` and keeps what it is told."""
 
-    def __init__(self, versions: tuple[str, ...] = ("ocpp1.6",)) -> None:
+    def __init__(
+        self, versions: tuple[str, ...] = ("ocpp1.6",), tls: ssl.SSLContext | None = None
+    ) -> None:
         self.versions = versions
+        self._tls = tls
+        self.on_heard: Callable[[ServerConnection, str], Awaitable[None]] | None = None
         self.heard: list[str] = []
         self.offers: list[list[str]] = []
         self.peers: list[ServerConnection] = []
@@ -121,12 +126,14 @@ class Office:
             self._port,
             select_subprotocol=self._select,
             process_request=self.admit,
+            ssl=self._tls,
             compression=None,
             ping_interval=None,
             close_timeout=0.5,
         )
         self._port = next(iter(self._server.sockets)).getsockname()[1]
-        self.url = f"ws://127.0.0.1:{self._port}/ocpp"
+        scheme = "wss" if self._tls else "ws"
+        self.url = f"{scheme}://127.0.0.1:{self._port}/ocpp"
 
     async def close(self) -> None:
         if self._server is not None:
@@ -149,6 +156,8 @@ class Office:
             async for message in websocket:
                 assert isinstance(message, str)
                 self.heard.append(message)
+                if self.on_heard is not None:
+                    await self.on_heard(websocket, message)
         self.peers.remove(websocket)
 
 

@@ -1,0 +1,1 @@
+"""Trying the way to a back office step by step, for people."""

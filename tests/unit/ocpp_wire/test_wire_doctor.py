@@ -1,0 +1,382 @@
+"""`evse ocpp doctor` against back offices that are well and others."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import ssl
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import ServerConnection
+from wire_rig import Office, raw_server, run
+
+from evse.cli import main
+from hil.csms.authority import Authority
+from ocpp_link.doctor import examination
+from ocpp_link.doctor.examination import Plan, examine
+from ocpp_link.doctor.finding import (
+    HTTP_ADVICE,
+    PHASE_ADVICE,
+    Finding,
+    Verdict,
+    exit_code,
+    judged_clock,
+    of_failure,
+)
+from ocpp_link.ports import StationInfo
+from ocpp_link.wire.endpoint import Endpoint
+from ocpp_link.wire.failure import HTTP_WORDS, Failure, Phase
+from ocpp_link.wire.tls import Tls, client_context
+
+KEY = b"0123456789abcdef"
+STATION = StationInfo(vendor="PiEVSE", model="doctor")
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examination, "STAYS_S", 0.05)
+
+
+def utc() -> datetime:
+    return datetime.now(UTC)
+
+
+def plan(url: str, **options: Any) -> Plan:
+    endpoint = {
+        name: options.pop(name)
+        for name in ("basic_auth_key", "tls", "interface", "identity")
+        if name in options
+    }
+    given: dict[str, Any] = {"versions": ("ocpp1.6",), "utc": utc, **options}
+    return Plan(endpoint=Endpoint(**{"url": url, "identity": "CP1", **endpoint}), **given)
+
+
+def findings(office: Office | None = None, url: str = "", **options: Any) -> list[Finding]:
+    found: list[Finding] = []
+
+    async def test() -> None:
+        if office is not None:
+            await office.open()
+        found.extend(
+            [f async for f in examine(plan(url or (office.url if office else ""), **options))]
+        )
+        if office is not None:
+            await office.close()
+
+    run(test)
+    return found
+
+
+def of(found: list[Finding], step: str) -> Finding:
+    (finding,) = [finding for finding in found if finding.step == step]
+    return finding
+
+
+def locked(office: Office, key: bytes = KEY) -> Office:
+    """Lets nobody in without the key."""
+    wanted = "Basic " + base64.b64encode(b"CP1:" + key).decode()
+
+    def admit(connection: ServerConnection, request: Any) -> Any:
+        if request.headers.get("Authorization") == wanted:
+            return None
+        return connection.respond(HTTPStatus.UNAUTHORIZED, "")
+
+    office.admit = admit
+    return office
+
+
+def test_a_back_office_that_is_well_is_found_so() -> None:
+    found = findings(locked(Office(("ocpp2.0.1", "ocpp1.6"))), basic_auth_key=KEY)
+    assert exit_code(found) == 0
+    assert [finding.step for finding in found] == [
+        "address",
+        "address",
+        "TCP",
+        "subprotocol",
+        "authentication",
+        "ping",
+        "clock",
+        "connection",
+    ]
+    assert of(found, "subprotocol").words == "accepts ocpp1.6, ocpp2.0.1; refuses ocpp2.1"
+    assert "nobody is let in without one" in of(found, "authentication").words
+    assert found[1].verdict is Verdict.NOTE, "the key crosses the network unencrypted"
+
+
+def test_a_wrong_key_is_named() -> None:
+    found = findings(locked(Office()), basic_auth_key=b"wrong")
+    assert exit_code(found) == 1
+    assert found[-1].step == "authentication"
+    assert "AuthorizationKey" in found[-1].advice
+    assert "wrong" not in str(found)
+
+
+def test_a_key_that_nobody_looks_at_is_told() -> None:
+    assert "not looked at" in of(findings(Office(), basic_auth_key=KEY), "authentication").words
+    assert "none was asked for" in of(findings(Office()), "authentication").words
+
+
+@pytest.mark.parametrize("chooses_nothing", [True, False])
+def test_a_version_that_is_not_spoken_there_is_a_problem(chooses_nothing: bool) -> None:
+    """It answers without one, or calls the request bad: both are about the version."""
+    office = Office(("ocpp2.0.1",))
+    if not chooses_nothing:
+
+        def admit(connection: ServerConnection, request: Any) -> Any:
+            if "ocpp2.0.1" in request.headers["Sec-WebSocket-Protocol"]:
+                return None
+            return connection.respond(HTTPStatus.BAD_REQUEST, "")
+
+        office.admit = admit
+    found = findings(office)
+    assert (found[-1].step, found[-1].verdict) == ("subprotocol", Verdict.PROBLEM)
+    assert "accepts ocpp2.0.1; refuses ocpp1.6, ocpp2.1" in found[-1].words
+
+
+def test_a_server_that_chokes_on_the_list_is_told() -> None:
+    office = Office()
+    office.choose = lambda offered: offered[0] if len(offered) == 1 else None
+    found = findings(office, versions=("ocpp2.0.1", "ocpp1.6"))
+    assert exit_code(found) == 0
+    assert any("offered as a list" in finding.words for finding in found)
+
+
+@pytest.mark.parametrize(
+    ("url", "step"),
+    [
+        ("https://host", "address"),
+        ("ws://name.invalid/x", "DNS"),
+        ("ws://127.0.0.1:1/x", "TCP"),
+    ],
+)
+def test_the_examination_ends_where_the_way_ends(url: str, step: str) -> None:
+    found = findings(url=url)
+    assert (found[-1].step, found[-1].verdict) == (step, Verdict.PROBLEM)
+    assert found[-1].advice
+
+
+def test_a_path_that_is_unknown_is_told() -> None:
+    office = Office()
+    office.admit = lambda connection, _request: connection.respond(HTTPStatus.NOT_FOUND, "")
+    assert "check the path" in findings(office)[-1].advice
+
+
+def test_a_server_that_does_not_answer_pings_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examination, "PONG_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(ServerConnection, "data_received", _deaf(ServerConnection.data_received))
+    assert of(findings(Office()), "ping").verdict is Verdict.PROBLEM
+
+
+def _deaf(receive: Callable[[Any, bytes], None]) -> Callable[[Any, bytes], None]:
+    """Past the handshake nothing is heard but the end."""
+
+    def received(self: Any, data: bytes) -> None:
+        if data[:1] != b"\x89":
+            receive(self, data)
+
+    return received
+
+
+def test_a_server_that_throws_out_at_once_is_told() -> None:
+    office = Office()
+
+    async def throw_out(websocket: ServerConnection, _text: str) -> None:
+        await websocket.close(1008, "who are you?")
+
+    async def test() -> None:
+        await office.open()
+        office.on_heard = throw_out
+        found = [f async for f in examine(plan(office.url, boot_as=STATION))]
+        assert of(found, "registration").verdict is Verdict.PROBLEM
+        assert "1008: who are you?" in of(found, "open").words
+        await office.close()
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict", "words"),
+    [
+        ({"status": "Accepted", "interval": 300}, Verdict.GOOD, "each 300 s"),
+        ({"status": "Pending", "interval": 0}, Verdict.NOTE, "pending"),
+        ({"status": "Rejected", "interval": 0}, Verdict.PROBLEM, "rejected"),
+        ({"status": "Sure"}, Verdict.PROBLEM, "breaks the schema"),
+        (None, Verdict.PROBLEM, "CALLERROR: InternalError no"),
+    ],
+)
+def test_boot_registers_and_reads_the_other_clock(
+    answer: dict[str, Any] | None, verdict: Verdict, words: str
+) -> None:
+    office = Office()
+
+    async def reply(websocket: ServerConnection, text: str) -> None:
+        _, id_, action, _ = json.loads(text)
+        assert action == "BootNotification"
+        await websocket.send("no JSON")
+        await websocket.send('[2,"x","ClearCache",{}]')
+        late = (utc() - timedelta(seconds=30)).isoformat()
+        frame = (
+            [3, id_, {"currentTime": late, **answer}]
+            if answer
+            else [4, id_, "InternalError", "no", {}]
+        )
+        await websocket.send(json.dumps(frame))
+
+    office.on_heard = reply
+    found = findings(office, boot_as=STATION)
+    assert (of(found, "registration").verdict, words in of(found, "registration").words) == (
+        verdict,
+        True,
+    )
+    if verdict is Verdict.GOOD:
+        assert "30 s ahead" in [f for f in found if f.step == "clock"][1].words
+
+
+def test_without_boot_nothing_is_said_to_the_back_office() -> None:
+    office = Office()
+    findings(office)
+    assert office.heard == []
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "verdict"),
+    [(0.4, Verdict.GOOD), (-15, Verdict.NOTE), (400, Verdict.PROBLEM), (-1e9, Verdict.PROBLEM)],
+)
+def test_a_clock_is_judged(ahead_s: float, verdict: Verdict) -> None:
+    assert judged_clock(ahead_s).verdict is verdict
+
+
+def test_every_reason_has_its_advice() -> None:
+    assert set(PHASE_ADVICE) == set(Phase)
+    for status in (*HTTP_WORDS, 418):
+        assert of_failure(Failure(Phase.HTTP, "x", status)).advice
+    assert HTTP_ADVICE.keys() <= HTTP_WORDS.keys()
+
+
+# TLS
+
+
+class Tower:
+    """An authority, a server that it vouches for, and a station that trusts it."""
+
+    def __init__(self, folder: Path, **server: Any) -> None:
+        self.root = Authority("Root A")
+        host = server.pop("host", "127.0.0.1")
+        identity = self.root.server(host, **server)
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(*identity.files(folder, "server"))
+        self.folder = folder
+
+    def trust(self, root: Authority | None = None) -> Callable[[], ssl.SSLContext]:
+        now_ms = round(utc().timestamp() * 1_000)
+        settings = Tls(
+            roots_pem=(root or self.root).pem,
+            system_roots=False,
+            clock_ms=now_ms,
+            judged_ms=now_ms,
+        )
+        return lambda: client_context(settings)
+
+
+def test_over_tls_chain_and_versions_are_told(tmp_path: Path) -> None:
+    tower = Tower(tmp_path)
+    found = findings(locked(Office(tls=tower.context)), basic_auth_key=KEY, tls=tower.trust())
+    assert exit_code(found) == 0
+    assert of(found, "TLS").words.startswith("TLSv1.3, TLS_")
+    assert of(found, "TLS versions").words == "accepts TLS 1.2 and TLS 1.3"
+    assert "CN=127.0.0.1" in next(f for f in found if f.step == "certificate").words
+    tower.context.minimum_version = ssl.TLSVersion.TLSv1_3
+    found = findings(Office(tls=tower.context), tls=tower.trust())
+    assert of(found, "TLS versions").words == "accepts TLS 1.3, not TLS 1.2"
+
+
+@pytest.mark.parametrize(
+    ("server", "words"),
+    [
+        ({"host": "other.example"}, "is not for this IP address"),
+        ({"days": 30}, "has expired"),
+        ({"start": datetime(2040, 1, 1, tzinfo=UTC), "days": 30}, "is not valid yet"),
+    ],
+)
+def test_what_is_wrong_with_a_certificate_is_told_and_the_certificate_shown(
+    tmp_path: Path, server: dict[str, Any], words: str
+) -> None:
+    """Pitfall 41: a clear sentence where others drop silently."""
+    tower = Tower(tmp_path, **server)
+    found = findings(Office(tls=tower.context), tls=tower.trust())
+    assert exit_code(found) == 1
+    assert words in of(found, "TLS").words
+    assert [f for f in found if f.step == "certificate"]
+
+
+def test_an_authority_that_is_not_installed_is_told(tmp_path: Path) -> None:
+    tower = Tower(tmp_path)
+    found = findings(Office(tls=tower.context), tls=tower.trust(Authority("Root B")))
+    assert "authority that is not installed here" in of(found, "TLS").words
+    assert "installed here" in of(found, "TLS").advice
+
+
+def test_a_certificate_that_ends_soon_is_told(tmp_path: Path) -> None:
+    began = utc() - timedelta(days=10)
+    tower = Tower(tmp_path, start=began, days=20)
+    found = findings(Office(tls=tower.context), tls=tower.trust())
+    assert exit_code(found) == 0
+    assert any("ends in 9 days" in f.words for f in found if f.step == "certificate")
+
+
+def test_a_port_that_speaks_no_tls_is_told(tmp_path: Path) -> None:
+    async def test() -> None:
+        async def babble(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        async with raw_server(babble) as url:
+            tower = Tower(tmp_path)
+            secure = plan(url.replace("ws:", "wss:"), tls=tower.trust())
+            found = [f async for f in examine(secure)]
+        assert "speaks no TLS" in of(found, "TLS").words
+
+    run(test)
+
+
+# The command
+
+
+def test_the_command_prints_and_exits(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["ocpp", "doctor", "ws://127.0.0.1:1/x", "--identity", "CP1"]) == 1
+    out = capsys.readouterr().out
+    assert "ok       address         ws://127.0.0.1:1/x/CP1" in out
+    assert "PROBLEM  TCP " in out
+    assert main(["ocpp", "doctor", "ws://127.0.0.1:1", "--identity", "CP1", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)[1]["verdict"] == "PROBLEM"
+
+
+def test_the_command_takes_the_stations_own_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo = Path(examination.__file__).parents[2] / "hil" / "station_demo.toml"
+    config = tmp_path / "station.toml"
+    config.write_text(demo.read_text("utf-8").replace("127.0.0.1:9000", "127.0.0.1:1"), "utf-8")
+    assert main(["ocpp", "doctor", "--config", str(config)]) == 1
+    assert "ws://127.0.0.1:1/ocpp/" in capsys.readouterr().out
+    monkeypatch.setenv("PIEVSE_CONFIG", str(config))
+    assert main(["ocpp", "doctor", "--identity", "OTHER"]) == 1
+    assert "/ocpp/OTHER" in capsys.readouterr().out
+
+
+def test_wrong_usage_is_two(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PIEVSE_CONFIG", raising=False)
+    monkeypatch.setattr("evse.cli.ocpp_doctor.CONFIG_PLACES", ())
+    assert main(["ocpp", "doctor"]) == 2
+    assert "name a back office" in capsys.readouterr().err
+    missing = ["ws://127.0.0.1:1", "--identity", "CP", "--key-file", str(tmp_path / "none")]
+    assert main(["ocpp", "doctor", *missing]) == 2
+    assert "cannot be read" in capsys.readouterr().err
