@@ -21,7 +21,7 @@ from evse.clock import Clock, earliest
 from evse.telling.fault_report import FaultReport
 from evse.types.authorization import ProvidedIdToken
 from evse.types.powermeter import Powermeter
-from evse.types.session import Limits
+from evse.types.session import Limits, StopTransactionReason
 from ocpp_link.availability import Availability
 from ocpp_link.device import physical
 from ocpp_link.device.model import DeviceModel
@@ -36,6 +36,7 @@ from ocpp_link.ports import BootReason, CorePort, CoreReply, Dialect, StationInf
 from ocpp_link.records import EvseState, Verdict
 from ocpp_link.registration import Registration
 from ocpp_link.remote import Remote
+from ocpp_link.reset import Reset
 from ocpp_link.rpc.rpc import IncomingCall, Rpc
 from ocpp_link.smart.smart_charging import SmartCharging
 from ocpp_link.station import Station
@@ -44,7 +45,7 @@ from ocpp_link.system import BareSystem
 from ocpp_link.timekeeping import Timekeeper
 from ocpp_link.tokens.authorization import Authorization, KnownTokens
 from ocpp_link.transactions.delivery import Transactions
-from ocpp_link.transactions.session_events import SessionEvents, timed
+from ocpp_link.transactions.session_events import ENDS, SessionEvents, timed
 
 _log = logging.getLogger(__name__)
 
@@ -127,7 +128,15 @@ class ChargePoint:
             Acknowledgements(core.acknowledge, last_seq),
             queue=self.transactions.queue,
             remote_starts=self.transactions.remote_starts,
+            ends=kept.decoded(ENDS, StopTransactionReason),
             on_unreadable=self._reject,
+        )
+        self.reset = Reset(
+            station,
+            registration=self.registration,
+            transactions=self.transactions,
+            events=self._events,
+            status=self.status,
         )
         self.rejected_inputs = 0
         self.features = ["Core", "SmartCharging", "RemoteTrigger"]

@@ -13,6 +13,7 @@ from ocpp_link.records import EvseStatus, StatusReport
 from ocpp_link.rpc.outcome import Outcome, OutcomeKind
 from ocpp_link.station import Station
 
+NO_ERROR = "NoError"
 CORE_GRACE_MS = 10_000
 """A core that restarts within this is not reported as a fault."""
 RETELL_MS = 60_000
@@ -25,6 +26,7 @@ class StatusReporter:
         self._told: dict[int, StatusReport] = {}
         self._core_lost = False
         self._faults: dict[int, tuple[FaultReport, ...]] = {}
+        self._warnings: dict[int, str] = {}
         self.station_operative = True
         station.on_timer["core"] = self.core_stayed_away
         station.on_timer["retell"] = self.sync
@@ -66,6 +68,11 @@ class StatusReporter:
         self._faults[evse] = faults
         self.tell(evse)
 
+    def warn(self, connector: int, error: str) -> None:
+        """Something went wrong that keeps nobody from charging; empty takes it back."""
+        self._warnings[connector] = error
+        self.tell(connector)
+
     def tell(self, connector: int, *, even_if_known: bool = False) -> None:
         """Report a connector, if that is allowed now and it differs from what was told.
 
@@ -93,7 +100,7 @@ class StatusReporter:
             )
         if connector == 0:
             status = EvseStatus.AVAILABLE if self.station_operative else EvseStatus.UNAVAILABLE
-            return StatusReport(0, status, timestamp=now)
+            return StatusReport(0, status, self._warnings.get(0) or NO_ERROR, timestamp=now)
         state = self._station.states[connector]
         at = self._station.time.mended(state.status_at, state.clock) if state.status_at else now
         report = StatusReport(connector, state.status, info=state.info, timestamp=at)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from evse.types.powermeter import Powermeter
-from evse.types.session import SessionEvent, SessionEventEnum
+from evse.types.session import SessionEvent, SessionEventEnum, StopTransactionReason
 from ocpp_link.memory.acknowledgements import Acknowledgements
 from ocpp_link.memory.queue import TransactionQueue
 from ocpp_link.records import TxRecord
@@ -17,6 +17,10 @@ from ocpp_link.timekeeping import LinkClock
 from ocpp_link.transactions import sessions
 
 E = SessionEventEnum
+ENDS = "reset_end"
+"""Kept by session."""
+WENT_DOWN = frozenset({StopTransactionReason.Reboot, StopTransactionReason.PowerLoss})
+"""What the core says of a transaction that it finds open at its start."""
 
 
 def timed(meter: Powermeter, clock: LinkClock) -> Powermeter:
@@ -28,7 +32,8 @@ def timed(meter: Powermeter, clock: LinkClock) -> Powermeter:
 
 
 class SessionEvents:
-    """`on_unreadable` hears of events that are not understood: what, and why."""
+    """`ends`: see `will_end`. `on_unreadable` hears of events that are not understood: what, and
+    why."""
 
     def __init__(
         self,
@@ -37,13 +42,21 @@ class SessionEvents:
         *,
         queue: TransactionQueue,
         remote_starts: dict[str, int],
+        ends: dict[str, StopTransactionReason],
         on_unreadable: Callable[[str, Exception], None],
     ) -> None:
         self._station = station
         self.acknowledgements = acknowledgements
         self._queue = queue
         self._remote_starts = remote_starts
+        self._ends = ends
         self._on_unreadable = on_unreadable
+
+    def will_end(self, session: str, reason: StopTransactionReason) -> None:
+        """A reset ends the session's transaction, also where its restart comes first and the core
+        finds no better reason afterwards than that it went down."""
+        self._ends[session] = reason
+        self._station.keep(ENDS, session, reason)
 
     def take(self, evse: int, event: dict[str, Any], seq: int) -> None:
         """An event of the core's journal."""
@@ -85,7 +98,15 @@ class SessionEvents:
             remote_start_id=asked,
             clock=station.time.mark_of(record.timestamp),
             meter=timed(record.meter, station.clock),
+            reason=self._reason(record),
         )
+
+    def _reason(self, record: TxRecord) -> StopTransactionReason | None:
+        reset = self._ends.pop(record.session, None) if record.reason else None
+        if reset is None:
+            return record.reason
+        self._station.forget(ENDS, record.session)
+        return reset if record.reason in WENT_DOWN else record.reason
 
     def _after(self, event: SessionEventEnum, evse: int) -> None:
         """What an event sets off, once the EVSE's state has changed."""

@@ -14,7 +14,7 @@ from ocpp_link.ports import BootReason
 from ocpp_link.records import BootStatus
 from ocpp_link.rpc.codes import Code
 from ocpp_link.rpc.rpc import IncomingCall
-from ocpp_link.v16 import charging_profiles, configuration, diagnostics, firmware
+from ocpp_link.v16 import charging_profiles, configuration, diagnostics, firmware, reset
 from ocpp_link.v16.authorization import ID_TAG_CHARS, remote_token
 from ocpp_link.v16.charging_profiles import profile_of
 
@@ -173,6 +173,7 @@ HANDLERS: dict[str, Handler] = {
     "UnlockConnector": _unlock_connector,
     **charging_profiles.HANDLERS,
     **configuration.HANDLERS,
+    **reset.HANDLERS,
     **diagnostics.HANDLERS,
     **firmware.HANDLERS,
     "ClearCache": _clear_cache,
