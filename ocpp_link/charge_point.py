@@ -38,6 +38,9 @@ from ocpp_link.registration import Registration
 from ocpp_link.remote import Remote
 from ocpp_link.reset import Reset
 from ocpp_link.rpc.rpc import IncomingCall, Rpc
+from ocpp_link.security.config import SecurityConfig
+from ocpp_link.security.events import EventType
+from ocpp_link.security.part import Security
 from ocpp_link.smart.smart_charging import SmartCharging
 from ocpp_link.station import Station
 from ocpp_link.status import StatusReporter
@@ -87,6 +90,7 @@ class ChargePoint:
         boot_reason: BootReason = BootReason.POWER_UP,
         system: SystemPort | None = None,
         files: Files | None = None,
+        security: SecurityConfig | None = None,
     ) -> None:
         self._dialects = dialects
         self.subprotocols = dialects.subprotocols
@@ -109,6 +113,7 @@ class ChargePoint:
             station.clock, station.system, kept, station.occasions, station.keep
         )
         self.model = DeviceModel(lambda: station.settings, self.configure)
+        self.security = Security(station, self.model, security or SecurityConfig(), kept)
         self.registration = Registration(
             station, self.model, kept.decoded("boot", BootReason), boot_reason, self._on_accepted
         )
@@ -119,7 +124,13 @@ class ChargePoint:
         self.transactions = Transactions(station, known, kept)
         self.charging = SmartCharging(station, kept)
         self.remote = Remote(station)
-        self.firmware = FirmwareUpdates(station, files, kept)
+        self.firmware = FirmwareUpdates(
+            station,
+            files,
+            kept,
+            roots=self.security.authorities,
+            on_security_event=lambda name, info: station.security.event(EventType(name), info),
+        )
         self.logs = LogUploads(station, files, kept, documents=lambda: documents(station))
         self._journal_id = kept.decoded("core", str).get("journal")
         last_seq = kept.decoded("journal", int).get("seq", 0)
@@ -179,6 +190,7 @@ class ChargePoint:
         """A text frame of the peer."""
         if not self.station.boot.silent:
             self.station.rpc.receive(text, self._now_ms())
+            self.security.heard(self.station.rpc.stats)
 
     def take_frames(self) -> list[str]:
         """Frames to write now, in this order."""

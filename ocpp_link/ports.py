@@ -23,6 +23,7 @@ from ocpp_link.records import (
 )
 from ocpp_link.rpc.codes import Manners
 from ocpp_link.rpc.rpc import Payload, Validator
+from ocpp_link.security.events import SecurityEvent
 
 T = TypeVar("T")
 
@@ -146,6 +147,10 @@ class Dialect(Protocol):
     def heartbeat(self) -> Message: ...
     def heartbeat_time(self, payload: Payload) -> str:
         """The back office's clock, as the answer to a heartbeat tells it."""
+
+    def security_event(self, event: SecurityEvent) -> Message: ...
+    def sign_certificate(self, request: str) -> Message:
+        """`request` is a CSR in PEM; the answer has a `status`, `Accepted` or not."""
 
     def authorize(self, token: IdToken) -> Message: ...
     def authorize_answer(self, payload: Payload) -> Verdict: ...

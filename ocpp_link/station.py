@@ -19,18 +19,20 @@ from ocpp_link.ports import CorePort, CoreReply, Dialect, StationInfo, Store, Sy
 from ocpp_link.records import EvseState, Message
 from ocpp_link.rpc.outcome import OnOutcome, unheeded
 from ocpp_link.rpc.rpc import Rpc
+from ocpp_link.security.events import SecurityReporter
 from ocpp_link.timekeeping import LinkClock, Timekeeper
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Station:
-    """The engine's common ground. `rpc`, `system` and `time` are set once, right after
+    """The engine's common ground. `rpc`, `system`, `time` and `security` are set once, right after
     construction."""
 
     rpc: Rpc
     system: SystemPort
     time: Timekeeper
+    security: SecurityReporter
 
     def __init__(
         self,

@@ -6,6 +6,8 @@ import enum
 import ssl
 from collections.abc import Iterator
 
+from websockets.exceptions import InvalidStatus
+
 from ocpp_link.security.events import EventType
 
 REFUSED = frozenset({401, 403})
@@ -56,11 +58,11 @@ class Blame(enum.Enum):
     """Of the station."""
 
 
-def event_of(error: BaseException | None, status: int = 0) -> tuple[EventType | None, Blame]:
-    """The event that a failed attempt raises, and whom it blames. `status` is that of HTTP."""
-    if status in REFUSED:
-        return EventType.FAILED_TO_AUTHENTICATE, Blame.KEY
+def event_of(error: BaseException | None) -> tuple[EventType | None, Blame]:
+    """The event that a failed attempt raises, and whom it blames."""
     for cause in _causes(error):
+        if isinstance(cause, InvalidStatus) and cause.response.status_code in REFUSED:
+            return EventType.FAILED_TO_AUTHENTICATE, Blame.KEY
         if isinstance(cause, ssl.SSLCertVerificationError):
             return EventType.INVALID_CSMS_CERTIFICATE, Blame.SERVER
         if isinstance(cause, ssl.SSLError):

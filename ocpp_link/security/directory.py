@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -66,8 +66,11 @@ class Directory:
 
     def roots_pem(self, use: Use) -> str:
         """The roots of one use, one after the other. Raises OSError."""
-        paths = [self.root_path(root) for root in self.contents.of(use)]
-        return "".join(first_pem(path.read_text("ascii")) for path in paths)
+        return self.pem_of(self.contents.of(use))
+
+    def pem_of(self, roots: Iterable[Root]) -> str:
+        """Raises OSError."""
+        return "".join(first_pem(self.root_path(root).read_text("ascii")) for root in roots)
 
     def save(self, contents: Contents) -> None:
         """Raises OSError; then nothing has changed."""

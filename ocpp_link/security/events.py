@@ -6,6 +6,7 @@ Names are those of OCPP 2.0.1 (appendix 1); dialects spell them their way.
 from __future__ import annotations
 
 import enum
+from typing import Protocol
 
 import msgspec
 
@@ -63,3 +64,10 @@ class SecurityEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     """When it happened, RFC 3339."""
     info: str = ""
     """In words; no secret is in it."""
+
+
+class SecurityReporter(Protocol):
+    """Who is to hear of what happens."""
+
+    def event(self, type_: EventType, info: str = "") -> None:
+        """Something happened. `info` in words, without any secret."""

@@ -14,7 +14,7 @@ from ocpp_link.ports import BootReason
 from ocpp_link.records import BootStatus
 from ocpp_link.rpc.codes import Code
 from ocpp_link.rpc.rpc import IncomingCall
-from ocpp_link.v16 import charging_profiles, configuration, diagnostics, firmware, reset
+from ocpp_link.v16 import charging_profiles, configuration, diagnostics, firmware, reset, security
 from ocpp_link.v16.authorization import ID_TAG_CHARS, remote_token
 from ocpp_link.v16.charging_profiles import profile_of
 
@@ -110,8 +110,17 @@ def _data_transfer(call: IncomingCall, _engine: ChargePoint) -> None:
 
 def _trigger_message(call: IncomingCall, engine: ChargePoint) -> None:
     """§5.17. `Accepted` promises the message, so it is not said where none can follow."""
+    _trigger(call, engine, TRIGGERS)
+
+
+def _extended_trigger_message(call: IncomingCall, engine: ChargePoint) -> None:
+    """Security whitepaper §5.5."""
+    _trigger(call, engine, EXTENDED_TRIGGERS)
+
+
+def _trigger(call: IncomingCall, engine: ChargePoint, triggers: dict[str, Trigger]) -> None:
     connector = call.payload.get("connectorId")
-    trigger = TRIGGERS.get(call.payload["requestedMessage"])
+    trigger = triggers.get(call.payload["requestedMessage"])
     if trigger is None:
         _status(call, "NotImplemented")
         return
@@ -156,14 +165,20 @@ def _trigger_meter_values(engine: ChargePoint, connector: int | None) -> Act | N
 Trigger = Callable[["ChargePoint", "int | None"], "Act | None"]
 """The act that sends the message, or None where it cannot be sent."""
 
-TRIGGERS: dict[str, Trigger] = {
+_COMMON: dict[str, Trigger] = {
     "BootNotification": _trigger_boot,
     "Heartbeat": _trigger_heartbeat,
     "StatusNotification": _trigger_status,
     "MeterValues": _trigger_meter_values,
-    **diagnostics.TRIGGERS,
-    **firmware.TRIGGERS,
 }
+TRIGGERS = _COMMON | diagnostics.TRIGGERS | firmware.TRIGGERS
+EXTENDED_TRIGGERS = (
+    _COMMON
+    | diagnostics.EXTENDED_TRIGGERS
+    | firmware.EXTENDED_TRIGGERS
+    | security.EXTENDED_TRIGGERS
+)
+"""Security whitepaper §6.16."""
 
 
 HANDLERS: dict[str, Handler] = {
@@ -176,7 +191,9 @@ HANDLERS: dict[str, Handler] = {
     **reset.HANDLERS,
     **diagnostics.HANDLERS,
     **firmware.HANDLERS,
+    **security.HANDLERS,
     "ClearCache": _clear_cache,
     "DataTransfer": _data_transfer,
     "TriggerMessage": _trigger_message,
+    "ExtendedTriggerMessage": _extended_trigger_message,
 }

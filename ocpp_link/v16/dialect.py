@@ -12,12 +12,14 @@ from ocpp_link.records import BootAnswer, Message, StatusReport, TxAnswer, TxRec
 from ocpp_link.rpc.codes import Code, Manners
 from ocpp_link.rpc.rpc import IncomingCall, Payload
 from ocpp_link.rpc.schemas import Schemas
+from ocpp_link.security.events import SecurityEvent
 from ocpp_link.v16 import (
     actions,
     authorization,
     boot,
     diagnostics,
     firmware,
+    security,
     status,
     transactions,
 )
@@ -52,6 +54,12 @@ class Dialect16:
 
     def heartbeat_time(self, payload: Payload) -> str:
         return boot.heartbeat_time(payload)
+
+    def security_event(self, event: SecurityEvent) -> Message:
+        return security.security_event(event)
+
+    def sign_certificate(self, request: str) -> Message:
+        return security.sign_certificate(request)
 
     def authorize(self, token: IdToken) -> Message:
         return authorization.authorize(token.value)

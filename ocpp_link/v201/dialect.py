@@ -12,6 +12,7 @@ from ocpp_link.records import BootAnswer, Message, StatusReport, TxAnswer, TxRec
 from ocpp_link.rpc.codes import Manners
 from ocpp_link.rpc.rpc import IncomingCall, Payload
 from ocpp_link.rpc.schemas import Schemas
+from ocpp_link.security.events import SecurityEvent
 from ocpp_link.v201 import actions, messages, transactions
 
 if TYPE_CHECKING:
@@ -39,6 +40,12 @@ class Dialect201:
 
     def heartbeat_time(self, payload: Payload) -> str:
         return messages.heartbeat_time(payload)
+
+    def security_event(self, event: SecurityEvent) -> Message:
+        return messages.security_event(event)
+
+    def sign_certificate(self, request: str) -> Message:
+        return messages.sign_certificate(request)
 
     def authorize(self, token: IdToken) -> Message:
         return messages.authorize(token)

@@ -8,6 +8,7 @@ from evse.types.authorization import AuthorizationStatus, IdToken
 from ocpp_link.files.records import FirmwareReport, LogReport
 from ocpp_link.ports import BootReason, StationInfo
 from ocpp_link.records import BootAnswer, BootStatus, EvseStatus, Message, StatusReport, Verdict
+from ocpp_link.security.events import SecurityEvent
 
 # Part 2 §1.6: lengths of the fields
 VENDOR_CHARS = FIRMWARE_CHARS = 50
@@ -65,6 +66,20 @@ def status_notification(report: StatusReport) -> list[Message]:
         "connectorId": CONNECTOR,
     }
     return [Message("StatusNotification", payload)]
+
+
+def security_event(event: SecurityEvent) -> Message:
+    """Part 2 §1.49; the names of events are this version's own."""
+    payload = {"type": event.type.value, "timestamp": event.timestamp}
+    if event.info:
+        payload["techInfo"] = event.info
+    return Message("SecurityEventNotification", payload)
+
+
+def sign_certificate(request: str) -> Message:
+    """Part 2 §1.58, for the station's certificate towards the back office."""
+    payload = {"csr": request, "certificateType": "ChargingStationCertificate"}
+    return Message("SignCertificate", payload)
 
 
 def authorize(token: IdToken) -> Message:

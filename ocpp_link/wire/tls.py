@@ -10,8 +10,8 @@ Source: OCPP 1.6 security whitepaper A00.FR.307 to 322, A00.FR.411 to 426.
 
 from __future__ import annotations
 
-import logging
 import ssl
+import time
 from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
@@ -31,11 +31,11 @@ CIPHERS = (
 this library can not choose among them."""
 NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which the library passes on and has no name for."""
+CLOCK_TOLERANCE_MS = 3_600_000
+"""Clocks that are set by a back office differ by seconds, or lie behind by years."""
 _DER = 2  # X509_FILETYPE_ASN1
 
 OnVerified = Callable[[list[bytes]], None]
-
-_log = logging.getLogger(__name__)
 
 
 class Tls(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,11 +51,18 @@ class Tls(msgspec.Struct, frozen=True, kw_only=True):
     """In OpenSSL's words."""
     wildcards: bool = False
     """A certificate for `*.example.com` is good for `csms.example.com`."""
-    clock_ms: int
-    """The machine's wall clock, ms since 1970, which the library judges by."""
     judged_ms: int
-    """The time to judge certificates by. Where it lies ahead of `clock_ms` (a board without a
-    battery wakes up in 1970), the library is told not to look at times, and this is used."""
+    """The time to judge certificates by, ms since 1970. Where the machine's clock, by which the
+    library judges, lies far behind it (a board without a battery wakes up in 1970), the library is
+    told not to look at times, and this is used."""
+    clock_ms: int | None = None
+    """The machine's clock; None: as it is when the context is made."""
+
+    @property
+    def has_no_clock(self) -> bool:
+        """The machine's clock is not to be believed."""
+        now_ms = time.time_ns() // 1_000_000 if self.clock_ms is None else self.clock_ms
+        return self.judged_ms - now_ms > CLOCK_TOLERANCE_MS
 
 
 def client_context(tls: Tls, on_verified: OnVerified = lambda _chain: None) -> ssl.SSLContext:
@@ -72,7 +79,8 @@ def client_context(tls: Tls, on_verified: OnVerified = lambda _chain: None) -> s
         raise ValueError(f"the cipher string {tls.ciphers!r} names no cipher suite") from error
     # An installed authority is trusted although its own issuer is not here (whitepaper §7.1).
     context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
-    if tls.judged_ms > tls.clock_ms:
+    has_no_clock = tls.has_no_clock
+    if has_no_clock:
         context.verify_flags |= NO_CHECK_TIME
     if tls.system_roots:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
@@ -80,11 +88,11 @@ def client_context(tls: Tls, on_verified: OnVerified = lambda _chain: None) -> s
         context.load_verify_locations(cadata=tls.roots_pem)
     if tls.chain is not None:
         context.load_cert_chain(tls.chain, tls.key)
-    context.sslobject_class = _checked(tls, on_verified)
+    context.sslobject_class = _checked(tls, has_no_clock, on_verified)
     return context
 
 
-def _checked(tls: Tls, on_verified: OnVerified) -> type[ssl.SSLObject]:
+def _checked(tls: Tls, has_no_clock: bool, on_verified: OnVerified) -> type[ssl.SSLObject]:
     """The library's own way to take part in a handshake."""
 
     class Checked(ssl.SSLObject):
@@ -94,7 +102,7 @@ def _checked(tls: Tls, on_verified: OnVerified) -> type[ssl.SSLObject]:
             if not tls.wildcards:
                 _check_name(self.getpeercert() or {}, self.server_hostname or "")
             chain = verified_chain(self)
-            if tls.judged_ms > tls.clock_ms:
+            if has_no_clock:
                 _check_times(chain, tls.judged_ms)
             on_verified(chain)
 

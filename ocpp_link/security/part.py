@@ -1,0 +1,85 @@
+"""The security of a link, put together."""
+
+from __future__ import annotations
+
+from ocpp_link.device.model import DeviceModel
+from ocpp_link.memory.database import Snapshot
+from ocpp_link.rpc.rpc import RpcStats
+from ocpp_link.security.access import Access
+from ocpp_link.security.authorities import Authorities
+from ocpp_link.security.certificates import Use
+from ocpp_link.security.config import SecurityConfig
+from ocpp_link.security.credentials import CredentialFile
+from ocpp_link.security.events import EventType
+from ocpp_link.security.log import SecurityLog
+from ocpp_link.security.notifier import SecurityEvents
+from ocpp_link.security.renewal import Renewal
+from ocpp_link.security.store import CertificateStore
+from ocpp_link.station import Station
+
+CREDENTIALS = "credentials.json"
+CERTIFICATES = "certificates"
+
+
+class Security:
+    """`events`, `authorities`, `access` and `renewal` are what the dialects and the owner of the
+    connection use."""
+
+    def __init__(
+        self, station: Station, model: DeviceModel, config: SecurityConfig, kept: Snapshot
+    ) -> None:
+        """Reads what is kept in the configured directory. Raises OSError where it can not be used,
+        and CertificateInvalid, with its name, for a configured file without a usable
+        certificate."""
+        self._station = station
+        store = _store(config)
+        credentials = config.directory / CREDENTIALS if config.directory else None
+        log = SecurityLog(config.log, station.store) if config.log else None
+        self.events = station.security = SecurityEvents(
+            station, kept, told=config.told, write=log.write if log else _unwritten
+        )
+        self.authorities = Authorities(station, config, store, kept)
+        self.access = Access(station, model, config, CredentialFile(credentials), self.authorities)
+        self.renewal = Renewal(station, config, self.authorities, self.access)
+        self._rubbish = 0
+        if store is not None:
+            _adopt(config, store, self.authorities.judged_ms())
+        station.occasions.clock_set.append(self._clock_set)
+        station.occasions.resetting.append(self._resetting)
+        model.facts |= {
+            "additional_root_check": lambda: str(config.additional_root_check).lower(),
+            "max_chain_size": lambda: str(config.max_chain_chars),
+            "max_certificates": lambda: str(config.max_roots),
+        }
+        self.events.event(EventType.STARTUP)
+
+    def heard(self, stats: RpcStats) -> None:
+        """A frame of the peer was taken; `stats` tell whether it was one of OCPP."""
+        rubbish = stats.malformed + stats.oversized + stats.invalid_calls + stats.invalid_results
+        if rubbish != self._rubbish:
+            self._rubbish = rubbish
+            self.events.event(EventType.INVALID_MESSAGES, "a frame that is no valid message")
+
+    def _clock_set(self, by_ms: int) -> None:
+        self.events.event(EventType.SETTING_SYSTEM_TIME, f"by {by_ms / 1_000:+.1f} s")
+
+    def _resetting(self, why: str) -> None:
+        self.events.event(EventType.RESET_OR_REBOOT, why)
+
+
+def _store(config: SecurityConfig) -> CertificateStore | None:
+    return CertificateStore(config.directory / CERTIFICATES) if config.directory else None
+
+
+def _adopt(config: SecurityConfig, store: CertificateStore, at_ms: int) -> None:
+    """Take over what the configuration brings, where it has changed."""
+    if config.csms_roots:
+        store.roots.adopt(Use.CSMS, config.csms_roots, at_ms)
+    if config.manufacturer_roots:
+        store.roots.adopt(Use.MANUFACTURER, config.manufacturer_roots, at_ms)
+    if config.certificate and config.certificate_key:
+        store.own.adopt(config.certificate, config.certificate_key, at_ms)
+
+
+def _unwritten(_line: bytes) -> None:
+    """There is no log."""
