@@ -14,6 +14,7 @@ import tarfile
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from ocpp_link.files.redact import redacted
 
 MAX_PART_BYTES = 16 << 20
 """Of one part before packing; of longer ones the newest stay."""
-MAX_LINE_CHARS = 1 << 20
+MAX_LINE_BYTES = 1 << 20
 JOURNAL_PAGE = 500
 TIME_NAMES = ("time", "timestamp", "at", "utc")
 """Under which a line tells when it was written."""
@@ -83,7 +84,7 @@ def _parts(job: Bundle, window: Window, alive: Alive) -> Iterator[tuple[str, byt
     if job.journal:
         yield "journal.jsonl", _told(lambda: _tail(_journal(job.journal, window, alive)))
     for number, extract in enumerate(job.extracts, 1):
-        yield extract.name, _told(lambda e=extract: _tail(_lines(e, window)))  # type: ignore[misc]  # mypy infers no type for a bound default
+        yield extract.name, _told(partial(_extract, extract, window))
         alive(number)
 
 
@@ -114,10 +115,14 @@ def _journal(path: str, window: Window, alive: Alive) -> Iterator[bytes]:
             alive(next_seq)
 
 
+def _extract(extract: Extract, window: Window) -> bytes:
+    return _tail(_lines(extract, window))
+
+
 def _lines(extract: Extract, window: Window) -> Iterator[bytes]:
     for path in extract.paths:
         with contextlib.suppress(FileNotFoundError), Path(path).open("rb") as file:
-            for line in iter(lambda f=file: f.readline(MAX_LINE_CHARS), b""):  # type: ignore[misc]  # mypy infers no type for a bound default
+            while line := file.readline(MAX_LINE_BYTES):
                 if window.holds(_time_in(line)):
                     yield line
 

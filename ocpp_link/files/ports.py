@@ -1,4 +1,4 @@
-"""The doors of this room: processes that work with files, the installer, the system."""
+"""The doors of this room: processes that work with files, the installer, who may sign."""
 
 from __future__ import annotations
 
@@ -55,13 +55,6 @@ class Installer(Protocol):
         """The release before it starts next."""
 
 
-class SystemPort(Protocol):
-    """What only the whole station can do."""
-
-    def restart(self, reason: str) -> None:
-        """Start everything anew, a moment later. Returns at once; may be asked again."""
-
-
 class SignerVerdict(enum.Enum):
     """On a certificate that firmware is said to be signed with."""
 
@@ -103,7 +96,6 @@ class Files(msgspec.Struct, frozen=True):
     """For what is fetched and what is packed; of nobody else."""
     identity: str
     installer: Installer | None = None
-    system: SystemPort | None = None
     sources: Sources = Sources()
     trust: Trust = Trust()
     unsigned_firmware: bool = False

@@ -7,7 +7,7 @@ from typing import Any
 
 HIDDEN = "***"
 
-_SECRET = re.compile(r"pass(word|phrase)|secret|(^|[_-])key($|[_-])|pin$|token|id_?tag", re.I)
+_SECRET = re.compile(r"pass(word|phrase)|secret|(^|[_-])key[_-]|key$|pin$|token|id_?tag", re.I)
 
 
 def redacted(value: Any, name: str = "") -> Any:
@@ -16,9 +16,8 @@ def redacted(value: Any, name: str = "") -> Any:
         return {key: redacted(member, _name(name, str(key))) for key, member in value.items()}
     if isinstance(value, list | tuple):
         return [redacted(member, name) for member in value]
-    if _SECRET.search(name) and value not in (None, "", True, False):
-        return HIDDEN
-    return value
+    nothing = value is None or value == "" or isinstance(value, bool)
+    return HIDDEN if _SECRET.search(name) and not nothing else value
 
 
 def _name(outer: str, inner: str) -> str:

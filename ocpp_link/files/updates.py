@@ -66,7 +66,8 @@ RESTARTS = frozenset({Phase.REBOOTING, Phase.TAKING_BACK})
 
 
 class FirmwareUpdates:
-    """One update at a time, and what is left of it after restarts."""
+    """One update at a time, and what is left of it after restarts. `restart` begins everything
+    anew, a moment later; it may be asked again."""
 
     def __init__(
         self,
@@ -74,11 +75,13 @@ class FirmwareUpdates:
         files: Files | None,
         kept: Snapshot,
         *,
+        restart: Callable[[], None] | None = None,
         roots: SigningRoots | None = None,
         on_security_event: OnSecurityEvent = lambda _type, _info: None,
     ) -> None:
         self._station = station
         self._files = files
+        self._ask_restart = restart
         self._roots = roots or NoRoots()
         self._on_security_event = on_security_event
         self._cancel_fetch: Cancel = _nothing
@@ -111,7 +114,7 @@ class FirmwareUpdates:
     def judge(self, request: Request) -> UpdateAnswer:
         """What the back office is to be answered; nothing has happened yet."""
         files = self._files
-        if files is None or files.installer is None or files.system is None:
+        if files is None or files.installer is None or self._ask_restart is None:
             return UpdateAnswer.UNSUPPORTED
         if not request.is_signed and not self._takes_unsigned(files):
             return UpdateAnswer.UNSUPPORTED
@@ -306,13 +309,11 @@ class FirmwareUpdates:
     def _restart(self) -> None:
         """Once what is known is on the disk; again, where it did not come to it."""
         self._wants_restart = False
-        system = self._files.system if self._files else None
-        if system is None or self.update is None or self.update.phase not in RESTARTS:
+        restart = self._ask_restart
+        if restart is None or self.update is None or self.update.phase not in RESTARTS:
             return
         self._station.start_timer(RESTART_AGAIN_MS, "firmware_restart")
-        self._station.store.submit(
-            lambda _database: None, lambda _: system.restart("firmware update")
-        )
+        self._station.store.submit(lambda _database: None, lambda _: restart())
 
     def _keep(self) -> None:
         self._station.keep("firmware", "update", self.update)

@@ -1,0 +1,32 @@
+"""The installer of installer.py, each of its acts in a process of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ocpp_link.files import installer
+from ocpp_link.files.installer import Trial
+from ocpp_link.files.jobs import Confirm, Install, RollBack
+from ocpp_link.files.ports import OnEnd, Workers
+
+
+class ReleaseInstaller:
+    """Installer (ports.py) on the directory `root`, which it looks at once, now. `package_key` is
+    a PEM file; empty: packages need no signature of their own."""
+
+    def __init__(self, workers: Workers, root: Path, *, package_key: str = "") -> None:
+        self._workers = workers
+        self._root = root
+        self._package_key = package_key
+        self.running = installer.running(root)
+        self.trial: Trial | None = installer.trial(root)
+
+    def install(self, package: str, sha256: str, on_end: OnEnd) -> None:
+        job = Install(str(self._root), package, sha256, self._package_key)
+        self._workers.start(job, on_end)
+
+    def confirm(self, on_end: OnEnd) -> None:
+        self._workers.start(Confirm(str(self._root)), on_end)
+
+    def roll_back(self, says: str, on_end: OnEnd) -> None:
+        self._workers.start(RollBack(str(self._root), says), on_end)
