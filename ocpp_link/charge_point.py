@@ -41,6 +41,7 @@ from ocpp_link.rpc.rpc import IncomingCall, Rpc
 from ocpp_link.security.config import SecurityConfig
 from ocpp_link.security.events import EventType
 from ocpp_link.security.part import Security
+from ocpp_link.smart import site
 from ocpp_link.smart.smart_charging import SmartCharging
 from ocpp_link.station import Station
 from ocpp_link.status import StatusReporter
@@ -152,9 +153,7 @@ class ChargePoint:
         self.rejected_inputs = 0
         self.features = ["Core", "SmartCharging", "RemoteTrigger"]
         """Feature profiles by the names of OCPP 1.6 (§3.2)."""
-        self.model.facts |= (
-            self._facts() | self.charging.facts() | physical.facts(station, self.status)
-        )
+        self.model.facts |= self._facts() | site.facts(info) | physical.facts(station, self.status)
         self.model.add(physical.rows(station))
         if files is not None:
             if files.installer is not None:

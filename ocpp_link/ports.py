@@ -50,6 +50,8 @@ class StationInfo(msgspec.Struct, frozen=True, kw_only=True):
     nominal_voltage_v: float = 230.0
     lines: int = 3
     """Over how many lines of the supply a power for the whole station is spread."""
+    fuse_a: float | None = None
+    """Of the supply, per line."""
     evses: tuple[EvseInfo, ...] = (EvseInfo(),)
     """EVSE n is connector n, from 1."""
 

@@ -11,8 +11,9 @@ from evse.config.ocpp import FrameLogTable
 from evse.config.read import ConfigError
 from evse.config.station import StationConfig
 from evse.energy.station import watt_lines
+from evse.run.process import EXIT_RESTART_APPLICATION, EXIT_RESTART_HARDWARE, boot_id
 from ocpp_link.device.settings import Settings
-from ocpp_link.ports import EvseInfo, StationInfo
+from ocpp_link.ports import EvseInfo, RestartKind, StationInfo
 from ocpp_link.process import FrameLogConfig, LinkConfig, serve
 from ocpp_link.wire.frame_log import Level
 
@@ -34,6 +35,7 @@ def link_config(config: StationConfig, *, state_dir: Path, door: Path) -> LinkCo
         door=door,
         database=state_dir / "ocpp.db",
         station=_station(config),
+        boot_id=boot_id(),
         basic_auth_key=basic_auth_key(config.ocpp.basic_auth_key_file),
         interface=config.ocpp.interface,
         frame_log=_frame_log(config.ocpp.frame_log, state_dir),
@@ -78,6 +80,7 @@ def _station(config: StationConfig) -> StationInfo:
         firmware=version("pievse"),
         nominal_voltage_v=config.evses[0].nominal_voltage_v,
         lines=watt_lines(config),
+        fuse_a=config.station.fuse_a,
         evses=tuple(
             EvseInfo(
                 phases=evse.phases,
@@ -91,11 +94,17 @@ def _station(config: StationConfig) -> StationInfo:
     )
 
 
-async def run_link(config: LinkConfig) -> None:
-    """The process's body, until SIGTERM or SIGINT."""
+EXIT_CODES = {
+    RestartKind.APPLICATION: EXIT_RESTART_APPLICATION,
+    RestartKind.HARDWARE: EXIT_RESTART_HARDWARE,
+}
+
+
+async def run_link(config: LinkConfig) -> int:
+    """The process's body, until SIGTERM or SIGINT, or until a reset: returns the exit code, by
+    which the supervisor knows what is to begin anew."""
     task = asyncio.ensure_future(serve(config))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     await asyncio.wait([task])
-    if not task.cancelled():
-        task.result()
+    return 0 if task.cancelled() else EXIT_CODES[task.result()]

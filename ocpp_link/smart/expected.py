@@ -28,6 +28,7 @@ from ocpp_link.smart.composite import (
     Supply,
     in_tenths,
     lowest,
+    nothing,
     station_limits,
     total,
     transaction_limits,
@@ -65,6 +66,8 @@ class Site(msgspec.Struct, frozen=True):
     nominal_voltage_v: float = 230.0
     lines: int = 3
     """Of the supply that the EVSEs load: a power for the station is spread over them."""
+    fuse_a: float | None = None
+    """Of the supply, per line; None = it carries all EVSEs."""
 
 
 class ExpectedPeriod(msgspec.Struct, frozen=True):
@@ -98,9 +101,10 @@ def expected(
     end_ms = start_ms + max(1, duration_s) * 1_000
     known = list(installed)
     if evse == STATION:
-        own = [_told(known, site, one, start_ms, end_ms, unit) for one in site.evses]
         scope = _scope(site.lines, site, start_ms, end_ms, unit)
-        segments = lowest(reduce(total, own), station_limits(known, scope))
+        own = [_told(known, site, one, start_ms, end_ms, unit) for one in site.evses]
+        own_limits = lowest(reduce(total, own), _fuse(site, scope))
+        segments = lowest(own_limits, station_limits(known, scope))
     else:
         one = next(one for one in site.evses if one.id == evse)
         scope = _scope(one.phases, site, start_ms, end_ms, unit)
@@ -120,6 +124,13 @@ def _scope(
 ) -> Scope:
     supply = Supply(site.nominal_voltage_v, phases)
     return Scope(start_ms=start_ms, end_ms=end_ms, tx_start_ms=tx_ms, supply=supply, unit=unit)
+
+
+def _fuse(site: Site, scope: Scope) -> list[Segment]:
+    if site.fuse_a is None:
+        return nothing(scope)
+    limit = in_tenths(site.fuse_a, site.lines, RateUnit.AMPS, scope)
+    return [Segment(scope.start_ms, scope.end_ms, limit)]
 
 
 def _told(

@@ -21,12 +21,9 @@ from ocpp_link.smart.composite import (
     station_limits,
     transaction_limits,
 )
-from ocpp_link.smart.expected import Default, Evse, Expected, Site, charging_schedules, expected
+from ocpp_link.smart.expected import Expected, charging_schedules, expected
 from ocpp_link.smart.memory import ProfileMemory, remembered
 from ocpp_link.smart.profiles import (
-    MAX_INSTALLED,
-    MAX_PERIODS,
-    MAX_STACK_LEVEL,
     PURPOSES,
     STATION,
     Installed,
@@ -36,8 +33,9 @@ from ocpp_link.smart.profiles import (
     check,
 )
 from ocpp_link.smart.push import HORIZON_MS, TIMER, Pushes
+from ocpp_link.smart.site import site_of, told_by, tx_start_ms
 from ocpp_link.smart.starts import WaitingProfiles
-from ocpp_link.station import Station, parse_time, utc_ms
+from ocpp_link.station import Station
 
 
 class SmartCharging:
@@ -119,7 +117,7 @@ class SmartCharging:
             return None
         return expected(
             self.in_force(),
-            self._site(),
+            site_of(self._station),
             evse,
             start_ms=self._station.utc_ms() // 1_000 * 1_000,
             duration_s=min(duration_s, self._station.settings.max_composite_s),
@@ -132,17 +130,6 @@ class SmartCharging:
         """Those of the station and of every EVSE, as the `ocpp` interface publishes them."""
         found = (self.expected(evse, duration_s, unit) for evse in (STATION, *self._station.evses))
         return charging_schedules(one for one in found if one is not None)
-
-    def facts(self) -> dict[str, Callable[[], str]]:
-        """For the device model."""
-        able = all(evse.switches_phases for evse in self._station.info.evses)
-        return {
-            "max_stack_level": lambda: str(MAX_STACK_LEVEL),
-            "max_periods": lambda: str(MAX_PERIODS),
-            "max_profiles": lambda: str(MAX_INSTALLED),
-            "rate_units": lambda: "A,W",
-            "switches_phases": lambda: str(able).lower(),
-        }
 
     def save(self) -> None:
         """Before the process ends."""
@@ -170,7 +157,7 @@ class SmartCharging:
             self._changed()
 
     def _configured(self, before: Settings, now: Settings) -> None:
-        if _told_by(before) != _told_by(now):
+        if told_by(before) != told_by(now):
             self._changed()
 
     def _bound(self, id_: int) -> None:
@@ -225,7 +212,7 @@ class SmartCharging:
             limits = [Segment(s.start_ms, s.end_ms, s.limit) for s in station_limits(known, scope)]
             self._pushes.push(evse, lowest(limits, nothing(scope)))
             return
-        scope = self._scope(info.evses[evse - 1].phases, self._tx_start_ms(evse))
+        scope = self._scope(info.evses[evse - 1].phases, tx_start_ms(self._station, evse))
         phases = [
             Segment(s.start_ms, s.end_ms, None, s.phases) for s in station_limits(known, scope)
         ]
@@ -240,34 +227,3 @@ class SmartCharging:
             tx_start_ms=tx_start_ms,
             supply=Supply(self._station.info.nominal_voltage_v, phases),
         )
-
-    def _site(self) -> Site:
-        info, settings = self._station.info, self._station.settings
-        return Site(
-            evses=tuple(
-                Evse(evse, one.max_current_a, one.phases, self._tx_start_ms(evse))
-                for evse, one in enumerate(info.evses, start=1)
-            ),
-            default=Default(
-                settings.composite_default_a,
-                settings.composite_default_w,
-                settings.composite_default_phases,
-            ),
-            nominal_voltage_v=info.nominal_voltage_v,
-            lines=info.lines,
-        )
-
-    def _tx_start_ms(self, evse: int) -> int | None:
-        state = self._station.states[evse]
-        return utc_ms(parse_time(state.started_at)) if state.in_transaction else None
-
-
-def _told_by(settings: Settings) -> tuple[object, ...]:
-    """What of the settings shows in a schedule."""
-    return (
-        settings.ignored_purposes_offline,
-        settings.composite_default_a,
-        settings.composite_default_w,
-        settings.composite_default_phases,
-        settings.max_composite_s,
-    )

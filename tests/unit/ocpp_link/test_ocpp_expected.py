@@ -119,6 +119,13 @@ def test_5_7_connector_0_is_what_all_may_take_within_the_stations_maximum() -> N
     assert limits(told(most, of=two, evse=2)) == [(0, 16.0)]
 
 
+def test_5_7_connector_0_is_no_more_than_the_fuse_carries() -> None:
+    two = msgspec.structs.replace(site(Evse(1, 32.0), Evse(2, 32.0)), fuse_a=40.0)
+    assert limits(told(of=two, evse=STATION)) == [(0, 40.0)]
+    assert limits(told(of=two, evse=STATION, unit=WATTS)) == [(0, 40 * 690.0)]
+    assert limits(told(of=two, evse=1)) == [(0, 32.0)]
+
+
 def test_5_7_connector_0_in_watts_adds_the_power_of_each() -> None:
     mixed = site(Evse(1, 32.0, 3), Evse(2, 16.0, 1))
     found = limits(told(of=mixed, evse=STATION, unit=WATTS))
