@@ -19,6 +19,7 @@ from evse.run.ocpp import link_config
 from hil.sim.core_port import LocalCore
 from hil.sim.simulation import Simulation
 from hil.sim.station import SimStation
+from hil.sim.system import SimSystem
 from ocpp_link.charge_point import ChargePoint
 from ocpp_link.core_client import RETRY_S
 from ocpp_link.device.settings import Settings
@@ -60,6 +61,7 @@ class SimLinkProcess(ABC):
             dialects=Dialects(self.config.versions),
             new_id=self._new_id,
             defaults=self.settings,
+            system=SimSystem(self.sim, self),
         )
         self._attach_ms: int | None = self.sim.now_ms
         self._attached_to: SimStation | None = None
