@@ -21,7 +21,8 @@ class Restarted(Protocol):
 
 
 class SimSystem:
-    """SystemPort, for one life of the link. The core restarts with the link; ring 1 only with the hardware."""
+    """SystemPort, for one life of the link. The core restarts with it; ring 1 only with the
+    hardware."""
 
     def __init__(self, sim: Simulation, link: Restarted) -> None:
         self._sim = sim
