@@ -36,7 +36,7 @@ from ocpp_link.ports import BootReason, CorePort, CoreReply, Dialect, StationInf
 from ocpp_link.records import EvseState, Verdict
 from ocpp_link.registration import Registration
 from ocpp_link.remote import Remote
-from ocpp_link.reset import Reset
+from ocpp_link.reset import Reset, ResetMode
 from ocpp_link.rpc.rpc import IncomingCall, Rpc
 from ocpp_link.security.config import SecurityConfig
 from ocpp_link.security.events import EventType
@@ -129,6 +129,7 @@ class ChargePoint:
             station,
             files,
             kept,
+            restart=self._restart_for_firmware,
             roots=self.security.authorities,
             on_security_event=lambda name, info: station.security.event(EventType(name), info),
         )
@@ -345,6 +346,9 @@ class ChargePoint:
 
     def _on_call(self, call: IncomingCall) -> None:
         self._dialect.handle(call, self)
+
+    def _restart_for_firmware(self) -> None:
+        self.reset.ask(ResetMode.GRACEFUL, BootReason.FIRMWARE_UPDATE)
 
     def _on_accepted(self) -> None:
         for hear in self.station.occasions.registered:

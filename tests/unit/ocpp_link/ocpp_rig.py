@@ -11,6 +11,7 @@ from hil.csms.brain import CsmsBrain, InlineCsms
 from ocpp_link.charge_point import ChargePoint
 from ocpp_link.device.settings import Settings
 from ocpp_link.dialects import Dialects
+from ocpp_link.files.ports import Files
 from ocpp_link.memory.database import Database
 from ocpp_link.memory.store import InlineStore
 from ocpp_link.ports import CoreReply, EvseInfo, RestartKind, StationInfo
@@ -105,6 +106,7 @@ class Rig:
         settings: Settings | None = None,
         versions: tuple[str, ...] = ("1.6",),
         boot_id: str = "boot 1",
+        files: Files | None = None,
     ) -> None:
         self.clock = clock or VirtualClock()
         self.core = FakeCore()
@@ -126,6 +128,7 @@ class Rig:
             new_id=self._new_id,
             defaults=settings,
             system=self.system,
+            files=files,
         )
 
     def _new_id(self) -> str:
