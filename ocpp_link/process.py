@@ -20,7 +20,8 @@ from ocpp_link.device.settings import Settings
 from ocpp_link.dialects import Dialects
 from ocpp_link.memory.database import Database
 from ocpp_link.memory.store import ThreadStore
-from ocpp_link.ports import CoreReply, StationInfo, Store
+from ocpp_link.ports import CoreReply, RestartKind, StationInfo, Store
+from ocpp_link.system import ProcessSystem
 from ocpp_link.wire.address import address
 from ocpp_link.wire.connection import Connection
 from ocpp_link.wire.endpoint import Endpoint
@@ -57,6 +58,8 @@ class LinkConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The core's socket."""
     database: Path
     station: StationInfo
+    boot_id: str = "unknown"
+    """Of this boot of the computer."""
     basic_auth_key: bytes = b""
     """Password of HTTP Basic, with the identity as user; empty: none is sent."""
     versions: tuple[str, ...] = ("1.6",)
@@ -105,6 +108,8 @@ class LinkProcess:
         loop = asyncio.get_running_loop()
         self._config = config
         self._storage_fault: asyncio.Future[None] = loop.create_future()
+        self.restart: asyncio.Future[RestartKind] = loop.create_future()
+        """Done once a reset wants this process to end: with what is to begin anew."""
         self._core = DoorCore()
         clock = MonotonicClock()
         self._store = ThreadStore(
@@ -121,6 +126,7 @@ class LinkProcess:
             dialects=Dialects(config.versions),
             new_id=lambda: str(uuid.uuid4()),
             defaults=config.settings,
+            system=ProcessSystem(config.boot_id, self._on_restart),
         )
         self._runner = Runner(self.engine, loop)
         self._frames = _frame_log(config.frame_log, self._store, clock, loop)
@@ -142,6 +148,10 @@ class LinkProcess:
             tasks.create_task(self._until_storage_fault())
             tasks.create_task(follow_core(self._config.door, self._core, self._runner, self._serve))
             tasks.create_task(self.connection.run())
+
+    def _on_restart(self, kind: RestartKind) -> None:
+        if not self.restart.done():
+            self.restart.set_result(kind)
 
     def _backoff(self) -> BackoffSettings:
         settings = self.engine.station.settings
@@ -226,10 +236,17 @@ def _frame_log(
     )
 
 
-async def serve(config: LinkConfig) -> None:
-    """Run the link until the task is cancelled."""
+async def serve(config: LinkConfig) -> RestartKind:
+    """Run the link until the task is cancelled, or until a reset: then what is to begin anew."""
     process = LinkProcess(config)
+    work = asyncio.ensure_future(process.run())
+    ends: list[asyncio.Future[Any]] = [work, process.restart]
     try:
-        await process.run()
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            work.result()
+        return await process.restart
     finally:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
         process.close()

@@ -25,7 +25,12 @@ from evse.config.meters import fitted
 from evse.config.read import ConfigError
 from evse.config.station import StationConfig
 from evse.journal.storage import StorageError
-from evse.run.process import die_with_parent, log_to_stderr
+from evse.run.process import (
+    EXIT_RESTART_APPLICATION,
+    EXIT_RESTART_HARDWARE,
+    die_with_parent,
+    log_to_stderr,
+)
 from evse.run.supervisor import Supervisor, Unit, python_unit
 from evse.run.supervisor_door import SupervisorDoor
 
@@ -109,8 +114,15 @@ def units(
     recorded = () if record is None else ("--record", str(record))
     found.append(python_unit("core", "evse", "core", *ours, *recorded))
     if config.ocpp is not None:
-        found.append(python_unit("ocpp", "evse", "ocpp", *ours))
+        found.append(_link(ours, found))
     return found
+
+
+def _link(arguments: list[str], others: list[Unit]) -> Unit:
+    """By its exit code it takes others with it (OCPP: Reset)."""
+    computer = tuple(unit.name for unit in others if not unit.simulated_metal)
+    takes = {EXIT_RESTART_APPLICATION: ("core",), EXIT_RESTART_HARDWARE: computer}
+    return python_unit("ocpp", "evse", "ocpp", *arguments, takes=takes)
 
 
 def _meter(name: str, meter: MeterTable, run_dir: str) -> Unit:
@@ -185,8 +197,7 @@ def _run_ocpp(config: StationConfig, state_dir: Path, socket: Path) -> int:
         print(error, file=sys.stderr)
         return 1
     try:
-        asyncio.run(run_link(link))
+        return asyncio.run(run_link(link))
     except StorageError as error:
         print(error, file=sys.stderr)
         return 1
-    return 0

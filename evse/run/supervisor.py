@@ -22,7 +22,7 @@ from typing import Any
 
 import msgspec
 
-from evse.run.process import BOOT_ID_VARIABLE, SUPERVISOR_VARIABLE
+from evse.run.process import BOOT_ID_VARIABLE, EXIT_RESTART_HARDWARE, SUPERVISOR_VARIABLE
 
 STOP_S = 1.8
 """For the core; then ring 1 and the links, then the simulated metal have REST_STOP_S each."""
@@ -47,6 +47,8 @@ class Unit(msgspec.Struct, frozen=True):
     leaves: tuple[str, ...] = ()
     """Files that a killed process leaves behind, to be removed at once: the kernel gives the
     number of a dead pseudo-terminal to whoever asks next, and a link to it then leads astray."""
+    takes: Mapping[int, tuple[str, ...]] = {}
+    """By exit code: the units that begin anew with it."""
 
 
 def python_unit(
@@ -55,9 +57,11 @@ def python_unit(
     *arguments: str,
     simulated_metal: bool = False,
     leaves: tuple[str, ...] = (),
+    takes: Mapping[int, tuple[str, ...]] | None = None,
 ) -> Unit:
     """A unit that runs a module of ours on this interpreter."""
-    return Unit(name, (sys.executable, "-m", module, *arguments), simulated_metal, leaves)
+    argv = (sys.executable, "-m", module, *arguments)
+    return Unit(name, argv, simulated_metal, leaves, takes or {})
 
 
 class Supervisor:
@@ -69,6 +73,7 @@ class Supervisor:
         self._environment = {**os.environ, **(environment or {}), **ours}
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._starts = dict.fromkeys(self._units, 0)
+        self._stopping = False
         self._powered = {name: asyncio.Event() for name in self._units}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -78,6 +83,7 @@ class Supervisor:
             asyncio.create_task(self._keep(unit), name=unit.name) for unit in self._units.values()
         ]
         await stop.wait()
+        self._stopping = True
         await self._end()
         for keeper in keepers:
             keeper.cancel()
@@ -103,7 +109,7 @@ class Supervisor:
         """
         events = [self._powered[name] for name in names]
         if set(self.computer) <= set(names):
-            self._environment[BOOT_ID_VARIABLE] = str(uuid.uuid4())
+            self._boot_anew()
         for event in events:
             event.clear()
         for name in names:
@@ -122,17 +128,37 @@ class Supervisor:
         while True:
             await powered.wait()
             began_s = loop.time()
-            how = await self._run_once(unit)
+            code, how = await self._run_once(unit)
             steady = loop.time() - began_s > STEADY_S
             if steady or not powered.is_set():
                 wait_s = FIRST_WAIT_S
-            if powered.is_set():
+            taken = () if code is None else unit.takes.get(code, ())
+            if powered.is_set() and taken:
+                _log.warning("%s resets the station", unit.name)
+                await self._restart(taken, hardware=code == EXIT_RESTART_HARDWARE)
+            elif powered.is_set():
                 _log.warning("%s ended with %s; starting it again", unit.name, how)
                 await asyncio.sleep(wait_s)
                 wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 
-    async def _run_once(self, unit: Unit) -> str:
-        """How it ended, in words."""
+    async def _restart(self, names: Sequence[str], *, hardware: bool) -> None:
+        """End `names` in good order, the core first; their keepers start them again, on another
+        boot of the computer where it is its hardware that is reset."""
+        if hardware:
+            self._boot_anew()
+        for name in names:
+            self._powered[name].clear()
+        await self._end_units([name for name in names if name == "core"], STOP_S)
+        await self._end_units(names, REST_STOP_S)
+        await self._end_units(names, KILLED_S, signal.SIGKILL)
+        if not self._stopping:
+            self.release(names)
+
+    def _boot_anew(self) -> None:
+        self._environment[BOOT_ID_VARIABLE] = str(uuid.uuid4())
+
+    async def _run_once(self, unit: Unit) -> tuple[int | None, str]:
+        """Its exit code, and how it ended in words."""
         self._starts[unit.name] += 1
         _remove(unit.leaves)
         try:
@@ -143,13 +169,13 @@ class Supervisor:
                 start_new_session=True,
             )
         except OSError as error:
-            return f"no start: {error}"
+            return None, f"no start: {error}"
         self._processes[unit.name] = process
         if not self._powered[unit.name].is_set():  # held while it was being born
             process.kill()
         code = await process.wait()
         _remove(unit.leaves)
-        return _ended(code)
+        return code, _ended(code)
 
     async def _end(self) -> None:
         for event in self._powered.values():

@@ -35,6 +35,8 @@ def end(number, frame):
     note("ends")
     os._exit(0)
 signal.signal(signal.SIGTERM, signal.SIG_IGN if "deaf" in sys.argv else end)
+signal.signal(signal.SIGUSR1, lambda number, frame: os._exit(80))
+signal.signal(signal.SIGUSR2, lambda number, frame: os._exit(81))
 note("lives")
 if "fails" in sys.argv:
     os._exit(3)
@@ -53,7 +55,9 @@ class Station:
 
     def _unit(self, name: str, kind: str) -> Unit:
         argv = (sys.executable, "-I", "-S", "-c", LIVES, name, str(self._log), kind)
-        return Unit(name, argv, simulated_metal=name in ("plant", "meter-1"))
+        takes = {80: ("core",), 81: ("guard", "core")} if name == "ocpp" else {}
+        metal = name in ("plant", "meter-1")
+        return Unit(name, argv, simulated_metal=metal, takes=takes)
 
     def lines(self, what: str, name: str = "") -> list[list[str]]:
         if not self._log.exists():
@@ -263,3 +267,46 @@ def test_children_are_sessions_of_their_own(tmp_path: Path) -> None:
 def test_a_python_unit_runs_on_this_interpreter() -> None:
     unit = python_unit("core", "evse", "core", "--sim")
     assert unit == Unit("core", (sys.executable, "-m", "evse", "core", "--sim"), False)
+
+
+@pytest.mark.parametrize(
+    ("number", "begins_anew", "other_boot"),
+    [
+        (signal.SIGUSR1, {"core", "ocpp"}, False),
+        (signal.SIGUSR2, {"guard", "core", "ocpp"}, True),
+    ],
+)
+def test_a_reset_of_the_link_takes_the_rest_with_it(
+    tmp_path: Path, number: int, begins_anew: set[str], other_boot: bool
+) -> None:
+    """OCPP 1.6 §5.14: the programs (soft), or all hardware (hard); the core ends first."""
+    station = Station(tmp_path, "plant", "guard", "core", "ocpp")
+
+    async def act() -> None:
+        await station.all_live()
+        before = {row["name"]: row["pid"] for row in station.supervisor.processes()}
+        os.kill(before["ocpp"], number)
+        await station.until(lambda: all(len(station.lines("lives", n)) == 2 for n in begins_anew))
+        after = {row["name"]: row["pid"] for row in station.supervisor.processes()}
+        assert {name for name in after if after[name] != before[name]} == begins_anew
+        boots = {row[3] for row in station.lines("lives", "core")}
+        assert len(boots) == (2 if other_boot else 1)
+        ends = [row[1] for row in station.lines("ends")]
+        assert ends == [name for name in ("core", "guard") if name in begins_anew]
+
+    live(station, act)
+
+
+def test_a_reset_in_the_midst_of_the_end_starts_nothing_again(tmp_path: Path) -> None:
+    station = Station(tmp_path, "core", "ocpp", core="deaf")
+
+    async def act() -> None:
+        await station.all_live()
+        pid = station.pid("ocpp")
+        assert pid is not None
+        os.kill(pid, signal.SIGUSR1)
+        await station.until(lambda: station.pid("ocpp") is None)
+        station.stop.set()
+
+    live(station, act)
+    assert len(station.lines("lives", "core")) == 1
