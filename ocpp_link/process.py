@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 import uuid
 from pathlib import Path
@@ -21,10 +20,9 @@ from ocpp_link.dialects import Dialects
 from ocpp_link.memory.database import Database
 from ocpp_link.memory.store import ThreadStore
 from ocpp_link.ports import CoreReply, RestartKind, StationInfo, Store
+from ocpp_link.security.config import SecurityConfig
 from ocpp_link.system import ProcessSystem
-from ocpp_link.wire.address import address
 from ocpp_link.wire.connection import Connection
-from ocpp_link.wire.endpoint import Endpoint
 from ocpp_link.wire.frame_log import FrameLog, Level
 from ocpp_link.wire.log_writer import write_with
 from ocpp_link.wire.reconnect import Backoff, BackoffSettings
@@ -34,8 +32,6 @@ from ocpp_link.wire.runner import Runner
 
 STAYS_AWAY = "stays_away"
 """Kept while the station was told not to connect."""
-
-_log = logging.getLogger(__name__)
 
 
 class FrameLogConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,33 +68,19 @@ class LinkConfig(msgspec.Struct, frozen=True, kw_only=True):
     """None: frames are not written down."""
     backoff: BackoffSettings | None = None
     """Between attempts to connect; None: as the settings have it."""
+    security: SecurityConfig = SecurityConfig()
+    """Its URL, identity, key and interface are those above."""
 
-
-class ConfiguredEndpoint:
-    """Always the back office of the configuration."""
-
-    def __init__(self, config: LinkConfig) -> None:
-        self._endpoint = Endpoint(
-            url=config.url,
-            identity=config.identity,
-            basic_auth_key=config.basic_auth_key,
-            interface=config.interface,
+    @property
+    def secured(self) -> SecurityConfig:
+        """All that the engine has to know of how the link is secured."""
+        return msgspec.structs.replace(
+            self.security,
+            url=self.url,
+            identity=self.identity,
+            key=self.basic_auth_key,
+            interface=self.interface,
         )
-        if config.basic_auth_key and not address(config.url, config.identity).secure:
-            _log.warning(
-                "the AuthorizationKey goes to %s unencrypted: anybody on the way can read it; use "
-                "wss://",
-                config.url,
-            )
-
-    def endpoint(self) -> Endpoint:
-        return self._endpoint
-
-    def succeeded(self) -> None:
-        """Nothing depends on it."""
-
-    def failed(self, error: BaseException) -> None:
-        """The connection says it."""
 
 
 class LinkProcess:
@@ -126,13 +108,14 @@ class LinkProcess:
             dialects=Dialects(config.versions),
             new_id=lambda: str(uuid.uuid4()),
             defaults=config.settings,
+            security=config.secured,
             system=ProcessSystem(config.boot_id, self._on_restart),
         )
         self._runner = Runner(self.engine, loop)
         self._frames = _frame_log(config.frame_log, self._store, clock, loop)
         self.connection = Connection(
             self._runner,
-            ConfiguredEndpoint(config),
+            self.engine.security.access,
             self.engine.subprotocols,
             backoff=Backoff(self._backoff, random.random),
             listener=self._frames,
@@ -140,6 +123,7 @@ class LinkProcess:
             wanted=self._store.load().decoded(STAYS_AWAY, bool).get(STAYS_AWAY) is not True,
             on_change=lambda connected: self._core.publish("ocpp.is_connected", connected),
         )
+        self.engine.security.access.on_reconnect = self.connection.reconnect
         self.engine.station.occasions.configured.append(self._configured)
 
     async def run(self) -> None:

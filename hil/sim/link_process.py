@@ -61,6 +61,7 @@ class SimLinkProcess(ABC):
             dialects=Dialects(self.config.versions),
             new_id=self._new_id,
             defaults=self.settings,
+            security=self.config.secured,
             system=SimSystem(self.sim, self),
         )
         self._attach_ms: int | None = self.sim.now_ms

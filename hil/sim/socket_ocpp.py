@@ -12,7 +12,7 @@ from hil.sim.simulation import Simulation
 from hil.sim.virtual_loop import VirtualLoop
 from ocpp_link.charge_point import ChargePoint
 from ocpp_link.device.settings import Settings
-from ocpp_link.process import ConfiguredEndpoint
+from ocpp_link.security.config import SecurityConfig
 from ocpp_link.wire.connection import Connection
 from ocpp_link.wire.reconnect import Backoff, BackoffSettings
 from ocpp_link.wire.runner import Runner
@@ -30,11 +30,18 @@ class SocketOcpp(SimLinkProcess):
         *,
         disk_ms: int = 0,
         settings: Settings | None = None,
+        security: SecurityConfig = SecurityConfig(),
     ) -> None:
         super().__init__(sim, disk_ms=disk_ms, settings=settings)
         self._loop = loop
         self._network = network
+        self._security = security
         self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        url = f"ws://127.0.0.1:{self._network.port}/ocpp"
+        self.config = msgspec.structs.replace(self.config, url=url, security=self._security)
+        super().start()
 
     @property
     def attempts(self) -> int:
@@ -59,15 +66,15 @@ class SocketOcpp(SimLinkProcess):
 
     def _wire_begins(self, engine: ChargePoint) -> None:
         core = self.core
-        url = f"ws://127.0.0.1:{self._network.port}/ocpp"
         self._runner = Runner(engine, self._loop)
         self._connection = Connection(
             self._runner,
-            ConfiguredEndpoint(msgspec.structs.replace(self.config, url=url)),
+            engine.security.access,
             engine.subprotocols,
             backoff=Backoff(BackoffSettings(), self.random.random),
             on_change=lambda connected: core.publish("ocpp.is_connected", connected),
         )
+        engine.security.access.on_reconnect = self._connection.reconnect
         self._task = self._loop.create_task(self._connection.run())
 
     def _wire_dies(self) -> None:

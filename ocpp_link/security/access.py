@@ -72,6 +72,12 @@ class Access:
             model.set("security_profile", self._standing.in_use)
         if self._standing.trial is not None:
             station.start_timer(TRIAL_MS, "profile_trial")
+        if self.profile < profiles.TLS_BASIC and config.url.startswith("ws:") and self._password():
+            _log.warning(
+                "the AuthorizationKey goes to %s unencrypted: anybody on the way can read it; use "
+                "wss://",
+                config.url,
+            )
 
     @property
     def profile(self) -> int:

@@ -24,7 +24,7 @@ from hil.csms.server import CsmsServer
 from ocpp_link import core_client
 from ocpp_link.device.settings import Settings
 from ocpp_link.ports import StationInfo
-from ocpp_link.process import ConfiguredEndpoint, FrameLogConfig, LinkConfig, LinkProcess
+from ocpp_link.process import FrameLogConfig, LinkConfig, LinkProcess
 from ocpp_link.wire.frame_log import Line
 from ocpp_link.wire.reconnect import BackoffSettings
 
@@ -407,24 +407,6 @@ def test_a_wrong_or_missing_authorization_key_is_turned_away_and_named(tmp_path:
 
     run(test)
     run(lambda: test(basic_auth_key=b"wrong"))
-
-
-@pytest.mark.parametrize(("url", "warned"), [("ws://host/ocpp", True), ("wss://host/ocpp", False)])
-def test_a_key_on_an_open_wire_is_warned_of(
-    url: str, warned: bool, caplog: pytest.LogCaptureFixture
-) -> None:
-    nowhere = Path("nowhere")
-    ConfiguredEndpoint(
-        LinkConfig(
-            url=url,
-            identity="CP",
-            door=nowhere,
-            database=nowhere,
-            station=StationInfo(vendor="PiEVSE", model="Bench"),
-            basic_auth_key=b"key",
-        )
-    )
-    assert ("unencrypted" in caplog.text) is warned
 
 
 def test_a_stalled_disk_leaves_the_link_answering(tmp_path: Path) -> None:
