@@ -16,7 +16,14 @@ from evse.door.jsonrpc import NOT_AVAILABLE, RpcError
 from evse.door.roles import Role
 from hil.sim.station import LocalPeer, SimStation
 from ocpp_link.charge_point import ChargePoint
-from ocpp_link.core_client import CONSUMER, FAULTS, PROVIDED, SESSION_EVENT, VALIDATE_TOKEN
+from ocpp_link.core_client import (
+    CONSUMER,
+    FAULTS,
+    PROVIDED,
+    RESERVATION,
+    SESSION_EVENT,
+    VALIDATE_TOKEN,
+)
 from ocpp_link.ports import CoreReply
 
 Serve = Callable[[str, dict[str, Any]], Any]
@@ -80,7 +87,7 @@ class LocalCore:
             wanted = {"from_seq": engine.next_seq, "journal": engine.journal_id}
         told = peer.ask("subscribe", {"variable": SESSION_EVENT, **wanted})
         engine.on_journal(told["journal"], first_seq=told["first_seq"], from_seq=told["from_seq"])
-        for variable in ("evse_manager.powermeter", "evse_manager.limits", FAULTS):
+        for variable in ("evse_manager.powermeter", "evse_manager.limits", FAULTS, RESERVATION):
             peer.ask("subscribe", {"variable": variable})
         for evse in station.core.sessions:
             limits = peer.ask("get", {"variable": "evse_manager.limits", "evse": evse})
@@ -151,6 +158,8 @@ def _tell(engine: ChargePoint, variable: str, params: dict[str, Any]) -> None:
             engine.on_limits(params["evse"], params["value"])
         case "sys.faults":
             engine.on_faults(params["evse"], params["value"])
+        case "reservation.reservation_update":
+            engine.on_reservation(params["value"])
 
 
 def _unheeded(_reply: CoreReply) -> None:

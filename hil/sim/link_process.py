@@ -24,6 +24,7 @@ from ocpp_link.charge_point import ChargePoint
 from ocpp_link.core_client import RETRY_S
 from ocpp_link.device.settings import Settings
 from ocpp_link.dialects import Dialects
+from ocpp_link.files.ports import Files
 from ocpp_link.memory.database import Database
 from ocpp_link.memory.store import InlineStore
 
@@ -34,7 +35,9 @@ class SimLinkProcess(ABC):
     `disk_ms` is how long the link's disk takes for a write, and may be changed at any time.
     """
 
-    def __init__(self, sim: Simulation, *, disk_ms: int = 0, settings: Settings | None) -> None:
+    def __init__(
+        self, sim: Simulation, *, disk_ms: int = 0, settings: Settings | None = None
+    ) -> None:
         self.sim = sim
         self.disk_ms = disk_ms
         self.database = Database(":memory:")
@@ -61,8 +64,9 @@ class SimLinkProcess(ABC):
             dialects=Dialects(self.config.versions),
             new_id=self._new_id,
             defaults=self.settings,
-            security=self.config.secured,
             system=SimSystem(self.sim, self),
+            files=self._files(),
+            security=self.config.secured,
         )
         self._attach_ms: int | None = self.sim.now_ms
         self._attached_to: SimStation | None = None
@@ -75,6 +79,10 @@ class SimLinkProcess(ABC):
         self.core.leave()
         self._wire_dies()
         self.engine = None
+
+    def _files(self) -> Files | None:
+        """What the process may do with files; None: nothing."""
+        return None
 
     # --- the wire ---------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import msgspec
 
@@ -12,6 +13,9 @@ from hil.sim.simulation import Simulation
 from hil.sim.virtual_loop import VirtualLoop
 from ocpp_link.charge_point import ChargePoint
 from ocpp_link.device.settings import Settings
+from ocpp_link.files.ports import Files, Sources
+from ocpp_link.files.releases import ReleaseInstaller
+from ocpp_link.files.workers import ProcessWorkers
 from ocpp_link.security.config import SecurityConfig
 from ocpp_link.wire.connection import Connection
 from ocpp_link.wire.reconnect import Backoff, BackoffSettings
@@ -19,28 +23,41 @@ from ocpp_link.wire.runner import Runner
 
 
 class SocketOcpp(SimLinkProcess):
-    """A Part of `sim`: the product's engine, Runner and Connection, dialling through `network` on
-    `loop`, whose world is `sim`. `start` begins it."""
+    """A Part of `sim`: the product's engine, Runner, Connection, files and security, dialling
+    through `network` on `loop`, whose world is `sim`. Call `start` from within the loop.
+
+    `directory` is its disk: credentials, certificates, logs and releases outlive the process.
+    `security` says how it was delivered; places are filled in here.
+    """
 
     def __init__(
         self,
         sim: Simulation,
         loop: VirtualLoop,
         network: SimNetwork,
+        directory: Path,
         *,
-        disk_ms: int = 0,
+        security: SecurityConfig | None = None,
         settings: Settings | None = None,
-        security: SecurityConfig = SecurityConfig(),
     ) -> None:
-        super().__init__(sim, disk_ms=disk_ms, settings=settings)
+        super().__init__(sim, settings=settings)
         self._loop = loop
         self._network = network
-        self._security = security
+        self._directory = directory
+        self._log = directory / "security.log"
+        self._delivered = msgspec.structs.replace(
+            security or SecurityConfig(), directory=directory, log=self._log
+        )
+        self._ending: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        url = f"ws://127.0.0.1:{self._network.port}/ocpp"
-        self.config = msgspec.structs.replace(self.config, url=url, security=self._security)
+        self.config = msgspec.structs.replace(
+            self.config,
+            url=f"ws://127.0.0.1:{self._network.port}/ocpp",
+            basic_auth_key=self._delivered.key,
+            security=self._delivered,
+        )
         super().start()
 
     @property
@@ -59,22 +76,36 @@ class SocketOcpp(SimLinkProcess):
 
     async def ended(self) -> None:
         """After `kill`: the loop has let go of all that the process had."""
-        if self._task is not None:
-            await asyncio.wait([self._task])
+        if self._ending is not None:
+            await self._ending
+
+    # What it may do with files
+
+    def _files(self) -> Files:
+        directory = self._directory / "files"
+        directory.mkdir(exist_ok=True)
+        self._workers = ProcessWorkers(lambda act: self._runner.run(act))
+        return Files(
+            workers=self._workers,
+            directory=str(directory),
+            identity=self.config.identity,
+            installer=ReleaseInstaller(self._workers, self._directory),
+            sources=Sources(security_logs=(str(self._log),)),
+        )
 
     # The wire
 
     def _wire_begins(self, engine: ChargePoint) -> None:
-        core = self.core
+        core, access = self.core, engine.security.access
         self._runner = Runner(engine, self._loop)
         self._connection = Connection(
             self._runner,
-            engine.security.access,
+            access,
             engine.subprotocols,
             backoff=Backoff(BackoffSettings(), self.random.random),
             on_change=lambda connected: core.publish("ocpp.is_connected", connected),
         )
-        engine.security.access.on_reconnect = self._connection.reconnect
+        access.on_reconnect = self._connection.reconnect
         self._task = self._loop.create_task(self._connection.run())
 
     def _wire_dies(self) -> None:
@@ -82,6 +113,11 @@ class SocketOcpp(SimLinkProcess):
         self._network.drop()
         if self._task is not None:
             self._task.cancel()
+            self._ending = self._loop.create_task(self._end(self._task))
+
+    async def _end(self, task: asyncio.Task[None]) -> None:
+        await asyncio.wait([task])
+        await self._workers.close()
 
     def _wire_deadline_ms(self) -> int | None:
         return None  # it runs on the loop

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import tarfile
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,8 @@ from hil.sim.network import SimNetwork
 from hil.sim.simulation import Simulation
 from hil.sim.socket_ocpp import SocketOcpp
 from hil.sim.virtual_loop import VirtualLoop
+from ocpp_link.files.installer import MANIFEST, PRODUCT
+from ocpp_link.security.config import SecurityConfig
 
 
 class PiEvse:
@@ -37,8 +42,11 @@ class PiEvse:
     def install(self, csms_port: Callable[[], int], trust: Trust) -> None:
         self.network = SimNetwork(csms_port())
         self._now(self.network.mend())
-        self.link = SocketOcpp(self.sim, self.loop, self.network)
-        self.link.start()
+        security = self._delivered(trust)
+        self.link = SocketOcpp(
+            self.sim, self.loop, self.network, self._directory, security=security
+        )
+        self._now(self._switch_on())
 
     def plug(self, connector: int = 1) -> None:
         self.sim.plants[connector].car.plug()
@@ -76,7 +84,7 @@ class PiEvse:
         self.sim.boot += 1
         self.sim.start_guard()
         self.sim.start_core()
-        self.link.start()
+        self._now(self._switch_on())
 
     def network_cut(self) -> None:
         self.network.cut()
@@ -94,13 +102,33 @@ class PiEvse:
         self.link.disk_ms = 10**9
 
     def image(self, *, broken: bool) -> bytes:
-        return b"broken" if broken else b"good"
+        return package("2.0", b"a new program", broken=broken)
 
     def close(self) -> None:
         self.link.kill()
         self._now(self.link.ended())
         self.network.cut()
         self.sim.database.close()
+
+    def _delivered(self, trust: Trust) -> SecurityConfig:
+        """What the station comes with, as its configuration names it."""
+
+        def file(name: str, text: str) -> Path | None:
+            path = self._directory / name
+            path.write_text(text, "ascii")
+            return path if text else None
+
+        return SecurityConfig(
+            profile=self.look.security_profile,
+            key=trust.password,
+            csms_roots=file("csms.pem", trust.root_pem),
+            manufacturer_roots=file("manufacturer.pem", trust.manufacturer_root_pem),
+            certificate=file("own.pem", trust.certificate_pem),
+            certificate_key=file("own.key", trust.key_pem),
+        )
+
+    async def _switch_on(self) -> None:
+        self.link.start()
 
     def _power(self, on: bool) -> None:
         for connector in self.sim.plants:
@@ -112,3 +140,18 @@ class PiEvse:
 
     def _now(self, work: Coroutine[Any, Any, None]) -> None:
         self.loop.run_until_complete(work)
+
+
+def package(version: str, program: bytes, *, broken: bool) -> bytes:
+    """A release as the installer takes it; a broken one is not what its manifest says."""
+    digest = hashlib.sha256(program).hexdigest()
+    manifest = (
+        f'product = "{PRODUCT}"\nversion = "{version}"\n[files]\n"program" = "{digest}"\n'
+    ).encode()
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, content in ((MANIFEST, manifest), ("program", program + b"!" * broken)):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return out.getvalue()
