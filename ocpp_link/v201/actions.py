@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ocpp_link.rpc.codes import Code
 from ocpp_link.rpc.rpc import IncomingCall
-from ocpp_link.v201 import reports, requests, triggers, variables
+from ocpp_link.v201 import reports, requests, reset, triggers, variables
 
 if TYPE_CHECKING:
     from ocpp_link.charge_point import ChargePoint
@@ -43,5 +43,6 @@ HANDLERS: dict[str, Handler] = {
     **variables.HANDLERS,
     **reports.HANDLERS,
     **requests.HANDLERS,
+    **reset.HANDLERS,
     **triggers.HANDLERS,
 }

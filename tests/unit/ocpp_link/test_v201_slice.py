@@ -195,6 +195,23 @@ def test_g03_g04_availability_of_an_evse_and_of_the_station() -> None:
     )
 
 
+def test_b12_a_reset_ends_what_runs_and_the_next_boot_says_why() -> None:
+    rig, brain = rig_201()
+    rig.start()
+    rig.plug_in()
+    rig.start_transaction()
+    assert rig.ask("Reset", {"type": "OnIdle"})[1]["status"] == "Scheduled"
+    assert not rig.core.called("stop_transaction")
+    assert rig.ask("Reset", {"type": "Immediate", "evseId": 1})[1]["status"] == "Rejected"
+    assert rig.ask("Reset", {"type": "Immediate"})[1]["status"] == "Accepted"
+    rig.run(1)
+    assert rig.core.called("stop_transaction")
+    rig.stop_transaction(reason="SoftReset")
+    (told,) = brain.transactions.values()
+    assert told.events[-1]["transactionInfo"]["stoppedReason"] == "ImmediateReset"
+    assert told.events[-1]["triggerReason"] == "ResetCommand"
+
+
 @pytest.mark.parametrize("text", ["nonsense", "[]", "[2]", '[2,7,"Reset",{}]'])
 def test_part4_4_2_3_what_can_not_be_read_is_answered_with_the_id_minus_one(text: str) -> None:
     rig, _ = rig_201()
