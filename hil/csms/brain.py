@@ -23,6 +23,15 @@ from ocpp_link.rpc.schemas import Schemas
 __all__ = ["BillLine", "CsmsBrain", "InlineCsms", "Misbehaviour", "OnReply", "Refusal"]
 
 
+NOTIFICATIONS = (
+    "DiagnosticsStatusNotification",
+    "FirmwareStatusNotification",
+    "LogStatusNotification",
+    "SignedFirmwareStatusNotification",
+)
+"""What it takes note of, without deciding anything."""
+
+
 class Misbehaviour(enum.Enum):
     """What to do with a CALL instead of answering it properly."""
 
@@ -105,6 +114,7 @@ class CsmsBrain(Ledger):
             "StartTransaction": self._start,
             "MeterValues": self._meter_values,
             "StopTransaction": self._stop,
+            **dict.fromkeys(NOTIFICATIONS, lambda _: {}),
         }
 
     def _boot(self, _payload: Payload) -> Payload:
