@@ -114,6 +114,8 @@ class CsmsBrain(Ledger):
             "StartTransaction": self._start,
             "MeterValues": self._meter_values,
             "StopTransaction": self._stop,
+            "SecurityEventNotification": lambda _: {},
+            "SignCertificate": lambda _: {"status": "Accepted"},
             **dict.fromkeys(NOTIFICATIONS, lambda _: {}),
         }
 

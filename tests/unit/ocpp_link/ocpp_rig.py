@@ -15,6 +15,7 @@ from ocpp_link.files.ports import Files
 from ocpp_link.memory.database import Database
 from ocpp_link.memory.store import InlineStore
 from ocpp_link.ports import CoreReply, EvseInfo, RestartKind, StationInfo
+from ocpp_link.security.config import SecurityConfig
 
 
 class FakeCore:
@@ -107,6 +108,8 @@ class Rig:
         versions: tuple[str, ...] = ("1.6",),
         boot_id: str = "boot 1",
         files: Files | None = None,
+        security: SecurityConfig | None = None,
+        serial: str = "",
     ) -> None:
         self.clock = clock or VirtualClock()
         self.core = FakeCore()
@@ -120,7 +123,9 @@ class Rig:
         self.wh = 1_000_000.0
         self.sent: list[str] = []
         self.engine = ChargePoint(
-            StationInfo(vendor="PiEVSE", model="Bench", evses=(EvseInfo(),) * evses),
+            StationInfo(
+                vendor="PiEVSE", model="Bench", serial=serial, evses=(EvseInfo(),) * evses
+            ),
             core=self.core,
             store=self.store,
             clock=self.clock,
@@ -129,6 +134,7 @@ class Rig:
             defaults=settings,
             system=self.system,
             files=files,
+            security=security,
         )
 
     def _new_id(self) -> str:
