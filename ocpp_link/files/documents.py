@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import platform
 import sys
-from importlib.metadata import version
 from typing import Any
 
 import msgspec
@@ -25,6 +23,9 @@ def documents(station: Station) -> dict[str, str]:
 
 
 def _versions(station: Station) -> dict[str, Any]:
+    import platform
+    from importlib.metadata import version  # 14 ms that a start is spared
+
     return {
         "station": msgspec.to_builtins(station.info),
         "python": sys.version,

@@ -29,7 +29,7 @@ from typing import IO
 import msgspec
 
 from ocpp_link.files.errors import PackageInvalid
-from ocpp_link.files.jobs import Confirm, End, Install, Outcome, RollBack
+from ocpp_link.files.jobs import Confirm, End, Install, Outcome, RollBack, Trial
 from ocpp_link.files.part_file import CHUNK_BYTES, need_room, sync_directory
 from ocpp_link.files.signature import is_signed
 
@@ -47,16 +47,6 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: str
     files: dict[str, str]
     """Path in the package to SHA-256 in hex."""
-
-
-class Trial(msgspec.Struct, frozen=True):
-    """A release that has yet to prove itself, or that did not."""
-
-    version: str
-    previous: str
-    starts: int = 0
-    rolled_back: bool = False
-    says: str = ""
 
 
 def running(root: Path) -> str:

@@ -129,6 +129,16 @@ class RollBack(msgspec.Struct, frozen=True, tag="roll back"):
     says: str
 
 
+class Trial(msgspec.Struct, frozen=True):
+    """A release that has yet to prove itself, or that did not."""
+
+    version: str
+    previous: str
+    starts: int = 0
+    rolled_back: bool = False
+    says: str = ""
+
+
 Job = Download | Upload | Bundle | Install | Confirm | RollBack
 
 

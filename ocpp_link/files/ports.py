@@ -8,8 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from ocpp_link.files.installer import Trial
-from ocpp_link.files.jobs import End, Job, Trust
+from ocpp_link.files.jobs import End, Job, Trial, Trust
 
 OnEnd = Callable[[End], None]
 Cancel = Callable[[], None]

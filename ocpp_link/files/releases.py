@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ocpp_link.files import installer
-from ocpp_link.files.installer import Trial
-from ocpp_link.files.jobs import Confirm, Install, RollBack
+from ocpp_link.files.jobs import Confirm, Install, RollBack, Trial
 from ocpp_link.files.ports import OnEnd, Workers
 
 

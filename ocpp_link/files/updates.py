@@ -1,29 +1,22 @@
-"""Firmware updates as the link carries them out: firmware.py decides, this does.
-
-Nobody begins to charge while an update waits for transactions to end (whitepaper L01.FR.07): the
-core is told so in the name of FirmwareUpdate, and is told of the end of it.
-"""
+"""Firmware updates as the link carries them out: firmware.py decides, this does."""
 
 from __future__ import annotations
 
-import enum
 import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import msgspec
-
-from evse.types.session import EnableSource, EnableState
 from ocpp_link.files import firmware
-from ocpp_link.files.firmware import CANCELLABLE, Act, Phase, Request, Step, Update
+from ocpp_link.files.admission import UpdateAnswer, answer_to
+from ocpp_link.files.hold import Hold
 from ocpp_link.files.jobs import Download, End
 from ocpp_link.files.notices import Notices
 from ocpp_link.files.ports import Cancel, Files, NoRoots, SignerVerdict, SigningRoots
 from ocpp_link.files.records import FirmwareReport, FirmwareStatus
 from ocpp_link.files.signature import is_signed_digest
+from ocpp_link.files.update import Act, Phase, Request, Step, Update
 from ocpp_link.memory.database import Snapshot
-from ocpp_link.ports import CoreReply
 from ocpp_link.station import Station
 
 LOOK_MS = 3_600_000
@@ -31,38 +24,18 @@ LOOK_MS = 3_600_000
 RESTART_WAIT_MS = 10_000
 """For the back office to hear of a restart before it happens."""
 RESTART_AGAIN_MS = 120_000
-"""A restart that did not happen is asked for again."""
+"""A restart that did not happen is asked for again, so often:"""
+MAX_RESTARTS = 5
 PROVING_MS = 15 * 60_000
 """In which a new release has to reach the core and the back office, or it is taken back."""
-PRIORITY = 10
-"""Of the wish that nobody may charge: before that of the back office (5 000) and of the interface
-(100), behind what a technician may want."""
-
 OnSecurityEvent = Callable[[str, str], None]
 """Type of the event (1.6 whitepaper §8), and words."""
 
-_log = logging.getLogger(__name__)
-
-
-class UpdateAnswer(enum.Enum):
-    ACCEPTED = "Accepted"
-    ACCEPTED_CANCELED = "AcceptedCanceled"
-    """And the one before is given up."""
-    REJECTED = "Rejected"
-    INVALID_CERTIFICATE = "InvalidCertificate"
-    REVOKED_CERTIFICATE = "RevokedCertificate"
-    UNSUPPORTED = "NotSupported"
-    """Not here, or not without a signature."""
-
-
-ANSWERS = {
-    SignerVerdict.INVALID: UpdateAnswer.INVALID_CERTIFICATE,
-    SignerVerdict.REVOKED: UpdateAnswer.REVOKED_CERTIFICATE,
-}
-"""To a certificate that does not hold (whitepaper L01.FR.24, L01.FR.25)."""
 ALARMS = frozenset({Act.FIRMWARE_UPDATED, Act.INVALID_SIGNATURE})
 """Told as security events, before the status that goes with them."""
 RESTARTS = frozenset({Phase.REBOOTING, Phase.TAKING_BACK})
+
+_log = logging.getLogger(__name__)
 
 
 class FirmwareUpdates:
@@ -86,7 +59,8 @@ class FirmwareUpdates:
         self._on_security_event = on_security_event
         self._cancel_fetch: Cancel = _nothing
         self._wants_restart = False
-        self._held: set[int] = set()
+        self._restarts = 0
+        self._hold = Hold(station, kept)
         self.update = kept.decoded("firmware", Update).get("update")
         self._notices = Notices(
             station,
@@ -99,9 +73,9 @@ class FirmwareUpdates:
             "firmware_sick": self._sick,
             "firmware_restart": self._restart,
         }
-        station.occasions.core_came.append(self._core_came)
+        station.occasions.core_came.append(self._look_at_health)
         station.occasions.registered.append(self._look_at_health)
-        station.occasions.transaction_ended.append(self._transaction_ended)
+        station.occasions.transaction_ended.append(lambda _evse: self._look_for_idle())
 
     def resume(self) -> None:
         """The process started, and every part of the engine is there."""
@@ -110,24 +84,21 @@ class FirmwareUpdates:
             return
         installer, now_ms = files.installer, self._station.utc_ms()
         self._take(firmware.resume(update, installer.running, installer.trial, now_ms))
+        self._settle()
 
     def judge(self, request: Request) -> UpdateAnswer:
         """What the back office is to be answered; nothing has happened yet."""
         files = self._files
         if files is None or files.installer is None or self._ask_restart is None:
             return UpdateAnswer.UNSUPPORTED
-        if not request.is_signed and not self._takes_unsigned(files):
-            return UpdateAnswer.UNSUPPORTED
+        secured = self._station.settings.security_profile > 0
+        verdict = None
         if request.is_signed:
             verdict = self._roots.check_signer(request.certificate)
             if verdict is not SignerVerdict.VALID:
                 self._on_security_event("InvalidFirmwareSigningCertificate", verdict.value)
-                return ANSWERS[verdict]
-        if self.update is None or self.update.is_ended:
-            return UpdateAnswer.ACCEPTED
-        if self.update.phase in CANCELLABLE:
-            return UpdateAnswer.ACCEPTED_CANCELED
-        return UpdateAnswer.REJECTED
+        takes_unsigned = files.unsigned_firmware or not secured
+        return answer_to(verdict, self.update, takes_unsigned=takes_unsigned)
 
     def begin(self, request: Request) -> None:
         """Do it, after `judge` found nothing against it; one that runs is given up."""
@@ -186,16 +157,6 @@ class FirmwareUpdates:
         if self.update:
             self._take(firmware.sick(self.update))
 
-    def _core_came(self) -> None:
-        """The core may have forgotten, or never have heard."""
-        self._held.clear()
-        self._hold_or_release()
-        self._look_at_health()
-
-    def _transaction_ended(self, _evse: int) -> None:
-        self._hold_or_release()
-        self._look_for_idle()
-
     def _look_at_health(self) -> None:
         if self.update and self._station.core_up and self._station.boot.accepted:
             self._take(firmware.healthy(self.update))
@@ -213,6 +174,7 @@ class FirmwareUpdates:
         if step.update == before and not step.acts:
             return
         self._keep()
+        _log.info("firmware update %s is %s", step.update.name, step.update.phase.value)
         for act in ALARMS.intersection(step.acts):
             self._on_security_event(act.value, f"request {step.update.request.request_id}")
         known = before.untold if before else ()
@@ -220,7 +182,10 @@ class FirmwareUpdates:
             self._notices.add(report)
         for act in step.acts:
             self._do(act, step)
-        self._hold_or_release()
+        self._settle()
+
+    def _settle(self) -> None:
+        self._hold.set(self.update is not None and self.update.holds)
         self._look_for_idle()
 
     def _do(self, act: Act, step: Step) -> None:
@@ -252,47 +217,6 @@ class FirmwareUpdates:
         job = Download(update.request.location, _path(files, update), files.trust)
         self._cancel_fetch = files.workers.start(job, partial(self._fetched, update.name))
 
-    def _hold_or_release(self) -> None:
-        """Tell the core who may charge, where that differs from what it was told."""
-        update = self.update
-        if update is None or not (update.holds or update.held):
-            return
-        if update.holds:
-            self._hold()
-        else:
-            self._held.clear()
-            for evse in self._station.evses:
-                self._assign(evse, EnableState.Unassigned, self._released)
-
-    def _hold(self) -> None:
-        if self.update and not self.update.held:
-            self.update = msgspec.structs.replace(self.update, held=True)
-            self._keep()
-        for evse, state in self._station.states.items():
-            if not state.in_transaction and evse not in self._held:
-                self._held.add(evse)
-                self._assign(evse, EnableState.Disable)
-
-    def _released(self, reply: CoreReply) -> None:
-        """Where the core is away, it is told again when it comes."""
-        if self.update and not reply.error and not self.update.holds:
-            self.update = msgspec.structs.replace(self.update, held=False)
-            self._keep()
-
-    def _assign(
-        self,
-        evse: int,
-        state: EnableState,
-        on_reply: Callable[[CoreReply], None] | None = None,
-    ) -> None:
-        wish = {
-            "enable_source": EnableSource.FirmwareUpdate.value,
-            "enable_state": state.value,
-            "enable_priority": PRIORITY,
-        }
-        asked = {"connector_id": 0, "cmd_source": wish}
-        self._station.command("enable_disable", evse, asked, on_reply)
-
     def _told(self) -> None:
         if self.update and self.update.untold:
             self.update = firmware.told(self.update)
@@ -312,6 +236,10 @@ class FirmwareUpdates:
         restart = self._ask_restart
         if restart is None or self.update is None or self.update.phase not in RESTARTS:
             return
+        if self._restarts >= MAX_RESTARTS:
+            self._take(firmware.stuck(self.update))
+            return
+        self._restarts += 1
         self._station.start_timer(RESTART_AGAIN_MS, "firmware_restart")
         self._station.store.submit(lambda _database: None, lambda _: restart())
 
@@ -320,10 +248,6 @@ class FirmwareUpdates:
 
     def _report(self, status: FirmwareStatus) -> FirmwareReport:
         return FirmwareReport(status, self.update.request.request_id if self.update else None)
-
-    def _takes_unsigned(self, files: Files) -> bool:
-        """Whitepaper L01.FR.20: a secured station takes no firmware that nobody signed."""
-        return files.unsigned_firmware or self._station.settings.security_profile == 0
 
 
 def _path(files: Files, update: Update) -> str:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ocpp_link.files.firmware import DEFAULT_RETRIES, DEFAULT_RETRY_S, Request
+from ocpp_link.files.admission import UpdateAnswer
 from ocpp_link.files.records import FirmwareReport, FirmwareStatus
-from ocpp_link.files.updates import UpdateAnswer
+from ocpp_link.files.update import DEFAULT_RETRIES, DEFAULT_RETRY_S, Request
 from ocpp_link.records import Message
 from ocpp_link.rpc.codes import Code
 from ocpp_link.rpc.rpc import IncomingCall

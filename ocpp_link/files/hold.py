@@ -1,0 +1,77 @@
+"""Nobody begins to charge while new firmware waits or is tried (whitepaper L01.FR.07, L01.FR.19).
+
+The core is told in the name of FirmwareUpdate, beside whatever others want; transactions that run
+go on to their end. What it was told is remembered: a core or a link that was away hears of the end.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from evse.types.session import EnableSource, EnableState
+from ocpp_link.memory.database import Snapshot
+from ocpp_link.ports import CoreReply
+from ocpp_link.station import Station
+
+PRIORITY = 10
+"""Of the wish: before those of the interface (100) and of the back office (5 000)."""
+
+
+class Hold:
+    """`set` as often as you like: the core is told what it was not told yet."""
+
+    def __init__(self, station: Station, kept: Snapshot) -> None:
+        self._station = station
+        self._wanted = False
+        self._to_lift = bool(kept.decoded("firmware", bool, "held"))
+        """The core may still hold what nobody wants held any more."""
+        self._held: set[int] = set()
+        station.occasions.core_came.append(self._core_came)
+        station.occasions.transaction_ended.append(self._transaction_ended)
+
+    def set(self, wanted: bool) -> None:
+        if wanted and not self._to_lift:
+            self._to_lift = True
+            self._station.keep("firmware", "held", True)
+        changed, self._wanted = wanted != self._wanted, wanted
+        if changed:
+            self._tell()
+
+    def _core_came(self) -> None:
+        """It may have forgotten, or never have heard."""
+        self._held.clear()
+        self._tell()
+
+    def _transaction_ended(self, _evse: int) -> None:
+        if self._wanted:
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._wanted:
+            for evse, state in self._station.states.items():
+                if not state.in_transaction and evse not in self._held:
+                    self._held.add(evse)
+                    self._station.command("enable_disable", evse, _wish(EnableState.Disable))
+        elif self._to_lift:
+            self._held = set(self._station.evses)
+            for evse in self._station.evses:
+                asked = _wish(EnableState.Unassigned)
+                self._station.command("enable_disable", evse, asked, partial(self._lifted, evse))
+
+    def _lifted(self, evse: int, reply: CoreReply) -> None:
+        """Where the core is away, it is told again when it comes."""
+        if self._wanted or reply.error:
+            return
+        self._held.discard(evse)
+        if not self._held and self._to_lift:
+            self._to_lift = False
+            self._station.forget("firmware", "held")
+
+
+def _wish(state: EnableState) -> dict[str, object]:
+    wish = {
+        "enable_source": EnableSource.FirmwareUpdate.value,
+        "enable_state": state.value,
+        "enable_priority": PRIORITY,
+    }
+    return {"connector_id": 0, "cmd_source": wish}
