@@ -21,6 +21,7 @@ from evse.clock import Clock, earliest
 from evse.telling.fault_report import FaultReport
 from evse.types.authorization import ProvidedIdToken
 from evse.types.powermeter import Powermeter
+from evse.types.reservation import ReservationUpdateStatus
 from evse.types.session import Limits, StopTransactionReason
 from ocpp_link.availability import Availability
 from ocpp_link.device import physical
@@ -33,9 +34,10 @@ from ocpp_link.files.updates import FirmwareUpdates
 from ocpp_link.memory.acknowledgements import Acknowledgements
 from ocpp_link.memory.database import Snapshot
 from ocpp_link.ports import BootReason, CorePort, CoreReply, Dialect, StationInfo, Store, SystemPort
-from ocpp_link.records import EvseState, Verdict
+from ocpp_link.records import EvseState
 from ocpp_link.registration import Registration
 from ocpp_link.remote import Remote
+from ocpp_link.reservations import Reservations
 from ocpp_link.reset import Reset, ResetMode
 from ocpp_link.rpc.rpc import IncomingCall, Rpc
 from ocpp_link.security.config import SecurityConfig
@@ -47,7 +49,9 @@ from ocpp_link.station import Station
 from ocpp_link.status import StatusReporter
 from ocpp_link.system import BareSystem
 from ocpp_link.timekeeping import Timekeeper
-from ocpp_link.tokens.authorization import Authorization, KnownTokens
+from ocpp_link.tokens.authorization import Authorization
+from ocpp_link.tokens.invalidation import Invalidation
+from ocpp_link.tokens.known import KnownTokens
 from ocpp_link.transactions.delivery import Transactions
 from ocpp_link.transactions.session_events import ENDS, SessionEvents, timed
 
@@ -120,11 +124,16 @@ class ChargePoint:
         )
         self.status = StatusReporter(station)
         self.availability = Availability(station, self.status, kept.decoded("availability", bool))
-        known = KnownTokens(station, kept.decoded("token", Verdict))
+        known = KnownTokens(station, kept)
         self.authorization = Authorization(station, known)
-        self.transactions = Transactions(station, known, kept)
+        self.transactions = Transactions(station, kept)
         self.charging = SmartCharging(station, kept)
-        self.remote = Remote(station)
+        self.reservations = Reservations(station, kept)
+        self.reservations.tell_with(self.status.tell)
+        self.status.keeps_free = self.reservations.keeps_free
+        self.remote = Remote(station, self.authorization, self.reservations)
+        self.invalidation = Invalidation(station, known, self.status, kept)
+        self.transactions.answers.append(self.invalidation.heard)
         self.firmware = FirmwareUpdates(
             station,
             files,
@@ -152,8 +161,15 @@ class ChargePoint:
             status=self.status,
         )
         self.rejected_inputs = 0
-        self.features = ["Core", "SmartCharging", "RemoteTrigger"]
+        self.features = [
+            "Core",
+            "LocalAuthListManagement",
+            "Reservation",
+            "SmartCharging",
+            "RemoteTrigger",
+        ]
         """Feature profiles by the names of OCPP 1.6 (§3.2)."""
+        self.model.facts |= known.list.facts() | self.reservations.facts()
         self.model.facts |= self._facts() | site.facts(info) | physical.facts(station, self.status)
         self.model.add(physical.rows(station))
         if files is not None:
@@ -264,6 +280,8 @@ class ChargePoint:
             self._reject("powermeter", error)
         else:
             self.station.meters[evse] = timed(meter, self.station.clock)
+            for hear in self.station.occasions.metered:
+                hear(evse)
 
     def on_limits(self, evse: int, value: dict[str, Any]) -> None:
         """What the EVSE offers."""
@@ -278,6 +296,15 @@ class ChargePoint:
             self.status.faults_are(evse, msgspec.convert(value, tuple[FaultReport, ...]))
         except (msgspec.ValidationError, KeyError) as error:
             self._reject("faults", error)
+
+    def on_reservation(self, value: dict[str, Any]) -> None:
+        """What became of a reservation that the core keeps."""
+        try:
+            told = msgspec.convert(value, ReservationUpdateStatus)
+        except msgspec.ValidationError as error:
+            self._reject("reservation update", error)
+        else:
+            self.reservations.on_update(told.reservation_id, told.reservation_status)
 
     def validate(self, token: Any, on_reply: Callable[[CoreReply], None]) -> None:
         """The core asks about a token that somebody presented (a ProvidedIdToken); `on_reply` is

@@ -19,6 +19,7 @@ from ocpp_link.wire.runner import Runner
 CONSUMER = "ocpp"
 SESSION_EVENT = "evse_manager.session_event"
 FAULTS = "sys.faults"
+RESERVATION = "reservation.reservation_update"
 PROVIDED = ("ocpp", "auth_token_validator")
 VALIDATE_TOKEN = "auth_token_validator.validate_token"
 RETRY_S = 0.5
@@ -149,6 +150,10 @@ async def _subscribe(client: DoorClient, runner: Runner) -> None:
         engine.on_faults(params["evse"], params["value"])
         runner.touch()
 
+    def on_reservation(params: dict[str, Any]) -> None:
+        engine.on_reservation(params["value"])
+        runner.touch()
+
     known = engine.journal_id is not None
     told = await client.subscribe(
         SESSION_EVENT,
@@ -164,6 +169,7 @@ async def _subscribe(client: DoorClient, runner: Runner) -> None:
     await client.subscribe("evse_manager.powermeter", on_powermeter)
     await client.subscribe("evse_manager.limits", on_limits)
     await client.subscribe(FAULTS, on_faults)
+    await client.subscribe(RESERVATION, on_reservation)
     for evse in engine.station.evses:
         if value := await client.call("get", {"variable": "evse_manager.limits", "evse": evse}):
             engine.on_limits(evse, value)

@@ -32,3 +32,5 @@ class Occasions:
         """By EVSE; there may have been no transaction."""
         self.evse_changed: list[Callable[[int], None]] = []
         """The EVSE's state is another one now."""
+        self.metered: list[Callable[[int], None]] = []
+        """By EVSE: a reading of its billing meter came, about once a second."""

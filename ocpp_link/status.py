@@ -5,6 +5,8 @@ While connected every change is told; after an interruption only what differs no
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from evse.faults import of_code
@@ -28,6 +30,8 @@ class StatusReporter:
         self._faults: dict[int, tuple[FaultReport, ...]] = {}
         self._warnings: dict[int, str] = {}
         self.station_operative = True
+        self.keeps_free: Callable[[int], bool] = lambda _evse: False
+        """Is this free EVSE kept for whoever reserved the station?"""
         station.on_timer["core"] = self.core_stayed_away
         station.on_timer["retell"] = self.sync
         station.occasions.registered.append(self._registered)
@@ -103,7 +107,8 @@ class StatusReporter:
             return StatusReport(0, status, self._warnings.get(0) or NO_ERROR, timestamp=now)
         state = self._station.states[connector]
         at = self._station.time.mended(state.status_at, state.clock) if state.status_at else now
-        report = StatusReport(connector, state.status, info=state.info, timestamp=at)
+        status = EvseStatus.RESERVED if self.keeps_free(connector) else state.status
+        report = StatusReport(connector, status, info=state.info, timestamp=at)
         return _with_cause(report, self._faults.get(connector, ()))
 
     def _untold(self, connector: int) -> None:

@@ -110,6 +110,9 @@ class Database:
     def delete(self, kind: str, name: str) -> None:
         self._db.execute("DELETE FROM item WHERE kind = ? AND name = ?", (kind, name))
 
+    def clear(self, kind: str) -> None:
+        self._db.execute("DELETE FROM item WHERE kind = ?", (kind,))
+
     def keep(
         self, state: EvseState, record: TxRecord | None, seq: int | None
     ) -> StoredRecord | None:

@@ -1,7 +1,7 @@
-"""Is a token good? The back office says so; while it is away, what it said here before holds.
+"""Is a token good? The list and the cache say so where they may, else the back office.
 
 Which EVSE it is for, and what it stops, the core decides (evse/authorization/).
-Source: OCPP 1.6 §3.4, §4.1, §4.11.
+Source: OCPP 1.6 §3.5, §4.1, §9.1.2, §9.2.1; 2.0.1 C.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from ocpp_link.device.settings import Settings
 from ocpp_link.ports import CoreReply
 from ocpp_link.records import Verdict
 from ocpp_link.rpc.outcome import Outcome, OutcomeKind
-from ocpp_link.station import Station, parse_time
-
-MAX_KNOWN_TOKENS = 500
+from ocpp_link.station import Station
+from ocpp_link.tokens.cache import is_valid
+from ocpp_link.tokens.known import KnownTokens
 
 REFUSED = Verdict(AuthorizationStatus.Invalid)
+UNKNOWN_OFFLINE = Verdict(AuthorizationStatus.Accepted)
+"""What any token is worth where unknown ones may start offline."""
 
 
 class NoVerdict(msgspec.Struct, frozen=True):
@@ -36,45 +38,16 @@ class NoVerdict(msgspec.Struct, frozen=True):
 OnVerdict = Callable[[Verdict | NoVerdict], None]
 
 
-class KnownTokens:
-    """The latest verdict on each token, kept over restarts; the oldest goes first."""
-
-    def __init__(self, station: Station, kept: dict[str, Verdict]) -> None:
-        self._station = station
-        self._verdicts = dict(kept)
-
-    def remember(self, token: str, verdict: Verdict) -> None:
-        name = token.casefold()
-        if self._verdicts.get(name) == verdict:
-            return
-        self._verdicts.pop(name, None)
-        self._verdicts[name] = verdict
-        self._station.keep("token", name, verdict)
-        if len(self._verdicts) > MAX_KNOWN_TOKENS:
-            oldest = next(iter(self._verdicts))
-            del self._verdicts[oldest]
-            self._station.forget("token", oldest)
-
-    def offline(self, token: str) -> Verdict | None:
-        """What holds while the back office is away; None for a token that it never judged."""
-        verdict = self._verdicts.get(token.casefold())
-        accepted = verdict is not None and verdict.status is AuthorizationStatus.Accepted
-        if verdict is not None and accepted and _expired(verdict, self._station):
-            return Verdict(AuthorizationStatus.Expired)
-        return verdict
-
-    def clear(self) -> None:
-        for name in self._verdicts:
-            self._station.forget("token", name)
-        self._verdicts.clear()
-
-
 class Authorization:
-    """A validator for the core: what the back office says of a token that somebody presented."""
+    """A validator for the core."""
 
     def __init__(self, station: Station, known: KnownTokens) -> None:
         self._station = station
         self.known = known
+        self.on_asked: list[Callable[[str], None]] = []
+        """Hear of each token that the core asks about, before anything is done."""
+        self.on_refused: list[Callable[[str], None]] = []
+        """Hear of each token that the core was told nothing good about."""
         self._asking: dict[str, list[OnVerdict]] = {}
         station.occasions.core_came.append(self.push_connection_timeout)
         station.occasions.configured.append(self._configured)
@@ -82,14 +55,25 @@ class Authorization:
     def validate(self, token: ProvidedIdToken, on_reply: Callable[[CoreReply], None]) -> None:
         """Answers `validate_token` of the core, once: a ValidationResult, or in words why the
         back office could not be asked and nothing is known here either."""
+        value = token.id_token.value
 
         def done(verdict: Verdict | NoVerdict) -> None:
             if isinstance(verdict, NoVerdict):
                 on_reply(CoreReply(error=verdict.says))
             else:
                 on_reply(CoreReply(result=_validation_result(verdict)))
+            if isinstance(verdict, NoVerdict) or not is_valid(verdict):
+                for hear in self.on_refused:
+                    hear(value)
 
-        self._ask(token.id_token, done)
+        for hear in self.on_asked:
+            hear(value)
+        self._judge(token.id_token, done)
+
+    def parent_of(self, token: str) -> str:
+        """The group of a token that is good, as far as it is known here; empty = not known."""
+        verdict = self.known.find(token)
+        return verdict.parent if verdict is not None and is_valid(verdict) else ""
 
     def _configured(self, before: Settings, now: Settings) -> None:
         if now.connection_timeout_s != before.connection_timeout_s:
@@ -101,18 +85,25 @@ class Authorization:
         params = {"connection_timeout_s": min(max(1, wanted_s), MAX_CONNECTION_TIMEOUT_S)}
         self._station.core.call("authorization.set_connection_timeout", params, _unheeded)
 
-    def _ask(self, token: IdToken, on_verdict: OnVerdict) -> None:
-        """The verdict on a token, from the back office or, without one, from what is known."""
+    def _judge(self, token: IdToken, on_verdict: OnVerdict) -> None:
+        """What is known here starts at once where that is configured; what is known to be bad is
+        asked about all the same, for it may be good by now (§3.5.1)."""
         value = token.value
-        name = value.casefold()
+        known = self.known.find(value)
         if not 0 < len(value) <= self._station.dialect.max_token_chars:
             on_verdict(REFUSED)
+        elif known is not None and is_valid(known) and self._station.settings.pre_authorize:
+            on_verdict(known)
         elif not self._station.operational:
             on_verdict(self._offline(value, "is out of reach"))
-        elif name in self._asking:
-            self._asking[name].append(on_verdict)  # the answer to the first covers both
         else:
-            self._asking[name] = [on_verdict]
+            self._ask(token, on_verdict)
+
+    def _ask(self, token: IdToken, on_verdict: OnVerdict) -> None:
+        value = token.value
+        waiting = self._asking.setdefault(value.casefold(), [])
+        waiting.append(on_verdict)  # the answer to the first covers all
+        if len(waiting) == 1:
             message = self._station.dialect.authorize(token)
             self._station.request(message, lambda outcome: self._answered(value, outcome))
 
@@ -122,6 +113,7 @@ class Authorization:
             on_verdict(verdict)
 
     def _judged(self, value: str, outcome: Outcome) -> Verdict | NoVerdict:
+        """Without an answer the back office is as good as away."""
         if outcome.kind is not OutcomeKind.RESULT:
             return self._offline(value, "gave no answer")
         verdict = self._station.dialect.authorize_answer(outcome.payload)
@@ -129,17 +121,15 @@ class Authorization:
         return verdict
 
     def _offline(self, value: str, why: str) -> Verdict | NoVerdict:
-        if not self._station.settings.authorize_offline:
+        """§3.5.4: a token that is known to be bad stays refused, whatever else is allowed."""
+        settings, known = self._station.settings, self.known.find(value)
+        if known is not None and (settings.authorize_offline or not is_valid(known)):
+            return known
+        if settings.allow_unknown_offline:
+            return UNKNOWN_OFFLINE if known is None else known
+        if not settings.authorize_offline:
             return NoVerdict(f"the back office {why}, and nobody starts without it")
-        unknown = NoVerdict(f"the back office {why}, and the token is not known here")
-        return self.known.offline(value) or unknown
-
-
-def _expired(verdict: Verdict, station: Station) -> bool:
-    try:
-        return bool(verdict.expiry) and parse_time(verdict.expiry) <= station.clock.utc()
-    except ValueError:
-        return True  # a date that cannot be read does not open a charger
+        return NoVerdict(f"the back office {why}, and the token is not known here")
 
 
 def _validation_result(verdict: Verdict) -> dict[str, object]:

@@ -10,16 +10,13 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from evse.types.authorization import AuthorizationStatus
 from evse.types.powermeter import Powermeter
-from evse.types.session import StopTransactionReason
 from ocpp_link.device.settings import Settings
 from ocpp_link.memory.database import Database, Snapshot
 from ocpp_link.memory.queue import TransactionQueue
 from ocpp_link.records import RecordKind, SampleContext, TxAnswer, TxRecord
 from ocpp_link.rpc.outcome import Outcome, OutcomeKind
 from ocpp_link.station import Station
-from ocpp_link.tokens.authorization import KnownTokens
 
 MAX_REMOTE_STARTS = 32
 """Remote starts whose transaction has not come; most of an older one never will."""
@@ -30,9 +27,8 @@ _log = logging.getLogger(__name__)
 class Transactions:
     """Owns the queue and the map from the core's sessions to the back office's ids."""
 
-    def __init__(self, station: Station, known: KnownTokens, snapshot: Snapshot) -> None:
+    def __init__(self, station: Station, snapshot: Snapshot) -> None:
         self._station = station
-        self._known = known
         self._ids = snapshot.decoded("transaction", int)
         self._sampled_at: dict[int, str] = {}
         self.remote_starts: dict[str, int] = {}
@@ -199,11 +195,6 @@ class Transactions:
             self._leave(record)
         else:
             self._learn(record, answer.transaction_id)
-        if answer.verdict is not None and record.token:
-            self._known.remember(record.token, answer.verdict)
-            accepted = answer.verdict.status is AuthorizationStatus.Accepted
-            if record.kind is not RecordKind.FINISHED and not accepted:
-                self._deauthorized(record)
 
     def _learn(self, record: TxRecord, transaction_id: int) -> None:
         """The back office's id of the transaction, durable before anything else of it is sent."""
@@ -226,16 +217,6 @@ class Transactions:
             database.delete("transaction", record.session)
 
         self.queue.remove(then)
-
-    def _deauthorized(self, record: TxRecord) -> None:
-        """The start was answered, but not with Accepted (1.6 §4.8)."""
-        state = self._station.states.get(record.evse)
-        if state is None or state.session != record.session or not state.in_transaction:
-            return
-        if self._station.settings.stop_on_invalid:
-            self._station.stop_transaction(record.evse, StopTransactionReason.DeAuthorized)
-        else:
-            self._station.command("pause_charging", record.evse)
 
 
 def _unheeded(_outcome: Outcome) -> None:

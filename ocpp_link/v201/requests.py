@@ -22,19 +22,20 @@ def _status(call: IncomingCall, status: str, **more: Any) -> None:
 def _start(call: IncomingCall, engine: ChargePoint) -> None:
     """F01, F02. The token is asked about where AuthCtrlr.AuthorizeRemoteStart says so."""
     token, evse_id = call.payload["idToken"], call.payload.get("evseId")
-    evse = engine.remote.evse_to_start(evse_id)
+    evse = engine.remote.evse_to_start(evse_id, token["idToken"])
     too_long = len(token["idToken"]) > ID_TOKEN_CHARS
     if evse is None or too_long or "chargingProfile" in call.payload:
         _status(call, "Rejected")
         return
-    _status(call, "Accepted")
     presented = ProvidedIdToken(
         id_token=IdToken(value=token["idToken"], type=IdTokenType(token["type"])),
         authorization_type=AuthorizationType.OCPP,
         connectors=UNSET if evse_id is None else (evse_id,),
     )
     engine.transactions.expect_remote(token["idToken"], call.payload["remoteStartId"])
-    engine.remote.start(presented)
+    engine.remote.start(
+        presented, on_answer=lambda yes: _status(call, "Accepted" if yes else "Rejected")
+    )
 
 
 def _stop(call: IncomingCall, engine: ChargePoint) -> None:
@@ -88,8 +89,9 @@ def _unlock(call: IncomingCall, engine: ChargePoint) -> None:
 
 def _clear_cache(call: IncomingCall, engine: ChargePoint) -> None:
     """C11."""
-    engine.authorization.known.clear()
-    _status(call, "Accepted")
+    engine.authorization.known.clear_cache(
+        lambda cleared: _status(call, "Accepted" if cleared else "Rejected")
+    )
 
 
 def _data_transfer(call: IncomingCall, _engine: ChargePoint) -> None:

@@ -110,6 +110,7 @@ class Rig:
         files: Files | None = None,
         security: SecurityConfig | None = None,
         serial: str = "",
+        has_lock: bool = True,
     ) -> None:
         self.clock = clock or VirtualClock()
         self.core = FakeCore()
@@ -124,7 +125,10 @@ class Rig:
         self.sent: list[str] = []
         self.engine = ChargePoint(
             StationInfo(
-                vendor="PiEVSE", model="Bench", serial=serial, evses=(EvseInfo(),) * evses
+                vendor="PiEVSE",
+                model="Bench",
+                serial=serial,
+                evses=(EvseInfo(has_lock=has_lock),) * evses,
             ),
             core=self.core,
             store=self.store,

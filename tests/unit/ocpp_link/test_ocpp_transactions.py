@@ -69,7 +69,7 @@ def test_4_10_the_verdict_on_the_token_that_stopped_is_remembered(rig: Rig) -> N
     finished = {"meter_value": rig.meter(), "reason": "Local", "id_tag": token("CARD")}
     rig.event("TransactionFinished", transaction_finished=finished)
     assert rig.brain.sent("StopTransaction")[0]["idTag"] == "CARD"
-    assert rig.engine.authorization.known.offline("CARD").status.value == "Blocked"
+    assert rig.engine.authorization.known.find("CARD").status.value == "Blocked"
 
 
 def test_sampling_follows_the_interval_and_its_changes(rig: Rig) -> None:
