@@ -41,10 +41,12 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     title: str
     profile: str
-    """Feature profile of OCPP 1.6, or Security."""
+    """Feature profile of OCPP 1.6, or Security; a block of 2.0.1."""
     evidence: str
     result: str
     """`pass`, `fails`, `not applicable`."""
+    version: str = "1.6"
+    """Of OCPP."""
     reason: str = ""
     """Why it is not a pass."""
 
@@ -62,16 +64,22 @@ def results() -> dict[str, Row]:
 
 def conformance_markdown() -> str:
     """The whole page."""
-    rows = results()
-    counts = Counter(row.result for row in rows.values())
-    told = ", ".join(f"{counts[result]} {_plain(result)}" for result in _WORDS if counts[result])
-    summary = f"Of {len(rows)} cases: {told}."
-    return "\n\n".join((_INTRO, summary, *_profiles(rows))) + "\n"
+    return "\n\n".join((_INTRO, *_versions(results()))) + "\n"
+
+
+def _versions(rows: dict[str, Row]) -> Iterator[str]:
+    for version in dict.fromkeys(row.version for row in rows.values()):
+        mine = {case: row for case, row in rows.items() if row.version == version}
+        counts = Counter(row.result for row in mine.values())
+        told = ", ".join(f"{counts[one]} {_plain(one)}" for one in _WORDS if counts[one])
+        yield f"## OCPP {version}"
+        yield f"Of {len(mine)} cases: {told}."
+        yield from _profiles(mine)
 
 
 def _profiles(rows: dict[str, Row]) -> Iterator[str]:
     for profile in dict.fromkeys(row.profile for row in rows.values()):
-        lines = [f"## {profile}\n", "| case | title | evidence | result |", "|---|---|---|---|"]
+        lines = [f"### {profile}\n", "| case | title | evidence | result |", "|---|---|---|---|"]
         for case, row in rows.items():
             if row.profile == profile:
                 lines.append(f"| {case} | {row.title} | {_escaped(row.evidence)} | {_told(row)} |")

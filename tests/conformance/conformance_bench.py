@@ -7,7 +7,8 @@ end of the case, and that is not among the `expected_noise`, fails it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from conformance_csms import Csms, Payload, Received, Reply, Rules
@@ -45,6 +46,18 @@ class Bench:
             self.run(self._files.start(), 1.0)
         return self._files
 
+    @contextmanager
+    def switched_on(self) -> Iterator[None]:
+        """The back office listens, the station dials; afterwards nothing is left of either."""
+        station = self.station
+        try:
+            self.start_csms(self.pki.rules(station, station.look.security_profile))
+            station.install(lambda: self.csms.port, self.pki.delivered(station))
+            yield
+        finally:
+            station.close()
+            self._close()
+
     def run(self, work: Coroutine[Any, Any, T], within_s: float) -> T:
         """Let the station live until `work` is done. Raises TimeoutError."""
         return self._loop.run_until_complete(asyncio.wait_for(work, within_s))
@@ -69,7 +82,10 @@ class Bench:
 
     def ask(self, action: str, **payload: Any) -> Reply:
         """A CALL to the station, and whatever it answers."""
-        return self.run(self.csms.call(action, payload), ANSWER_S)
+        try:
+            return self.run(self.csms.call(action, payload), ANSWER_S)
+        except TimeoutError:
+            raise CaseFailed(f"{action} was not answered within {ANSWER_S:g} s") from None
 
     def call(self, action: str, **payload: Any) -> Payload:
         """A CALL to the station; it must not be answered with a CALLERROR."""
@@ -147,7 +163,7 @@ class Bench:
         if odd:
             raise CaseFailed(f"nobody asked for: {_shown(odd)}")
 
-    def close(self) -> None:
+    def _close(self) -> None:
         """Of a case that failed in the middle, nothing lives on."""
         self.stop_csms()
         if self._files is not None:

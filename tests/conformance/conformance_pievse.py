@@ -32,7 +32,9 @@ class PiEvse:
             connector="cable" if look.cable == "fixed" else "socket",
             authorization="ocpp",
         )
-        self.sim = Simulation(parse(setup.toml(ocpp_url="ws://127.0.0.1:9/ocpp"), "station.toml"))
+        text = setup.toml(ocpp_url="ws://127.0.0.1:9/ocpp")
+        version = f'[ocpp]\nversions = ["{look.version}"]'
+        self.sim = Simulation(parse(text.replace("[ocpp]", version), "station.toml"))
         self.clock = self.sim.clock
         self.identity = self.sim.config.station.identity
         self.serial = self.sim.config.station.serial or self.identity

@@ -21,6 +21,8 @@ THIRD_TAG = "0499AABB"
 UNKNOWN_TAG = "DEADBEEF"
 PARENT = "FAMILY"
 HEARTBEAT_S = 86_400
+WARM_S = 10.0
+"""From the first status on, until a person steps up to the station."""
 EMPTY: frozenset[str] = frozenset(
     {
         "StatusNotification",
@@ -86,9 +88,15 @@ class Bench16(Bench):
 
     expected_noise = frozenset({"Heartbeat", "MeterValues", "SecurityEventNotification"})
 
-    def __init__(self, station: StationDriver, csms: Csms, pki: Pki, office: Office16) -> None:
-        super().__init__(station, csms, pki)
-        self.office = office
+    def __init__(self, station: StationDriver, pki: Pki) -> None:
+        self.office = Office16(station.clock)
+        super().__init__(station, Csms(self.office, station.clock), pki)
+
+    def ready(self) -> None:
+        """Booted and accepted a while ago; nothing of that is the case's."""
+        self.reported(self.boot())
+        self.quiet(WARM_S)
+        self.csms.messages.clear()
 
     @property
     def connectors(self) -> range:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conformance_csms import Csms
-from conformance_driver import Look
+from conformance_bench import Bench
+from conformance_driver import Look, StationDriver
 from conformance_pievse import PiEvse
 from conformance_pki import Pki
-from conformance_v16 import Bench16, Office16
 
 from hil.docs.conformance import results
 
-WARM_S = 10.0
-"""From the first status on, until a person steps up to the station."""
 RESULTS = results()
 CASE = re.compile(r"test_(TC_\w+?_CS)")
 
@@ -44,7 +41,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     """What is wrong at the end of a case is the case's failure, too."""
     result = yield
     bench = pyfuncitem.funcargs.get("bench")
-    if isinstance(bench, Bench16):
+    if isinstance(bench, Bench):
         bench.finish()
     return result
 
@@ -63,19 +60,6 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
 
 
 @pytest.fixture
-def bench(look: Look, pki: Pki, tmp_path: Path) -> Iterator[Bench16]:
-    """A station that has booted, connected and accepted; the case begins with nothing told yet."""
-    station = PiEvse(look, tmp_path)
-    office = Office16(station.clock)
-    csms = Csms(office, station.clock)
-    bench = Bench16(station, csms, pki, office)
-    try:
-        bench.start_csms(pki.rules(station, look.security_profile))
-        station.install(lambda: csms.port, pki.delivered(station))
-        bench.reported(bench.boot())
-        bench.quiet(WARM_S)
-        csms.messages.clear()
-        yield bench
-    finally:
-        station.close()
-        bench.close()
+def station(look: Look, tmp_path: Path) -> StationDriver:
+    """The station under test; another charge point is another driver."""
+    return PiEvse(look, tmp_path)

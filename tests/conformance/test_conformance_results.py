@@ -18,4 +18,4 @@ def test_every_published_case_has_a_row_and_a_test_and_no_test_lacks_one() -> No
         for case in re.findall(r"^def test_(TC_\w+?_CS)\(", file.read_text("utf-8"), re.MULTILINE)
     ]
     assert len(written) == len(set(written)) == PUBLISHED
-    assert set(written) == set(results())
+    assert set(written) == {case for case, row in results().items() if row.version == "1.6"}

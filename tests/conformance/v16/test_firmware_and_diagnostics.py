@@ -122,7 +122,7 @@ def test_TC_080_CS(bench: Bench16) -> None:
     between = [m["status"] for m in bench.take(SIGNED)]
     assert between in ([], ["InstallRebooting"])
     if bench.sent("BootNotification"):
-        bench.expect("SecurityEventNotification", type="FirmwareUpdated")
+        bench.of("SecurityEventNotification", {"type": "FirmwareUpdated"})
     idle_again(bench)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import ssl
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -62,7 +63,8 @@ def asked_to_sign(bench: Bench16) -> str:
 
 def renewed(bench: Bench16) -> x509.Certificate:
     """A new certificate that the station has accepted."""
-    signed = bench.pki.csms_root.sign(asked_to_sign(bench))
+    now = bench.station.clock.utc()
+    signed = bench.pki.csms_root.sign(asked_to_sign(bench), start=now - timedelta(hours=1))
     bench.accepted("CertificateSigned", certificateChain=signed.chain_pem)
     return signed.certificate
 
