@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator
+from heapq import heappop, heappush
 
 import msgspec
 
@@ -100,28 +101,29 @@ def nothing(scope: Scope) -> list[Segment]:
 def _layer(
     installed: Iterable[Installed], purposes: Collection[Purpose], scope: Scope
 ) -> list[Segment]:
-    """Paint profile by profile what those before left free."""
-    painted: list[Segment] = []
-    gaps = [(scope.start_ms, scope.end_ms)]
+    """At any time the first in precedence of those that are active then."""
     mine = [entry for entry in installed if entry.profile.purpose in purposes]
-    for entry in sorted(mine, key=_precedence):
-        paint = _Paint(entry.profile, scope)
-        left: list[tuple[int, int]] = []
-        for start_ms, end_ms in gaps:
-            cursor_ms = start_ms
-            for segment in paint.between(start_ms, end_ms):
-                if segment.start_ms > cursor_ms:
-                    left.append((cursor_ms, segment.start_ms))
-                painted.append(segment)
-                cursor_ms = segment.end_ms
-            if cursor_ms < end_ms:
-                left.append((cursor_ms, end_ms))
-        gaps = left
-        if not gaps:
-            break
-    painted.extend(Segment(start_ms, end_ms) for start_ms, end_ms in gaps)
-    painted.sort(key=_start)
-    return painted
+    ranked = enumerate(sorted(mine, key=_precedence))
+    runs = sorted(run for rank, entry in ranked for run in _runs(rank, entry.profile, scope))
+    segments: list[Segment] = []
+    active: list[tuple[int, int, _Run]] = []
+    at_ms, begun = scope.start_ms, 0
+    while at_ms < scope.end_ms:
+        while begun < len(runs) and runs[begun].start_ms <= at_ms:
+            run = runs[begun]
+            heappush(active, (run.rank, begun, run))
+            begun += 1
+        while active and active[0][2].end_ms <= at_ms:
+            heappop(active)
+        until_ms = runs[begun].start_ms if begun < len(runs) else scope.end_ms
+        if active:
+            run = active[0][2]
+            until_ms = min(until_ms, run.end_ms)
+            segments += run.between(at_ms, until_ms, scope)
+        else:
+            segments.append(Segment(at_ms, until_ms))
+        at_ms = until_ms
+    return segments
 
 
 def _precedence(entry: Installed) -> tuple[bool, int, bool, int]:
@@ -131,68 +133,71 @@ def _precedence(entry: Installed) -> tuple[bool, int, bool, int]:
     return is_default, -profile.stack_level, entry.evse == STATION, profile.id
 
 
-def _start(segment: Segment) -> int:
-    return segment.start_ms
+class _Run(msgspec.Struct, frozen=True, order=True, gc=False):
+    """A schedule run through once, as far as it is asked for and valid."""
+
+    start_ms: int
+    end_ms: int
+    rank: int
+    """Of the profile; the smallest rules."""
+    anchor_ms: int
+    """Where its periods count from."""
+    periods: tuple[Period, ...]
+    unit: RateUnit
+
+    def between(self, start_ms: int, end_ms: int, scope: Scope) -> list[Segment]:
+        """The periods, cut to a part of the run."""
+        anchor_ms, periods, segments = self.anchor_ms, self.periods, []
+        index = bisect_right(periods, (start_ms - anchor_ms) // 1_000, key=_start_s)
+        while start_ms < end_ms:
+            next_ms = end_ms
+            if index < len(periods):
+                next_ms = min(end_ms, anchor_ms + periods[index].start_s * 1_000)
+            period = periods[index - 1]
+            limit = in_tenths(period.limit, period.phases, self.unit, scope)
+            segments.append(Segment(start_ms, next_ms, limit, period.phases))
+            start_ms = next_ms
+            index += 1
+        return segments
 
 
 def _start_s(period: Period) -> int:
     return period.start_s
 
 
-class _Paint:
-    """One profile's own schedule, laid out on the time line."""
+def _runs(rank: int, profile: Profile, scope: Scope) -> Iterator[_Run]:
+    """The runs that touch the span, in order."""
+    start_ms = max(scope.start_ms, profile.valid_from_ms or scope.start_ms)
+    end_ms = scope.end_ms
+    if profile.valid_to_ms is not None:
+        end_ms = min(end_ms, profile.valid_to_ms)
+    for anchor_ms, length_ms, periods in _repetitions(profile, scope, start_ms, end_ms):
+        begins_ms = max(start_ms, anchor_ms)
+        ends_ms = end_ms if length_ms is None else min(end_ms, anchor_ms + length_ms)
+        if begins_ms < ends_ms:
+            yield _Run(begins_ms, ends_ms, rank, anchor_ms, periods, profile.unit)
 
-    def __init__(self, profile: Profile, scope: Scope) -> None:
-        self._profile = profile
-        self._scope = scope
-        self._held = profile.kind is Kind.RELATIVE and scope.tx_start_ms is None
-        anchor_ms = scope.tx_start_ms if profile.kind is Kind.RELATIVE else profile.start_ms
-        self._anchor_ms = anchor_ms or 0
 
-    def between(self, start_ms: int, end_ms: int) -> Iterator[Segment]:
-        """The profile's segments within a span, in order."""
-        profile = self._profile
-        start_ms = max(start_ms, profile.valid_from_ms or start_ms)
-        end_ms = end_ms if profile.valid_to_ms is None else min(end_ms, profile.valid_to_ms)
-        if start_ms >= end_ms:
-            return
-        if self._held:
-            yield self._segment(start_ms, end_ms, profile.periods[0])
-            return
-        for run_start_ms, run_end_ms in self._runs(start_ms, end_ms):
-            yield from self._run(run_start_ms, max(start_ms, run_start_ms), run_end_ms)
-
-    def _runs(self, start_ms: int, end_ms: int) -> Iterator[tuple[int, int]]:
-        """Start of each run of the schedule that touches the span, and where it ends there."""
-        step_ms, duration_ms = self._profile.recurrence_ms, self._profile.duration_ms
-        if step_ms is None:
-            run_end_ms = end_ms if duration_ms is None else self._anchor_ms + duration_ms
-            if self._anchor_ms < end_ms and run_end_ms > start_ms:
-                yield self._anchor_ms, min(end_ms, run_end_ms)
-            return
-        length_ms = min(step_ms, duration_ms or step_ms)
-        run_ms = self._anchor_ms + (start_ms - self._anchor_ms) // step_ms * step_ms
-        while run_ms < end_ms:
-            if run_ms + length_ms > start_ms:
-                yield run_ms, min(end_ms, run_ms + length_ms)
-            run_ms += step_ms
-
-    def _run(self, run_start_ms: int, start_ms: int, end_ms: int) -> list[Segment]:
-        """The periods of one run, cut to the span."""
-        periods, segments = self._profile.periods, []
-        index = bisect_right(periods, (start_ms - run_start_ms) // 1_000, key=_start_s)
-        while start_ms < end_ms:
-            next_ms = end_ms
-            if index < len(periods):
-                next_ms = min(end_ms, run_start_ms + periods[index].start_s * 1_000)
-            segments.append(self._segment(start_ms, next_ms, periods[index - 1]))
-            start_ms = next_ms
-            index += 1
-        return segments
-
-    def _segment(self, start_ms: int, end_ms: int, period: Period) -> Segment:
-        limit = in_tenths(period.limit, period.phases, self._profile.unit, self._scope)
-        return Segment(start_ms, end_ms, limit, period.phases)
+def _repetitions(
+    profile: Profile, scope: Scope, start_ms: int, end_ms: int
+) -> Iterator[tuple[int, int | None, tuple[Period, ...]]]:
+    """Where a run begins, how long it is (None: for ever) and its periods."""
+    periods, step_ms = profile.periods, profile.recurrence_ms
+    if profile.kind is Kind.RELATIVE:
+        if scope.tx_start_ms is None:
+            yield start_ms, None, periods[:1]
+        else:
+            yield scope.tx_start_ms, profile.duration_ms, periods
+        return
+    anchor_ms = profile.start_ms or 0
+    if step_ms is None:
+        yield anchor_ms, profile.duration_ms, periods
+        return
+    length_ms = min(step_ms, profile.duration_ms or step_ms)
+    run_ms = anchor_ms + (start_ms - anchor_ms) // step_ms * step_ms
+    while run_ms < end_ms:
+        yield run_ms, length_ms, periods
+        run_ms += step_ms
 
 
 def in_tenths(limit: float, phases: int | None, unit: RateUnit, scope: Scope) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 from functools import reduce
+from itertools import chain
 
 import msgspec
 from msgspec import UNSET
@@ -38,6 +39,10 @@ from ocpp_link.station import EPOCH
 
 MAX_PERIODS_TOLD = 1_000
 """More do not fit into a message of 65 000 characters; the schedule is told shorter then."""
+
+
+SLICE_MS = 86_400_000
+"""A long schedule is worked out day by day, until no more fits."""
 
 
 class Evse(msgspec.Struct, frozen=True):
@@ -100,17 +105,11 @@ def expected(
     or one of the site's (else StopIteration)."""
     end_ms = start_ms + max(1, duration_s) * 1_000
     known = list(installed)
-    if evse == STATION:
-        scope = _scope(site.lines, site, start_ms, end_ms, unit)
-        own = [_told(known, site, one, start_ms, end_ms, unit) for one in site.evses]
-        own_limits = lowest(reduce(total, own), _fuse(site, scope))
-        segments = lowest(own_limits, station_limits(known, scope))
-    else:
-        one = next(one for one in site.evses if one.id == evse)
-        scope = _scope(one.phases, site, start_ms, end_ms, unit)
-        told = _told(known, site, one, start_ms, end_ms, unit)
-        segments = lowest(told, station_limits(known, scope))
-    periods, told_s = _periods(segments, start_ms, duration_s)
+    slices = (
+        _slice(known, site, evse, unit, (start_ms, at_ms, min(end_ms, at_ms + SLICE_MS)))
+        for at_ms in range(start_ms, end_ms, SLICE_MS)
+    )
+    periods, told_s = _periods(chain.from_iterable(slices), start_ms, duration_s)
     return Expected(evse=evse, start_ms=start_ms, duration_s=told_s, unit=unit, periods=periods)
 
 
@@ -119,11 +118,37 @@ def charging_schedules(found: Iterable[Expected]) -> ChargingSchedules:
     return ChargingSchedules(schedules=tuple(_schedule(one) for one in found))
 
 
+_Span = tuple[int, int, int]
+"""When the schedule as a whole begins; what part of it is asked for."""
+
+
+def _slice(
+    installed: list[Installed], site: Site, evse: int, unit: RateUnit, span: _Span
+) -> list[Segment]:
+    if evse == STATION:
+        scope = _scope(site.lines, site, unit, span)
+        own = [_told(installed, site, one, unit, span) for one in site.evses]
+        told = lowest(reduce(total, own), _fuse(site, scope))
+    else:
+        one = next(one for one in site.evses if one.id == evse)
+        scope = _scope(one.phases, site, unit, span)
+        told = _told(installed, site, one, unit, span)
+    return lowest(told, station_limits(installed, scope))
+
+
 def _scope(
-    phases: int, site: Site, start_ms: int, end_ms: int, unit: RateUnit, tx_ms: int | None = None
+    phases: int, site: Site, unit: RateUnit, span: _Span, tx_start_ms: int | None = None
 ) -> Scope:
-    supply = Supply(site.nominal_voltage_v, phases)
-    return Scope(start_ms=start_ms, end_ms=end_ms, tx_start_ms=tx_ms, supply=supply, unit=unit)
+    """A relative profile begins with the schedule where no transaction runs: that is what one would
+    get that began now."""
+    begins_ms, start_ms, end_ms = span
+    return Scope(
+        start_ms=start_ms,
+        end_ms=end_ms,
+        tx_start_ms=begins_ms if tx_start_ms is None else tx_start_ms,
+        supply=Supply(site.nominal_voltage_v, phases),
+        unit=unit,
+    )
 
 
 def _fuse(site: Site, scope: Scope) -> list[Segment]:
@@ -134,12 +159,10 @@ def _fuse(site: Site, scope: Scope) -> list[Segment]:
 
 
 def _told(
-    installed: list[Installed], site: Site, evse: Evse, start_ms: int, end_ms: int, unit: RateUnit
+    installed: list[Installed], site: Site, evse: Evse, unit: RateUnit, span: _Span
 ) -> list[Segment]:
-    """Of one EVSE without the station's limits. A relative profile begins now where no transaction
-    runs: that is what one would get."""
-    tx_ms = start_ms if evse.tx_start_ms is None else evse.tx_start_ms
-    scope = _scope(evse.phases, site, start_ms, end_ms, unit, tx_ms)
+    """Of one EVSE without the station's limits."""
+    scope = _scope(evse.phases, site, unit, span, evse.tx_start_ms)
     mine = [entry for entry in installed if entry.evse in (STATION, evse.id)]
     most = in_tenths(evse.max_current_a, evse.phases, RateUnit.AMPS, scope)
     default = site.default
@@ -159,9 +182,10 @@ def _told(
 
 
 def _periods(
-    segments: list[Segment], start_ms: int, duration_s: int
+    segments: Iterable[Segment], start_ms: int, duration_s: int
 ) -> tuple[tuple[ExpectedPeriod, ...], int]:
-    """Whole seconds: a segment that begins within one rules from the next one on."""
+    """Whole seconds: a segment that begins within one rules from the next one on. What does not fit
+    is never worked out."""
     found: list[ExpectedPeriod] = []
     for segment in segments:
         start_s = -((start_ms - segment.start_ms) // 1_000)

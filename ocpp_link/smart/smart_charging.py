@@ -49,14 +49,14 @@ class SmartCharging:
         self.on_change: list[Callable[[], None]] = []
         """Hear that the expected schedules may be other ones now."""
         self._starts = WaitingProfiles(station, self._table, drop=self._remove, bound=self._bound)
-        station.on_timer[TIMER] = self._push_again
+        station.on_timer[TIMER] = self._changed_in_time
         occasions = station.occasions
         occasions.core_came.append(self._core_came)
         occasions.connected.append(self._link_changed)
         occasions.disconnected.append(self._link_changed)
         occasions.configured.append(self._configured)
-        occasions.transaction_started.append(lambda _evse: self._changed())
-        occasions.transaction_ended.append(lambda _evse: self._changed())
+        occasions.transaction_started.append(self._changed)
+        occasions.transaction_ended.append(self._changed)
         occasions.evse_changed.append(self._prune)
         self._resume()
 
@@ -113,7 +113,7 @@ class SmartCharging:
     ) -> Expected | None:
         """The composite schedule from now on, no longer than is configured; None for an EVSE that
         is not here and for a negative duration."""
-        if evse not in (STATION, *self._station.evses) or duration_s < 0:
+        if evse not in self._everywhere or duration_s < 0:
             return None
         return expected(
             self.in_force(),
@@ -128,7 +128,7 @@ class SmartCharging:
         self, duration_s: int = HORIZON_MS // 1_000, unit: RateUnit = RateUnit.AMPS
     ) -> ChargingSchedules:
         """Those of the station and of every EVSE, as the `ocpp` interface publishes them."""
-        found = (self.expected(evse, duration_s, unit) for evse in (STATION, *self._station.evses))
+        found = (self.expected(evse, duration_s, unit) for evse in self._everywhere)
         return charging_schedules(one for one in found if one is not None)
 
     def save(self) -> None:
@@ -150,15 +150,15 @@ class SmartCharging:
 
     def _core_came(self) -> None:
         self._pushes.forget()
-        self._push_all()
+        self._changed(STATION)
 
     def _link_changed(self) -> None:
         if self._station.settings.ignored_purposes_offline:
-            self._changed()
+            self._changed(STATION)
 
     def _configured(self, before: Settings, now: Settings) -> None:
         if told_by(before) != told_by(now):
-            self._changed()
+            self._changed(STATION)
 
     def _bound(self, id_: int) -> None:
         self._memory.changed([id_], often=False)
@@ -176,32 +176,36 @@ class SmartCharging:
         )
 
     def _put(self, entry: Installed) -> None:
+        before = self._table.get(entry.profile.id) or entry
         replaced = self._table.install(entry)
         often = entry.profile.purpose is Purpose.TX and not entry.waits
         self._memory.changed({*replaced, entry.profile.id}, often=often)
-        self._changed()
+        self._changed(before.evse, entry.evse)
 
     def _remove(self, ids: list[int]) -> None:
         if ids:
+            evses = {entry.evse for entry in self._table if entry.profile.id in ids}
             self._table.remove(ids)
             self._memory.changed(ids, often=False)
-            self._changed()
+            self._changed(*evses)
 
     # --- what follows -----------------------------------------------------------------------------
 
-    def _changed(self) -> None:
-        self._push_all()
+    def _changed(self, *evses: int) -> None:
+        """What bears on these (STATION: on all) is another now."""
+        for evse in self._everywhere if STATION in evses else sorted(set(evses)):
+            self._push(evse)
         for hear in self.on_change:
             hear()
 
-    def _push_again(self, evse: int) -> None:
+    def _changed_in_time(self, evse: int) -> None:
         self._push(evse)
         for hear in self.on_change:
             hear()
 
-    def _push_all(self) -> None:
-        for evse in (STATION, *self._station.evses):
-            self._push(evse)
+    @property
+    def _everywhere(self) -> tuple[int, ...]:
+        return STATION, *self._station.evses
 
     def _push(self, evse: int) -> None:
         """What the station may take goes to the core as that, which shares it out; on how many

@@ -343,6 +343,16 @@ def test_3_13_1_a_default_of_one_connector_replaces_that_of_all_only_there() -> 
     assert (composite(rig, 1), composite(rig, 2)) == ([(0, 9.0)], [(0, 7.0)])
 
 
+def test_an_id_that_moves_to_another_connector_leaves_the_first_one() -> None:
+    rig = Rig(evses=2).start()
+    install(rig, profile(9), 1)
+    install(rig, profile(7), 2)
+    assert pushed(rig, 1) == [[("00:00:00", 9.0)], []]
+    assert pushed(rig, 2) == [[("00:00:00", 7.0)]]
+    install(rig, profile(8), 0)
+    assert pushed(rig, 1)[-1] == pushed(rig, 2)[-1] == [("00:00:00", 8.0)]
+
+
 def test_errata_3_39_a_connector_that_is_not_here_is_a_callerror(rig: Rig) -> None:
     for connector in (2, -1, 10**9):
         request = {"connectorId": connector, "csChargingProfiles": profile()}

@@ -139,6 +139,13 @@ def test_a_relative_profile_begins_now_where_no_transaction_runs() -> None:
     assert limits(told(relative, of=running)) == [(0, 6.0), (40, 16.0)]
 
 
+def test_a_schedule_of_several_days_is_one() -> None:
+    """It is worked out day by day."""
+    days = [(0, 6.0), (2 * 86_400, 16.0), (2 * 86_400 + 60, 8.0)]
+    relative = Installed(0, profile(*days, kind=Kind.RELATIVE, start_ms=None))
+    assert limits(told(relative, seconds=5 * 86_400, start_ms=T0_MS + 7_000)) == days
+
+
 def test_pitfall_28_yesterdays_run_of_a_daily_profile_still_rules() -> None:
     daily = profile(
         (0, 6.0),
