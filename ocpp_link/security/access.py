@@ -19,7 +19,7 @@ from ocpp_link.security.authorities import Authorities
 from ocpp_link.security.certificates import OwnCertificate
 from ocpp_link.security.config import SecurityConfig
 from ocpp_link.security.credentials import CredentialFile, Credentials
-from ocpp_link.security.diagnosis import Blame, event_of
+from ocpp_link.security.diagnosis import Blame, diagnose
 from ocpp_link.security.events import EventType
 from ocpp_link.station import Station
 from ocpp_link.wire.endpoint import Endpoint
@@ -108,15 +108,15 @@ class Access:
 
     def failed(self, error: BaseException) -> None:
         """An attempt came to nothing; see EndpointSource."""
-        event, blame = event_of(error)
-        if event is None:
+        found = diagnose(error)
+        if found.event is None:
             return
-        self._station.security.event(event, _said(error))
-        if blame is Blame.KEY:
+        self._station.security.event(found.event, found.words)
+        if found.blame is Blame.KEY:
             self._key_turn += 1
-        elif blame is Blame.CERTIFICATE:
+        elif found.blame is Blame.CERTIFICATE:
             self._certificate_turn += 1
-        elif event is EventType.INVALID_CSMS_CERTIFICATE:
+        elif found.event is EventType.INVALID_CSMS_CERTIFICATE:
             self._authorities.distrusted()
 
     def _connected(self) -> None:
@@ -220,12 +220,6 @@ def _configured(key: bytes) -> tuple[bytes, ...]:
         return profiles.keys_of(key.decode())
     except (ValueError, UnicodeDecodeError):
         return (key,) if key else ()
-
-
-def _said(error: BaseException) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return error.verify_message or str(error)
-    return str(error)
 
 
 def _complain(problem: str) -> None:

@@ -6,6 +6,7 @@ import enum
 import ssl
 from collections.abc import Iterator
 
+import msgspec
 from websockets.exceptions import InvalidStatus
 
 from ocpp_link.security.events import EventType
@@ -58,26 +59,37 @@ class Blame(enum.Enum):
     """Of the station."""
 
 
-def event_of(error: BaseException | None) -> tuple[EventType | None, Blame]:
-    """The event that a failed attempt raises, and whom it blames."""
+class Diagnosis(msgspec.Struct, frozen=True):
+    """What a failed attempt was."""
+
+    event: EventType | None = None
+    """To raise; None: it has nothing to do with security."""
+    blame: Blame = Blame.NOBODY
+    words: str = ""
+
+
+def diagnose(error: BaseException | None) -> Diagnosis:
+    """From what was raised, or from what that came from."""
     for cause in _causes(error):
         if isinstance(cause, InvalidStatus) and cause.response.status_code in REFUSED:
-            return EventType.FAILED_TO_AUTHENTICATE, Blame.KEY
+            words = f"HTTP {cause.response.status_code}"
+            return Diagnosis(EventType.FAILED_TO_AUTHENTICATE, Blame.KEY, words)
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return EventType.INVALID_CSMS_CERTIFICATE, Blame.SERVER
+            words = cause.verify_message or str(cause)
+            return Diagnosis(EventType.INVALID_CSMS_CERTIFICATE, Blame.SERVER, words)
         if isinstance(cause, ssl.SSLError):
             return _of_alert(cause.reason or "")
-    return None, Blame.NOBODY
+    return Diagnosis()
 
 
-def _of_alert(reason: str) -> tuple[EventType | None, Blame]:
+def _of_alert(reason: str) -> Diagnosis:
     if reason in TOO_OLD or reason.endswith("ALERT_PROTOCOL_VERSION"):
-        return EventType.INVALID_TLS_VERSION, Blame.SERVER
+        return Diagnosis(EventType.INVALID_TLS_VERSION, Blame.SERVER, reason)
     if reason in NO_CIPHER:
-        return EventType.INVALID_CIPHER_SUITE, Blame.SERVER
+        return Diagnosis(EventType.INVALID_CIPHER_SUITE, Blame.SERVER, reason)
     if reason.endswith(OWN_REFUSED):
-        return EventType.FAILED_TO_AUTHENTICATE, Blame.CERTIFICATE
-    return None, Blame.NOBODY
+        return Diagnosis(EventType.FAILED_TO_AUTHENTICATE, Blame.CERTIFICATE, reason)
+    return Diagnosis()
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -6,6 +6,7 @@ Unlike the log of frames it is written at once; it is asked for when something w
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from ocpp_link.memory.database import Database
@@ -30,6 +31,17 @@ class SecurityLog:
 
     def write(self, line: bytes) -> None:
         """Never blocks."""
+        self._do(lambda: self._file.append(line))
+
+    def clear(self) -> None:
+        """Empty it. Who does so raises SecurityLogWasCleared."""
+        self._do(self._cleared)
+
+    def _cleared(self) -> None:
+        for part in parts(self._path):
+            part.unlink(missing_ok=True)
+
+    def _do(self, act: Callable[[], None]) -> None:
         done: list[None] = []
 
         def work(_database: Database) -> None:
@@ -37,13 +49,8 @@ class SecurityLog:
                 return  # the store runs it again for the sake of what is beside it
             done.append(None)
             try:
-                self._file.append(line)
+                act()
             except OSError as error:
                 _log.error("the security log can not be written: %s", error)
 
         self._store.submit(work)
-
-    def clear(self) -> None:
-        """Empty it; who does so raises SecurityLogWasCleared. Raises OSError."""
-        for part in parts(self._path):
-            part.unlink(missing_ok=True)

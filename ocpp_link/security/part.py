@@ -34,7 +34,7 @@ class Security:
         self._station = station
         store = _store(config)
         credentials = config.directory / CREDENTIALS if config.directory else None
-        log = SecurityLog(config.log, station.store) if config.log else None
+        self._log = log = SecurityLog(config.log, station.store) if config.log else None
         self.events = station.security = SecurityEvents(
             station, kept, told=config.told, write=log.write if log else _unwritten
         )
@@ -59,6 +59,12 @@ class Security:
         if rubbish != self._rubbish:
             self._rubbish = rubbish
             self.events.event(EventType.INVALID_MESSAGES, "a frame that is no valid message")
+
+    def clear_log(self) -> None:
+        """Empty the security log, at an owner's word; what is in it then is that it was emptied."""
+        if self._log is not None:
+            self._log.clear()
+        self.events.event(EventType.LOG_CLEARED)
 
     def _clock_set(self, by_ms: int) -> None:
         self.events.event(EventType.SETTING_SYSTEM_TIME, f"by {by_ms / 1_000:+.1f} s")

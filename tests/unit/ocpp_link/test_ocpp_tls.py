@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidStatus
+from websockets.http11 import Response
 
 from hil.csms.authority import DAYS, START, Authority, Identity
-from ocpp_link.security.diagnosis import Blame, event_of
+from ocpp_link.security.diagnosis import Blame, diagnose
 from ocpp_link.security.events import EventType
 from ocpp_link.wire.tls import CIPHERS, Tls, client_context
 
@@ -69,6 +72,15 @@ def _advanced(end: ssl.SSLObject, near: ssl.SSLObject) -> bool:
         if end is near:
             raise
     return True
+
+
+def event_of(error: BaseException) -> tuple[EventType | None, Blame]:
+    found = diagnose(error)
+    return found.event, found.blame
+
+
+def answer(status: int) -> InvalidStatus:
+    return InvalidStatus(Response(status, "", Headers()))
 
 
 def refused(client: ssl.SSLContext, server: ssl.SSLContext, host: str = HOST) -> ssl.SSLError:
@@ -224,8 +236,8 @@ def test_a00_fr_407_a_refused_station_certificate_is_told_apart(
 @pytest.mark.parametrize("status", [401, 403])
 def test_a00_fr_202_a_refused_key_is_told(status: int) -> None:
     """Whitepaper §8: FailedToAuthenticate for HTTP 401 and 403, and for no other status."""
-    assert event_of(None, status) == (EventType.FAILED_TO_AUTHENTICATE, Blame.KEY)
-    assert event_of(None, 503) == (None, Blame.NOBODY)
+    assert event_of(answer(status)) == (EventType.FAILED_TO_AUTHENTICATE, Blame.KEY)
+    assert event_of(answer(503)) == (None, Blame.NOBODY)
     assert event_of(ConnectionRefusedError()) == (None, Blame.NOBODY)
 
 
