@@ -86,7 +86,8 @@ EVSE_MANAGER = page(
     ),
     Command(
         "set_external_limits",
-        "Replaces the limits from outside; an empty import ends them.",
+        "Replaces the limits from outside, with `evse` 0 those of the whole station; "
+        "an empty import ends them.",
         (Argument("value", ExternalLimits),),
     ),
     Command(
