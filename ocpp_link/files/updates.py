@@ -61,7 +61,7 @@ class FirmwareUpdates:
         self._wants_restart = False
         self._restarts = 0
         self._hold = Hold(station, kept)
-        self.update = kept.decoded("firmware", Update).get("update")
+        self.update = kept.decoded("firmware", Update, "update").get("update")
         self._notices = Notices(
             station,
             lambda report: station.dialect.firmware_status(report),

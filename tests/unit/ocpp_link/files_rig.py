@@ -138,6 +138,11 @@ class FilesRig(Rig):
     def again(self) -> FilesRig:
         """The station's programs begin anew, on what the disk holds."""
         self.installer.start()
-        rig = FilesRig(self.installer, database=self.database, clock=self.clock)
+        rig = FilesRig(
+            self.installer,
+            database=self.database,
+            clock=self.clock,
+            evses=len(self.engine.station.evses),
+        )
         rig.core.replies = self.core.replies
         return rig.start()
