@@ -54,6 +54,7 @@ from ocpp_link.tokens.invalidation import Invalidation
 from ocpp_link.tokens.known import KnownTokens
 from ocpp_link.transactions.delivery import Transactions
 from ocpp_link.transactions.session_events import ENDS, SessionEvents, timed
+from ocpp_link.vendors import Vendors
 
 _log = logging.getLogger(__name__)
 
@@ -128,6 +129,7 @@ class ChargePoint:
         self.authorization = Authorization(station, known)
         self.transactions = Transactions(station, kept)
         self.charging = SmartCharging(station, kept)
+        self.vendors = Vendors(station)
         self.reservations = Reservations(station, kept)
         self.reservations.tell_with(self.status.tell)
         self.status.keeps_free = self.reservations.keeps_free

@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from evse.types.authorization import IdToken
+from ocpp_link.data_transfer import VendorAnswer, VendorMessage
 from ocpp_link.device.settings import Settings
 from ocpp_link.files.records import FirmwareReport, LogReport
 from ocpp_link.memory.database import Database, Snapshot
@@ -147,6 +148,8 @@ class Dialect(Protocol):
     def boot(self, station: StationInfo, reason: BootReason) -> Message: ...
     def boot_answer(self, payload: Payload) -> BootAnswer: ...
     def heartbeat(self) -> Message: ...
+    def data_transfer(self, message: VendorMessage) -> Message: ...
+    def data_transfer_answer(self, payload: Payload) -> VendorAnswer: ...
     def heartbeat_time(self, payload: Payload) -> str:
         """The back office's clock, as the answer to a heartbeat tells it."""
 

@@ -15,7 +15,7 @@ CATALOGUE = Path(__file__).with_name("catalogue.toml")
 
 
 class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One variable. Exactly one of `field`, `fact`, `const`, `secret` is set."""
+    """One variable. Exactly one of `field`, `fact`, `const`, `secret`, `view` is set."""
 
     component: str
     variable: str
@@ -28,6 +28,8 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     const: str | None = None
     secret: str = ""
     """Written through DeviceModel.guards, never read."""
+    view: str = ""
+    """A part of something else; see DeviceModel.views. Never in the catalogue."""
     unit: str = ""
     min: int | None = None
     max: int | None = None
@@ -43,7 +45,7 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def is_read_only(self) -> bool:
-        return not self.field and not self.secret
+        return not (self.field or self.secret or self.view)
 
     def parsed(self, text: str) -> Value:
         """Raises ValueError for a text that is no value of this variable."""

@@ -21,6 +21,15 @@ from ocpp_link.device.values import Value, text_of
 Place = tuple[str, str, str, int | None, int | None]
 """Component, variable, instance, EVSE, connector; names in lower case."""
 Guard = Callable[[Any], "WriteStatus"]
+
+
+class View(msgspec.Struct, frozen=True):
+    """A variable that is a part of something else: how it is read and written as text."""
+
+    read: Callable[[], str]
+    write: Callable[[str], WriteStatus]
+
+
 OnChange = Callable[[Row, str], None]
 
 
@@ -49,6 +58,9 @@ class DeviceModel:
         self._apply = apply
         self.facts: dict[str, Callable[[], str]] = {}
         self.guards: dict[str, Guard] = {}
+        self.views: dict[str, View] = {}
+        self.absent: set[str] = set()
+        """Fields of Settings that would do nothing here: they are no variables."""
         self.on_change: list[OnChange] = []
         self._rows: dict[Place, Row] = {}
         self._keys: dict[str, Row] = {}
@@ -68,7 +80,7 @@ class DeviceModel:
     @property
     def rows(self) -> list[Row]:
         """All variables that have a value here, in the order of the catalogue."""
-        return [row for row in self._rows.values() if not row.fact or row.fact in self.facts]
+        return [row for row in self._rows.values() if row.secret or self._exists(row)]
 
     def find(
         self,
@@ -96,7 +108,7 @@ class DeviceModel:
             return text_of(getattr(self._current(), row.field))
         if row.fact:
             return self.facts[row.fact]()
-        return row.const
+        return self.views[row.view].read() if row.view else row.const
 
     def write(self, row: Row, text: str) -> WriteResult:
         """Change a variable. Nothing has changed unless it was accepted."""
@@ -106,6 +118,8 @@ class DeviceModel:
             value = CHECKS[row.check](row.parsed(text))
         except ValueError as error:
             return WriteResult(WriteStatus.REJECTED, str(error))
+        if row.view:
+            return self._write_view(row, text)
         guard = self.guards.get(row.field or row.secret)
         status = guard(value) if guard else WriteStatus.ACCEPTED
         if row.secret and guard is None:
@@ -115,6 +129,12 @@ class DeviceModel:
             self._tell(row, value)
         return WriteResult(status)
 
+    def _write_view(self, row: Row, text: str) -> WriteResult:
+        status = self.views[row.view].write(text)
+        if status is WriteStatus.ACCEPTED:
+            self._tell(row, text)
+        return WriteResult(status)
+
     def set(self, field: str, value: Value) -> None:
         """Change a setting on the station's own account."""
         self._apply(msgspec.structs.replace(self._current(), **{field: value}))
@@ -122,7 +142,9 @@ class DeviceModel:
     def _exists(self, row: Row) -> bool:
         if row.secret:
             return row.secret in self.guards
-        return not row.fact or row.fact in self.facts
+        if row.view:
+            return row.view in self.views
+        return row.field not in self.absent and (not row.fact or row.fact in self.facts)
 
     def _tell(self, row: Row, value: Value) -> None:
         for hear in self.on_change:

@@ -14,6 +14,7 @@ from ocpp_link.rpc.rpc import IncomingCall
 from ocpp_link.v16 import (
     charging_profiles,
     configuration,
+    data_transfer,
     diagnostics,
     firmware,
     local_list,
@@ -49,11 +50,6 @@ def _change_availability(call: IncomingCall, engine: ChargePoint) -> None:
     engine.availability.change(
         call.payload["connectorId"], operative, lambda outcome: _status(call, outcome.value)
     )
-
-
-def _data_transfer(call: IncomingCall, _engine: ChargePoint) -> None:
-    """§5.6: no vendor's extension is known."""
-    _status(call, "UnknownVendorId")
 
 
 def _trigger_message(call: IncomingCall, engine: ChargePoint) -> None:
@@ -140,7 +136,7 @@ HANDLERS: dict[str, Handler] = {
     **diagnostics.HANDLERS,
     **firmware.HANDLERS,
     **security.HANDLERS,
-    "DataTransfer": _data_transfer,
+    **data_transfer.HANDLERS,
     "TriggerMessage": _trigger_message,
     "ExtendedTriggerMessage": _extended_trigger_message,
 }

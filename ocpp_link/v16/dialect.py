@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evse.types.authorization import IdToken
+from ocpp_link.data_transfer import VendorAnswer, VendorMessage
 from ocpp_link.device.settings import Settings
 from ocpp_link.files.records import FirmwareReport, LogReport
 from ocpp_link.ports import BootReason, StationInfo
@@ -17,6 +18,7 @@ from ocpp_link.v16 import (
     actions,
     authorization,
     boot,
+    data_transfer,
     diagnostics,
     firmware,
     security,
@@ -83,6 +85,12 @@ class Dialect16:
 
     def log_status(self, report: LogReport) -> Message | None:
         return diagnostics.log_status(report)
+
+    def data_transfer(self, message: VendorMessage) -> Message:
+        return data_transfer.data_transfer(message)
+
+    def data_transfer_answer(self, payload: Payload) -> VendorAnswer:
+        return data_transfer.data_transfer_answer(payload)
 
     def handle(self, call: IncomingCall, engine: ChargePoint) -> None:
         actions.handle(call, engine)

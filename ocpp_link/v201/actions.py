@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ocpp_link.rpc.codes import Code
 from ocpp_link.rpc.rpc import IncomingCall
-from ocpp_link.v201 import reports, requests, reset, triggers, variables
+from ocpp_link.v201 import data_transfer, reports, requests, reset, triggers, variables
 
 if TYPE_CHECKING:
     from ocpp_link.charge_point import ChargePoint
@@ -41,6 +41,7 @@ def handle(call: IncomingCall, engine: ChargePoint) -> None:
 
 HANDLERS: dict[str, Handler] = {
     **variables.HANDLERS,
+    **data_transfer.HANDLERS,
     **reports.HANDLERS,
     **requests.HANDLERS,
     **reset.HANDLERS,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evse.types.authorization import IdToken
+from ocpp_link.data_transfer import VendorAnswer, VendorMessage
 from ocpp_link.device.settings import Settings
 from ocpp_link.files.records import FirmwareReport, LogReport
 from ocpp_link.ports import BootReason, StationInfo
@@ -13,7 +14,7 @@ from ocpp_link.rpc.codes import Manners
 from ocpp_link.rpc.rpc import IncomingCall, Payload
 from ocpp_link.rpc.schemas import Schemas
 from ocpp_link.security.events import SecurityEvent
-from ocpp_link.v201 import actions, messages, transactions
+from ocpp_link.v201 import actions, data_transfer, messages, transactions
 
 if TYPE_CHECKING:
     from ocpp_link.charge_point import ChargePoint
@@ -69,6 +70,12 @@ class Dialect201:
 
     def log_status(self, report: LogReport) -> Message | None:
         return messages.log_status(report)
+
+    def data_transfer(self, message: VendorMessage) -> Message:
+        return data_transfer.data_transfer(message)
+
+    def data_transfer_answer(self, payload: Payload) -> VendorAnswer:
+        return data_transfer.data_transfer_answer(payload)
 
     def handle(self, call: IncomingCall, engine: ChargePoint) -> None:
         actions.handle(call, engine)
