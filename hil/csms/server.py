@@ -44,7 +44,7 @@ class Peer(ChargePoint):  # type: ignore[misc]  # the library has no types
                 self.drop()
                 return
             case Misbehaviour.CALLERROR:
-                await self._send(msg.create_call_error(OCPPError("scripted")).to_json())
+                await self._send(_refused(msg, "InternalError", "scripted"))
                 return
             case Misbehaviour.GARBAGE:
                 await self._send(msg.create_call_result({"idTagInfo": 7}).to_json())
@@ -53,21 +53,30 @@ class Peer(ChargePoint):  # type: ignore[misc]  # the library has no types
         if misbehaviour is Misbehaviour.DROP_AFTER:
             self.drop()
         else:
-            await self._send(reply.to_json())
+            await self._send(reply)
 
     def drop(self) -> None:
         """Cut the TCP connection without a word."""
         self._websocket.transport.abort()
 
-    async def _judged(self, msg: messages.Call) -> Any:
+    async def _judged(self, msg: messages.Call) -> str:
+        """The frame to answer with."""
         try:
             await messages.validate_payload(msg, self._ocpp_version)
-            return msg.create_call_result(self._brain.answer(msg.action, msg.payload))
+            answer: str = msg.create_call_result(
+                self._brain.answer(msg.action, msg.payload)
+            ).to_json()
         except OCPPError as error:
             self._brain.complaints.append(f"{msg.action}: {error}")
-            return msg.create_call_error(error)
+            return _refused(msg, error.code, error.description)
         except Refusal as refusal:
-            return msg.create_call_error(OCPPError(refusal.code))
+            return _refused(msg, refusal.code, "")
+        return answer
+
+
+def _refused(msg: messages.Call, code: str, description: str) -> str:
+    frame: str = messages.CallError(msg.unique_id, code, description).to_json()
+    return frame
 
 
 class CsmsServer:
