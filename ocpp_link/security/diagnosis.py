@@ -75,7 +75,7 @@ def diagnose(error: BaseException | None) -> Diagnosis:
             words = f"HTTP {cause.response.status_code}"
             return Diagnosis(EventType.FAILED_TO_AUTHENTICATE, Blame.KEY, words)
         if isinstance(cause, ssl.SSLCertVerificationError):
-            words = cause.verify_message or str(cause)
+            words = getattr(cause, "verify_message", "") or str(cause)
             return Diagnosis(EventType.INVALID_CSMS_CERTIFICATE, Blame.SERVER, words)
         if isinstance(cause, ssl.SSLError):
             return _of_alert(cause.reason or "")
