@@ -13,6 +13,7 @@ from evse.authorization.broker import Broker
 from evse.authorization.reservations import Reservations, restore
 from evse.clock import Clock, earliest
 from evse.config.station import StationConfig
+from evse.energy.sharing_out import share_out
 from evse.energy.station import StationEnergy, possible
 from evse.energy.station_limits import StationLimits
 from evse.faults import CoreCondition
@@ -27,7 +28,6 @@ from evse.session.session import Session
 from evse.session_ports import EvsePorts, Outlets, Stored
 from evse.telling.publications import Publications
 
-GRANT_ROUNDS = 3
 STATION = 0
 """Where the journal keeps what belongs to no EVSE, beside their snapshots: the reservations ..."""
 STATION_LIMITS = -1
@@ -247,23 +247,9 @@ class Core:
                 session.show(CoreCondition.JOURNAL_NOT_WRITTEN, stuck)
 
     def _grant(self) -> None:
-        """Share the fuse out. A grant may change what is claimed; a second round then settles it,
-        and what were still to change after that waits for the next input."""
-        energy = self.energy
-        if energy is None:
-            return
-        limit = self.station_limits.limit(energy.watt_lines)
-        if energy.idle(limit):
-            energy.rest()
-            for session in self.sessions.values():
-                session.set_grant(None)
-            return
-        for _ in range(GRANT_ROUNDS):
-            claims = [session.claim() for session in self.sessions.values()]
-            grants = energy.step(claims, self.clock.now_ms(), limit=limit)
-            changed = [self.sessions[evse].set_grant(grant) for evse, grant in grants.items()]
-            if not any(changed):
-                break
+        if self.energy is not None:
+            limit = self.station_limits.limit(self.energy.watt_lines)
+            share_out(self.energy, limit, self.sessions, self.clock.now_ms())
 
     @property
     def next_deadline_ms(self) -> int | None:
