@@ -46,7 +46,8 @@ class ProcessWorkers:
         self._run = run
         self._job_limit_s = job_limit_s
         self._silence_limit_s = silence_limit_s
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._jobs: set[asyncio.Task[None]] = set()
+        self._chores: set[asyncio.Task[None]] = set()
 
     @property
     def protocols(self) -> tuple[str, ...]:
@@ -55,12 +56,11 @@ class ProcessWorkers:
 
     @property
     def active(self) -> int:
-        return len(self._tasks)
+        return len(self._jobs) + len(self._chores)
 
     def start(self, job: Job, on_end: OnEnd) -> Cancel:
         task = asyncio.get_running_loop().create_task(self._work(job, on_end))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        _hold(task, self._jobs)
 
         def cancel() -> None:
             task.cancel()
@@ -69,16 +69,15 @@ class ProcessWorkers:
 
     def discard(self, path: str) -> None:
         """Once those that were cancelled can no longer write to it."""
-        cancelled = [task for task in self._tasks if task.cancelling()]
+        cancelled = [task for task in self._jobs if task.cancelling()]
         task = asyncio.get_running_loop().create_task(_discard(Path(path), cancelled))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        _hold(task, self._chores)
 
     async def close(self) -> None:
-        """End all that runs, and wait for that."""
-        for task in self._tasks:
+        """End the jobs that run, and wait for that."""
+        for task in self._jobs:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._jobs, *self._chores, return_exceptions=True)
 
     async def _work(self, job: Job, on_end: OnEnd) -> None:
         end = await self._end_of(job)
@@ -131,6 +130,12 @@ class ProcessWorkers:
             line = msgspec.json.decode(text, type=Line)
             if isinstance(line, End):
                 return line
+
+
+def _hold(task: asyncio.Task[None], tasks: set[asyncio.Task[None]]) -> None:
+    """As long as it runs; nobody else does."""
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
 
 
 async def _discard(path: Path, before: list[asyncio.Task[None]]) -> None:
