@@ -59,7 +59,8 @@ requirement asks for it although the list does not call them critical."""
 
 
 class SecurityEvent(msgspec.Struct, frozen=True, omit_defaults=True):
-    type: EventType
+    type: str
+    """An EventType, or a name that somebody else gave to what only they know."""
     timestamp: str
     """When it happened, RFC 3339."""
     info: str = ""

@@ -58,9 +58,11 @@ class SecurityEvents:
         self._waiting = deque(_Waiting(int(n), loaded[n]) for n in sorted(loaded, key=int))
         self._next = self._waiting[-1].number + 1 if self._waiting else 1
         self._sending = False
-        self._last: dict[EventType, tuple[str, int]] = {}
-        self._repeated: dict[EventType, int] = {}
+        self._last: dict[str, tuple[str, int]] = {}
+        self._repeated: dict[str, int] = {}
         self.given_up = 0
+        self.heard: list[Callable[[SecurityEvent], None]] = []
+        """Hear of every event that is written down."""
         station.on_timer[TIMER] = self.pump
         station.occasions.registered.append(self.pump)
         station.occasions.resumed.append(self.pump)
@@ -71,12 +73,20 @@ class SecurityEvents:
 
     def event(self, type_: EventType, info: str = "") -> None:
         """Something happened. `info` in words, without any secret."""
-        said = self._damped(type_, info[:MAX_INFO_CHARS])
+        self.report(SecurityEvent(type_, self._station.timestamp(), info), type_ in self._told)
+
+    def report(self, event: SecurityEvent, critical: bool | None = None) -> None:
+        """As `event`, of any type and time; `critical`: the back office is to hear of it. Left
+        out, the type decides."""
+        said = self._damped(event.type, event.info[:MAX_INFO_CHARS])
         if said is None:
             return
-        event = SecurityEvent(type_, self._station.timestamp(), said)
+        event = msgspec.structs.replace(event, info=said)
         self._write(msgspec.json.encode(event) + b"\n")
-        if type_ in self._told and not self._station.settings.security_events_disabled:
+        for hear in self.heard:
+            hear(event)
+        told = event.type in self._told if critical is None else critical
+        if told and not self._station.settings.security_events_disabled:
             self._enqueue(event)
 
     def pump(self) -> None:
@@ -87,7 +97,7 @@ class SecurityEvents:
             self._sending = True
             self._station.request(message, partial(self._ended, first))
 
-    def _damped(self, type_: EventType, info: str) -> str | None:
+    def _damped(self, type_: str, info: str) -> str | None:
         """What to write; None for what was said a moment ago."""
         now_ms = self._station.clock.now_ms()
         said, at_ms = self._last.get(type_, ("", -REPEAT_MS))

@@ -18,7 +18,7 @@ USES = {
     "ManufacturerRootCertificate": Use.MANUFACTURER,
 }
 """§6.4."""
-EVENT_NAMES = {
+EVENT_NAMES: dict[str, str] = {
     EventType.FAILED_TO_AUTHENTICATE: "FailedToAuthenticationAtCentralSystem",
     EventType.CSMS_FAILED_TO_AUTHENTICATE: "CentralSystemFailedToAuthentication",
     EventType.INVALID_CSMS_CERTIFICATE: "InvalidCentralSystemCertificate",
@@ -29,7 +29,7 @@ EVENT_NAMES = {
 
 def security_event(event: SecurityEvent) -> Message:
     """§5.15."""
-    name = EVENT_NAMES.get(event.type, event.type.value)
+    name = EVENT_NAMES.get(event.type, str(event.type))
     payload: dict[str, Any] = {"type": name, "timestamp": event.timestamp}
     if event.info:
         payload["techInfo"] = event.info

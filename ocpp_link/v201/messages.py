@@ -70,7 +70,7 @@ def status_notification(report: StatusReport) -> list[Message]:
 
 def security_event(event: SecurityEvent) -> Message:
     """Part 2 §1.49; the names of events are this version's own."""
-    payload = {"type": event.type.value, "timestamp": event.timestamp}
+    payload = {"type": str(event.type), "timestamp": event.timestamp}
     if event.info:
         payload["techInfo"] = event.info
     return Message("SecurityEventNotification", payload)
