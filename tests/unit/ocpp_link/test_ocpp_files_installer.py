@@ -156,7 +156,19 @@ def _link(name: str, kind: bytes, target: str = "/etc/passwd") -> tarfile.TarInf
         {"files": {"../outside": b"x"}},
         {"files": {"/outside": b"x"}},
     ],
-    ids=str,
+    ids=[
+        "foreign product",
+        "version that climbs",
+        "no version",
+        "hidden version",
+        "spoilt file",
+        "stranger",
+        "symbolic link",
+        "hard link",
+        "device",
+        "path that climbs",
+        "absolute path",
+    ],
 )
 def test_what_is_foreign_or_broken_changes_nothing(
     wrong: dict[str, object], root: Path, tmp_path: Path
