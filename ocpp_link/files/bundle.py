@@ -11,7 +11,6 @@ import gzip
 import io
 import sqlite3
 import tarfile
-import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -25,6 +24,7 @@ from ocpp_link.files.errors import FileError
 from ocpp_link.files.jobs import Bundle, End, Extract, Outcome
 from ocpp_link.files.part_file import sync_directory
 from ocpp_link.files.redact import redacted
+from ocpp_link.wire.rotated_file import parts
 
 MAX_PART_BYTES = 16 << 20
 """Of one part before packing; of longer ones the newest stay."""
@@ -79,8 +79,6 @@ def _parts(job: Bundle, window: Window, alive: Alive) -> Iterator[tuple[str, byt
     """Each with its name; alive is called after each."""
     for name, text in job.documents.items():
         yield name, text.encode()
-    if job.configuration:
-        yield "configuration.json", _told(lambda: _configuration(Path(job.configuration)))
     if job.journal:
         yield "journal.jsonl", _told(lambda: _tail(_journal(job.journal, window, alive)))
     for number, extract in enumerate(job.extracts, 1):
@@ -94,11 +92,6 @@ def _told(read: Callable[[], bytes]) -> bytes:
         return read()
     except (OSError, sqlite3.Error, ValueError, FileError) as error:
         return f"this part can not be read: {error}\n".encode()
-
-
-def _configuration(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return msgspec.json.format(msgspec.json.encode(redacted(tomllib.load(file))))
 
 
 def _journal(path: str, window: Window, alive: Alive) -> Iterator[bytes]:
@@ -120,8 +113,8 @@ def _extract(extract: Extract, window: Window) -> bytes:
 
 
 def _lines(extract: Extract, window: Window) -> Iterator[bytes]:
-    for path in extract.paths:
-        with contextlib.suppress(FileNotFoundError), Path(path).open("rb") as file:
+    for path in parts(Path(extract.path)):
+        with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
             while line := file.readline(MAX_LINE_BYTES):
                 if window.holds(_time_in(line)):
                     yield line

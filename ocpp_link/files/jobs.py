@@ -80,10 +80,11 @@ class Upload(msgspec.Struct, frozen=True, tag="upload", omit_defaults=True):
 
 
 class Extract(msgspec.Struct, frozen=True, tag="extract", omit_defaults=True):
-    """Files of lines that each tell a time, as one member of a bundle, oldest first."""
+    """A log of lines that each tell a time, as one member of a bundle, oldest first."""
 
     name: str
-    paths: tuple[str, ...]
+    path: str
+    """With those that it was before it was rotated (wire/rotated_file.py)."""
 
 
 class Bundle(msgspec.Struct, frozen=True, tag="bundle", omit_defaults=True):
@@ -97,8 +98,6 @@ class Bundle(msgspec.Struct, frozen=True, tag="bundle", omit_defaults=True):
     extracts: tuple[Extract, ...] = ()
     journal: str = ""
     """The core's database; empty: none."""
-    configuration: str = ""
-    """The station's configuration file, which goes in without its secrets."""
     documents: dict[str, str] = {}
     """By name: text that goes in as it is."""
     plain: bool = False

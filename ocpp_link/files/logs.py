@@ -18,7 +18,7 @@ import msgspec
 
 from ocpp_link.files.jobs import Bundle, End, Extract, Outcome, Upload
 from ocpp_link.files.notices import Notices
-from ocpp_link.files.ports import Cancel, Files
+from ocpp_link.files.ports import Cancel, Files, Sources
 from ocpp_link.files.records import LogReport, LogStatus
 from ocpp_link.memory.database import Snapshot
 from ocpp_link.station import Station
@@ -165,19 +165,20 @@ class LogUploads:
     # What goes into it
 
     def _has(self, files: Files, kind: LogKind) -> bool:
-        return kind is LogKind.DIAGNOSTICS or bool(files.sources.security_logs)
+        return kind is LogKind.DIAGNOSTICS or bool(files.sources.security_log)
 
     def _bundle(self, files: Files, request: LogRequest) -> Bundle:
         bundle = Bundle(path=self._path(files), oldest=request.oldest, latest=request.latest)
-        security = Extract("security.log", files.sources.security_logs)
+        sources = files.sources
+        security = Extract("security.jsonl", sources.security_log)
         if request.kind is LogKind.SECURITY:
             return msgspec.structs.replace(bundle, extracts=(security,), plain=True)
+        extracts = (Extract("frames.jsonl", sources.frame_log), security)
         return msgspec.structs.replace(
             bundle,
-            extracts=(Extract("frames.jsonl", files.sources.frame_logs), security),
-            journal=files.sources.journal,
-            configuration=files.sources.configuration,
-            documents=self._documents(),
+            extracts=tuple(extract for extract in extracts if extract.path),
+            journal=sources.journal,
+            documents=self._documents() | _configuration(sources),
         )
 
     def _path(self, files: Files) -> str:
@@ -188,6 +189,10 @@ class LogUploads:
         suffix = "tar.gz" if kind is LogKind.DIAGNOSTICS else "log.gz"
         moment = self._station.clock.utc().strftime("%Y%m%dT%H%M%SZ")
         return f"{identity}_{kind.value}_{moment}.{suffix}"
+
+
+def _configuration(sources: Sources) -> dict[str, str]:
+    return {"configuration.json": sources.configuration} if sources.configuration else {}
 
 
 def _nothing() -> None:

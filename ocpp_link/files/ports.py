@@ -78,13 +78,15 @@ class NoRoots:
 
 
 class Sources(msgspec.Struct, frozen=True):
-    """What a bundle is made of, by path; empty = there is none."""
+    """What a bundle is made of; empty = there is none."""
 
-    frame_logs: tuple[str, ...] = ()
-    """Oldest first."""
-    security_logs: tuple[str, ...] = ()
+    frame_log: str = ""
+    """Its path; so are the next two."""
+    security_log: str = ""
     journal: str = ""
+    """Of the core's session events."""
     configuration: str = ""
+    """The text itself, without secrets."""
 
 
 class Files(msgspec.Struct, frozen=True):

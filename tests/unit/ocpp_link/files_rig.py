@@ -114,7 +114,7 @@ class FilesRig(Rig):
                 directory="/nowhere",
                 identity="CP/1 ä",
                 installer=self.installer,
-                sources=Sources(frame_logs=("frames",), security_logs=("security",)),
+                sources=Sources(frame_log="frames", security_log="security", journal="core.db"),
             ),
             **more,
         )

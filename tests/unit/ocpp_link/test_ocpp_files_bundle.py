@@ -57,7 +57,7 @@ def test_5_9_the_window_of_the_request_is_what_is_uploaded(tmp_path: Path) -> No
             str(tmp_path / "out" / "b.tar.gz"),
             oldest="2026-01-01T02:00:00+00:00",
             latest="2026-01-01T04:00:00Z",
-            extracts=(Extract("frames.jsonl", (frames,)),),
+            extracts=(Extract("frames.jsonl", frames),),
             journal=journal(tmp_path / "journal.db"),
         )
     )
@@ -66,38 +66,34 @@ def test_5_9_the_window_of_the_request_is_what_is_uploaded(tmp_path: Path) -> No
 
 
 def test_files_are_joined_oldest_first_and_may_be_missing_or_torn(tmp_path: Path) -> None:
-    old, new = lines(tmp_path / "a.1", range(2)), lines(tmp_path / "a", range(2, 4))
+    lines(tmp_path / "a.1.jsonl", range(2))
+    new = lines(tmp_path / "a.jsonl", range(2, 4))
     with Path(new).open("a") as file:
         file.write('{"time":"2026-01-01T04:')
     job = Bundle(
         str(tmp_path / "b.gz"),
-        extracts=(Extract("frames.jsonl", (old, str(tmp_path / "gone"), new)),),
+        extracts=(
+            Extract("frames.jsonl", new),
+            Extract("security.jsonl", str(tmp_path / "gone.jsonl")),
+        ),
         journal=str(tmp_path / "no" / "journal.db"),
     )
     found = build(job)
     assert hours(b"".join(found["frames.jsonl"].splitlines(keepends=True)[:4])) == [0, 1, 2, 3]
     assert b"can not be read" in found["journal.jsonl"]
+    assert found["security.jsonl"] == b""
 
 
-def test_a_bundle_has_no_secrets(tmp_path: Path) -> None:
-    """Not those of the configuration, and no token of a person."""
-    config = tmp_path / "station.toml"
-    config.write_text(
-        '[ocpp]\nurl = "wss://host"\nbasic_auth_key = "hunter2"\n[console]\npin = "4711"\n'
-        '[[tokens]]\ntoken = "04AABB"\n'
-    )
+def test_a_bundle_has_no_tokens_of_people(tmp_path: Path) -> None:
+    """Who charged is not in the journal's extract; what the station says of itself goes in."""
     found = build(
         Bundle(
             str(tmp_path / "b.gz"),
-            configuration=str(config),
             journal=journal(tmp_path / "journal.db"),
             documents={"versions.json": "{}"},
         )
     )
-    everything = b"".join(found.values())
-    for secret in (b"hunter2", b"4711", b"04AABB", b"DEADBEEF"):
-        assert secret not in everything
-    assert b"wss://host" in found["configuration.json"]
+    assert b"DEADBEEF" not in found["journal.jsonl"]
     assert found["versions.json"] == b"{}"
 
 
@@ -108,7 +104,7 @@ def test_n01_fr_03_the_security_log_is_lines_in_plain_gzip(tmp_path: Path) -> No
     job = Bundle(
         str(tmp_path / "s.gz"),
         oldest="2026-01-01T12:00:00Z",
-        extracts=(Extract("security.log", (str(log),)),),
+        extracts=(Extract("security.log", str(log)),),
         plain=True,
     )
     bundle.build(job, lambda _done: None)
@@ -118,7 +114,7 @@ def test_n01_fr_03_the_security_log_is_lines_in_plain_gzip(tmp_path: Path) -> No
 def test_of_what_is_too_long_the_newest_stays(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(bundle, "MAX_PART_BYTES", 200)
     frames = lines(tmp_path / "frames", range(24))
-    found = build(Bundle(str(tmp_path / "b.gz"), extracts=(Extract("f", (frames,)),)))
+    found = build(Bundle(str(tmp_path / "b.gz"), extracts=(Extract("f", frames),)))
     assert hours(found["f"]) == [19, 20, 21, 22, 23]
 
 

@@ -39,7 +39,8 @@ def test_5_9_diagnostics_are_named_packed_and_uploaded(rig: FilesRig) -> None:
     bundle = rig.end_job()
     assert isinstance(bundle, Bundle)
     assert (bundle.oldest, bundle.latest) == ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z")
-    assert [extract.paths for extract in bundle.extracts] == [("frames",), ("security",)]
+    assert [extract.path for extract in bundle.extracts] == ["frames", "security"]
+    assert bundle.journal == "core.db"
     assert set(bundle.documents) == {"settings.json", "state.json", "versions.json"}
     upload = rig.end_job()
     assert isinstance(upload, Upload)
@@ -87,7 +88,7 @@ def test_n01_a_security_log_is_uploaded_under_the_id_of_its_request(rig: FilesRi
     bundle = rig.end_job()
     assert isinstance(bundle, Bundle)
     assert bundle.plain
-    assert [extract.paths for extract in bundle.extracts] == [("security",)]
+    assert [extract.path for extract in bundle.extracts] == ["security"]
     assert bundle.documents == {}
     rig.end_job()
     assert rig.told(LOG) == [
