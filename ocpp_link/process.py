@@ -17,6 +17,9 @@ from ocpp_link.charge_point import ChargePoint
 from ocpp_link.core_client import DoorCore, follow_core
 from ocpp_link.device.settings import Settings
 from ocpp_link.dialects import Dialects
+from ocpp_link.files.config import FilesConfig
+from ocpp_link.files.ports import Files
+from ocpp_link.files.workers import ProcessWorkers
 from ocpp_link.memory.database import Database
 from ocpp_link.memory.store import ThreadStore
 from ocpp_link.ports import CoreReply, RestartKind, StationInfo, Store
@@ -66,6 +69,8 @@ class LinkConfig(msgspec.Struct, frozen=True, kw_only=True):
     """To go out through: the name of a network interface, or a local IP address."""
     frame_log: FrameLogConfig | None = None
     """None: frames are not written down."""
+    files: FilesConfig | None = None
+    """None: nothing is fetched or uploaded."""
     backoff: BackoffSettings | None = None
     """Between attempts to connect; None: as the settings have it."""
     security: SecurityConfig = SecurityConfig()
@@ -100,6 +105,7 @@ class LinkProcess:
             lambda act: loop.call_soon_threadsafe(self._runner.run, act),
             lambda error: loop.call_soon_threadsafe(self._storage_fault.set_exception, error),
         )
+        self._workers = ProcessWorkers(lambda act: self._runner.run(act))
         self.engine = ChargePoint(
             config.station,
             core=self._core,
@@ -110,6 +116,7 @@ class LinkProcess:
             defaults=config.settings,
             security=config.secured,
             system=ProcessSystem(config.boot_id, self._on_restart),
+            files=_files(config, self._workers),
         )
         self._runner = Runner(self.engine, loop)
         self._frames = _frame_log(config.frame_log, self._store, clock, loop)
@@ -158,6 +165,10 @@ class LinkProcess:
 
     async def _until_storage_fault(self) -> None:
         await self._storage_fault
+
+    async def end_jobs(self) -> None:
+        """After `run` was cancelled, before `close`: what works with files ends."""
+        await self._workers.close()
 
     def close(self) -> str:
         """After `run` was cancelled. Empty, or why the last writes may be missing on the disk."""
@@ -220,6 +231,15 @@ def _frame_log(
     )
 
 
+def _files(config: LinkConfig, workers: ProcessWorkers) -> Files | None:
+    if config.files is None:
+        return None
+    frame_log = config.frame_log.path if config.frame_log else None
+    return config.files.files(
+        workers, config.identity, frame_log=frame_log, security_log=config.security.log
+    )
+
+
 async def serve(config: LinkConfig) -> RestartKind:
     """Run the link until the task is cancelled, or until a reset: then what is to begin anew."""
     process = LinkProcess(config)
@@ -233,4 +253,5 @@ async def serve(config: LinkConfig) -> RestartKind:
     finally:
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
+        await process.end_jobs()
         process.close()

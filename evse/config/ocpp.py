@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from evse.config.files import FilesTable
 from evse.config.values import DevicePath, Table
 
 
@@ -52,3 +53,4 @@ class OcppTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = ""
     """To go out through; empty: as the system routes."""
     frame_log: FrameLogTable = FrameLogTable()
+    files: FilesTable = FilesTable()

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from importlib.metadata import version
 from pathlib import Path
 
+import msgspec
+
+from evse.config.files import FilesTable
 from evse.config.ocpp import FrameLogTable
 from evse.config.read import ConfigError
 from evse.config.station import StationConfig
 from evse.energy.station import watt_lines
 from evse.run.process import EXIT_RESTART_APPLICATION, EXIT_RESTART_HARDWARE, boot_id
 from ocpp_link.device.settings import Settings
+from ocpp_link.files.config import FilesConfig
+from ocpp_link.files.jobs import Trust
+from ocpp_link.files.ports import Sources
+from ocpp_link.files.redact import redacted
 from ocpp_link.ports import EvseInfo, RestartKind, StationInfo
 from ocpp_link.process import FrameLogConfig, LinkConfig, serve
 from ocpp_link.wire.frame_log import Level
@@ -39,6 +47,7 @@ def link_config(config: StationConfig, *, state_dir: Path, door: Path) -> LinkCo
         basic_auth_key=basic_auth_key(config.ocpp.basic_auth_key_file),
         interface=config.ocpp.interface,
         frame_log=_frame_log(config.ocpp.frame_log, state_dir),
+        files=_files(config, config.ocpp.files, state_dir),
         settings=Settings(
             connection_timeout_s=config.authorization.connection_timeout_s,
             ping_interval_s=config.ocpp.ping_interval_s,
@@ -53,6 +62,25 @@ def _frame_log(table: FrameLogTable, state_dir: Path) -> FrameLogConfig:
         max_bytes=table.file_kb * 1024,
         files=table.files,
         hide_tokens=table.hide_tokens,
+    )
+
+
+def _files(config: StationConfig, table: FilesTable, state_dir: Path) -> FilesConfig:
+    shown = msgspec.json.encode(redacted(msgspec.to_builtins(config)))
+    return FilesConfig(
+        directory=state_dir / "ocpp-files",
+        sources=Sources(
+            journal=str(state_dir / "core.db"),
+            configuration=msgspec.json.format(shown).decode(),
+        ),
+        trust=Trust(
+            system_roots=table.system_roots,
+            ca_files=table.ca_files,
+            known_hosts=table.known_hosts_file,
+        ),
+        releases=Path(table.releases) if table.releases else None,
+        package_key=table.package_key_file,
+        unsigned_firmware=table.unsigned_firmware,
     )
 
 
@@ -77,7 +105,7 @@ def _station(config: StationConfig) -> StationInfo:
         vendor=config.station.vendor,
         model=config.station.model,
         serial=config.station.serial,
-        firmware=version("pievse"),
+        firmware=_running_release(config) or version("pievse"),
         nominal_voltage_v=config.evses[0].nominal_voltage_v,
         lines=watt_lines(config),
         fuse_a=config.station.fuse_a,
@@ -92,6 +120,14 @@ def _station(config: StationConfig) -> StationInfo:
             for evse in config.evses
         ),
     )
+
+
+def _running_release(config: StationConfig) -> str:
+    """Empty where none is installed that an update could take the place of."""
+    releases = config.ocpp.files.releases if config.ocpp else ""
+    with contextlib.suppress(OSError):
+        return (Path(releases) / "current").readlink().name if releases else ""
+    return ""
 
 
 EXIT_CODES = {
