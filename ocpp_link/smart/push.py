@@ -6,7 +6,9 @@ where it says something else than what the core was told before.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from datetime import timedelta
+from typing import Any
 
 from evse.clock import rfc3339
 from ocpp_link.ports import CoreReply
@@ -21,7 +23,8 @@ RETRY_MS = 5_000
 SOURCE = "OCPP"
 TIMER = "limits"
 
-Entries = list[dict[str, object]]
+Entry = dict[str, Any]
+Entries = list[Entry]
 
 
 class Pushes:
@@ -80,8 +83,8 @@ def _entries(segments: list[Segment]) -> Entries:
     ]
 
 
-def _limits(segment: Segment) -> dict[str, object]:
-    limits: dict[str, object] = {}
+def _limits(segment: Segment) -> Entry:
+    limits: Entry = {}
     if segment.limit is not None:
         limits["ac_max_current_A"] = {"value": segment.limit / 10, "source": SOURCE}
     if segment.phases is not None:
@@ -90,8 +93,16 @@ def _limits(segment: Segment) -> dict[str, object]:
 
 
 def _same_so_far(told: Entries, entries: Entries) -> bool:
-    """A schedule that was told earlier says the same: only its first entry's start moves."""
-    first_same = bool(told and entries) and (
-        told[0]["limits_to_leaves"] == entries[0]["limits_to_leaves"]
-    )
-    return first_same and told[1:] == entries[1:]
+    """What was told earlier says the same for the time that is left: its past is over, and what is
+    in force began before now."""
+    if not told or not entries:
+        return False
+    over = bisect_right(told, entries[0]["timestamp"], key=_timestamp)
+    left = told[max(0, over - 1) :]
+    same = left[0]["limits_to_leaves"] == entries[0]["limits_to_leaves"]
+    return same and left[1:] == entries[1:]
+
+
+def _timestamp(entry: Entry) -> str:
+    """All of one form, in UTC: they sort as they are."""
+    return str(entry["timestamp"])
