@@ -23,14 +23,19 @@ class FilesConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A PEM file; empty: packages need no signature of their own."""
     unsigned_firmware: bool = False
 
-    def files(self, workers: Workers, identity: str) -> Files:
-        """What the engine needs."""
+    def files(
+        self, workers: Workers, identity: str, *, frame_log: Path | None, security_log: Path | None
+    ) -> Files:
+        """What the engine needs; the logs are those that the link itself writes."""
+        sources = msgspec.structs.replace(
+            self.sources, frame_log=str(frame_log or ""), security_log=str(security_log or "")
+        )
         return Files(
             workers=workers,
             directory=str(self.directory),
             identity=identity,
             installer=self._installer(workers),
-            sources=self.sources,
+            sources=sources,
             trust=self.trust,
             unsigned_firmware=self.unsigned_firmware,
         )
