@@ -119,11 +119,11 @@ class ChargePoint:
             station.clock, station.system, kept, station.occasions, station.keep
         )
         self.model = DeviceModel(lambda: station.settings, self.configure)
-        self.security = Security(station, self.model, security or SecurityConfig(), kept)
         self.registration = Registration(
             station, self.model, kept.decoded("boot", BootReason), boot_reason, self._on_accepted
         )
         self.status = StatusReporter(station)
+        self.security = Security(station, self.model, security or SecurityConfig(), kept)
         self.availability = Availability(station, self.status, kept.decoded("availability", bool))
         known = KnownTokens(station, kept)
         self.authorization = Authorization(station, known)
