@@ -40,6 +40,7 @@ from ocpp_link.remote import Remote
 from ocpp_link.reservations import Reservations
 from ocpp_link.reset import Reset, ResetMode
 from ocpp_link.rpc.rpc import IncomingCall, Rpc
+from ocpp_link.sampling import Sampling
 from ocpp_link.security.config import SecurityConfig
 from ocpp_link.security.events import EventType
 from ocpp_link.security.part import Security
@@ -154,6 +155,9 @@ class ChargePoint:
             remote_starts=self.transactions.remote_starts,
             ends=kept.decoded(ENDS, StopTransactionReason),
             on_unreadable=self._reject,
+        )
+        self.sampling = Sampling(
+            station, self.model, append=self.transactions.append, send=self.transactions.send
         )
         self.reset = Reset(
             station,
@@ -282,6 +286,7 @@ class ChargePoint:
             self._reject("powermeter", error)
         else:
             self.station.meters[evse] = timed(meter, self.station.clock)
+            self.station.metered_ms[evse] = self._now_ms()
             for hear in self.station.occasions.metered:
                 hear(evse)
 

@@ -25,7 +25,13 @@ class SampleContext(enum.StrEnum):
     """Why a sample was taken; the spellings are those of every OCPP version."""
 
     PERIODIC = "Sample.Periodic"
+    CLOCK = "Sample.Clock"
+    BEGIN = "Transaction.Begin"
+    END = "Transaction.End"
+    INTERRUPTION_BEGIN = "Interruption.Begin"
+    INTERRUPTION_END = "Interruption.End"
     TRIGGER = "Trigger"
+    OTHER = "Other"
 
 
 class Trigger(enum.StrEnum):
@@ -94,6 +100,18 @@ class TxRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     context: SampleContext = SampleContext.PERIODIC
     offered_a: float | None = None
     """What the station offered when the sample was taken, A per phase."""
+    offered_w: float | None = None
+    """The same over all phases that it offers, at the nominal voltage."""
+    import_interval_wh: float | None = None
+    """Since the sample before it of the same context, or since the transaction began."""
+    export_interval_wh: float | None = None
+    start_wh: float | None = None
+    """Of the end: the import register at the transaction's start."""
+    is_for_end: bool = False
+    """It is told once more with the transaction's end."""
+    samples: tuple[TxRecord, ...] = ()
+    """Of the end: what is told once more with it, from the start on, thinned out where it is much;
+    the end itself is not among them."""
     clock: str = ""
     """Of the boot of the computer whose doubtful clock told the times; empty = they hold."""
 
@@ -126,6 +144,10 @@ class EvseState(msgspec.Struct, frozen=True, omit_defaults=True):
     """Wall time of the transaction's start."""
     token: str = ""
     """That the transaction was started with."""
+    start_wh: float | None = None
+    """The import register at the transaction's start."""
+    interrupted: bool = False
+    """The station holds a transaction back that was charging."""
     records: int = 0
     """How many records the transaction has had: the number of the next one."""
     clock: str = ""

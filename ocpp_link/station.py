@@ -59,6 +59,8 @@ class Station:
         self.occasions = Occasions()
         self.core_up = False
         self.meters: dict[int, Powermeter] = {}
+        self.metered_ms: dict[int, int] = {}
+        """When each of `meters` was heard."""
         self.limits: dict[int, Limits] = {}
         self.requested_ms = 0
         """When a CALL was last made."""

@@ -16,6 +16,8 @@ from ocpp_link.records import EvseState, RecordKind, StoredRecord, TxRecord
 
 WINDOW = 64
 REFILL_BELOW = 16
+THIN_STEPS = 10
+"""A queue that is too long is thinned out each time it has grown by a tenth of its bound."""
 
 
 class TransactionQueue:
@@ -35,13 +37,18 @@ class TransactionQueue:
         """Removals that are not durable yet."""
         self.in_flight = False
         self.dropped = 0
+        self.thinned = 0
+        """Samples that were dropped because too much waited."""
+        self._thinning = False
+        self._thin_at = 0
+        """So much may wait until the disk is asked to thin it out."""
 
     def __len__(self) -> int:
         return len(self._window) + self._on_disk
 
     def keep(
         self,
-        state: EvseState,
+        state: EvseState | None,
         record: TxRecord | None,
         seq: int | None,
         on_durable: Callable[[], None],
@@ -54,8 +61,8 @@ class TransactionQueue:
 
         self._store.submit(lambda database: database.keep(state, record, seq), done)
 
-    def append(self, state: EvseState, record: TxRecord) -> None:
-        """Queue a record of the link's own, with the state of its EVSE that counts it."""
+    def append(self, state: EvseState | None, record: TxRecord) -> None:
+        """Queue a record of the link's own, with the state of its EVSE that counts it, if any."""
         self.keep(state, record, None, _nobody)
 
     def refill(self) -> None:
@@ -139,10 +146,27 @@ class TransactionQueue:
         if self._on_disk or self._loading or len(self._window) >= WINDOW:
             self._on_disk += 1
             self.refill()
+            self._thin_out()
             return
         self._window.append(stored)
         self._last_row = stored.row
         self._on_ready()
+
+    def _thin_out(self) -> None:
+        """Where too much waits; what lies in the window stays."""
+        if self._loading or self._thinning or self._on_disk < self._thin_at:
+            return
+        self._thinning = True
+        row = self._last_row
+
+        def done(found: tuple[int, int]) -> None:
+            dropped, may_wait = found
+            self._thinning = False
+            self.thinned += dropped
+            self._on_disk = max(0, self._on_disk - dropped)
+            self._thin_at = max(may_wait, self._on_disk) + may_wait // THIN_STEPS
+
+        self._store.submit(lambda database: (database.thin(row), database.max_waiting), done)
 
     def _loaded(self, records: list[StoredRecord]) -> None:
         self._loading = False

@@ -1,4 +1,4 @@
-"""Transactions on their way to the back office: samples taken, records delivered, ids learned.
+"""Transactions on their way to the back office: records delivered, ids learned.
 
 Source: OCPP 1.6 §3.7 (transaction-related messages), §4.8, §4.10; errata 3.18 (id -1).
 """
@@ -6,15 +6,13 @@ Source: OCPP 1.6 §3.7 (transaction-related messages), §4.8, §4.10; errata 3.1
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import msgspec
 
-from evse.types.powermeter import Powermeter
-from ocpp_link.device.settings import Settings
 from ocpp_link.memory.database import Database, Snapshot
 from ocpp_link.memory.queue import TransactionQueue
-from ocpp_link.records import RecordKind, SampleContext, TxAnswer, TxRecord
+from ocpp_link.records import RecordKind, TxAnswer, TxRecord
 from ocpp_link.rpc.outcome import Outcome, OutcomeKind
 from ocpp_link.station import Station
 
@@ -30,7 +28,7 @@ class Transactions:
     def __init__(self, station: Station, snapshot: Snapshot) -> None:
         self._station = station
         self._ids = snapshot.decoded("transaction", int)
-        self._sampled_at: dict[int, str] = {}
+        self._newest_sample = snapshot.newest_sample
         self.remote_starts: dict[str, int] = {}
         """By token: the id under which the back office asked for a start that has not come."""
         self.answers: list[Callable[[TxRecord, TxAnswer], None]] = []
@@ -38,15 +36,11 @@ class Transactions:
         self._heard_before = 0
         """Frames of the peer before the first attempt at the present record."""
         self.queue = TransactionQueue(station.store, snapshot.waiting, self.pump)
-        station.on_timer["sample"] = self.sample
         occasions = station.occasions
         occasions.registered.append(self.pump)
         occasions.resumed.append(self.pump)
-        occasions.configured.append(self._configured)
-        occasions.transaction_started.append(self.await_sample)
-        occasions.transaction_ended.append(self.await_sample)
-        for evse in station.evses:
-            self.await_sample(evse)
+        sessions = [state.session for state in station.states.values() if state.in_transaction]
+        station.store.submit(lambda database: database.forget_samples(sessions))
 
     def expect_remote(self, token: str, remote_start_id: int) -> None:
         """The next transaction with this token is the back office's own doing."""
@@ -65,65 +59,28 @@ class Transactions:
                 return evse
         return None
 
-    def _configured(self, before: Settings, now: Settings) -> None:
-        if now.sample_interval_s != before.sample_interval_s:
-            for evse in self._station.evses:
-                self.await_sample(evse)
+    def append(self, record: TxRecord) -> None:
+        """Queue a sample that the link took; where it is of a transaction, it takes the
+        transaction's next number."""
+        self._newest_sample = max(self._newest_sample + 1, record.seq)
+        record = msgspec.structs.replace(record, seq=self._newest_sample)
+        state = self._station.states[record.evse] if record.session else None
+        if state is not None:
+            state = msgspec.structs.replace(state, records=state.records + 1)
+            self._station.states[record.evse] = state
+        self.queue.append(state, record)
 
-    def await_sample(self, evse: int) -> None:
-        """Start or stop the timer `sample`, as the EVSE's state and the settings want it."""
-        name, interval_s = ("sample", evse), self._station.settings.sample_interval_s
-        if interval_s and self._station.states[evse].in_transaction:
-            self._station.timers.set(name, self._station.clock.now_ms() + interval_s * 1_000)
-        else:
-            self._station.timers.cancel(name)
-
-    def sample(self, evse: int) -> None:
-        """The timer `sample`: queue what the meter says, unless it has said nothing new."""
-        self.await_sample(evse)
-        meter = self._station.meters.get(evse)
-        if meter is None or not self._station.states[evse].in_transaction:
+    def send(self, record: TxRecord) -> None:
+        """Send a sample that the back office asked for: ahead of the queue where it can be, for
+        it is not related to a transaction (1.6 §3.7). In one whose id is not known, or whose
+        events are numbered, it waits for its turn."""
+        transaction_id = self._ids.get(record.session)
+        if record.session and transaction_id is None:
+            self.append(record)
             return
-        if self._sampled_at.get(evse) != meter.timestamp:
-            self._sampled_at[evse] = meter.timestamp
-            self._append(self._record(evse, meter, SampleContext.PERIODIC))
-
-    def sample_now(self, evses: Iterable[int]) -> None:
-        """What the meters say now, because the back office asks; outside a transaction it is
-        sent and not queued."""
-        for evse in evses:
-            meter = self._station.meters.get(evse)
-            if meter is None:
-                continue
-            record = self._record(evse, meter, SampleContext.TRIGGER)
-            if record.session:
-                self._append(record)
-            elif message := self._station.dialect.render(record, None, self._station.settings):
-                self._station.request(message, _unheeded)
-
-    def _append(self, record: TxRecord) -> None:
-        """Queue a sample of a transaction; it takes the transaction's next number."""
-        state = self._station.states[record.evse]
-        counted = msgspec.structs.replace(state, records=state.records + 1)
-        self._station.states[record.evse] = counted
-        self.queue.append(counted, record)
-
-    def _record(self, evse: int, meter: Powermeter, context: SampleContext) -> TxRecord:
-        state, limits = self._station.states[evse], self._station.limits.get(evse)
-        return TxRecord(
-            session=state.session if state.in_transaction else "",
-            kind=RecordKind.SAMPLE,
-            seq=self._station.utc_ms(),
-            evse=evse,
-            timestamp=meter.timestamp,
-            meter=meter,
-            context=context,
-            offered_a=limits.max_current if limits else None,
-            number=state.records,
-            status=state.status,
-            offline=not self._station.operational,
-            clock=self._station.time.mark_of(meter.timestamp),
-        )
+        message = self._station.dialect.render(record, transaction_id, self._station.settings)
+        if message is not None:
+            self._station.request(message)
 
     def pump(self) -> None:
         """Send the oldest record, if one may be sent now."""
@@ -146,9 +103,12 @@ class Transactions:
 
     def _mended(self, record: TxRecord) -> TxRecord:
         """What was noted under a doubtful clock, in the time that is known since."""
+        mended = self._station.time.mended
+        if record.samples:
+            samples = tuple(self._mended(sample) for sample in record.samples)
+            record = msgspec.structs.replace(record, samples=samples)
         if not record.clock:
             return record
-        mended = self._station.time.mended
         at = mended(record.timestamp, record.clock)
         meter = msgspec.structs.replace(
             record.meter, timestamp=mended(record.meter.timestamp, record.clock)
@@ -217,7 +177,3 @@ class Transactions:
             database.delete("transaction", record.session)
 
         self.queue.remove(then)
-
-
-def _unheeded(_outcome: Outcome) -> None:
-    """What was measured outside a transaction bills nothing."""

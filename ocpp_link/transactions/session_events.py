@@ -11,7 +11,7 @@ from evse.types.powermeter import Powermeter
 from evse.types.session import SessionEvent, SessionEventEnum, StopTransactionReason
 from ocpp_link.memory.acknowledgements import Acknowledgements
 from ocpp_link.memory.queue import TransactionQueue
-from ocpp_link.records import TxRecord
+from ocpp_link.records import RecordKind, SampleContext, TxRecord
 from ocpp_link.station import Station
 from ocpp_link.timekeeping import LinkClock
 from ocpp_link.transactions import sessions
@@ -21,6 +21,7 @@ ENDS = "reset_end"
 """Kept by session."""
 WENT_DOWN = frozenset({StopTransactionReason.Reboot, StopTransactionReason.PowerLoss})
 """What the core says of a transaction that it finds open at its start."""
+INTERRUPTIONS = frozenset({SampleContext.INTERRUPTION_BEGIN, SampleContext.INTERRUPTION_END})
 
 
 def timed(meter: Powermeter, clock: LinkClock) -> Powermeter:
@@ -75,9 +76,8 @@ class SessionEvents:
             clock = self._station.time.mark_of(parsed.timestamp)
             changed = msgspec.structs.replace(changed, clock=clock)
             self._station.states[evse] = changed
-            self._queue.keep(
-                changed, self._placed(record), seq, lambda: self.acknowledgements.done(seq)
-            )
+            placed = self._placed(record)
+            self._queue.keep(changed, placed, seq, lambda: self._durable(seq, placed))
         self._after(parsed.event, evse)
 
     def _timed(self, event: SessionEvent) -> SessionEvent:
@@ -99,14 +99,26 @@ class SessionEvents:
             clock=station.time.mark_of(record.timestamp),
             meter=timed(record.meter, station.clock),
             reason=self._reason(record),
+            is_for_end=self._is_for_end(record),
         )
 
     def _reason(self, record: TxRecord) -> StopTransactionReason | None:
-        reset = self._ends.pop(record.session, None) if record.reason else None
-        if reset is None:
-            return record.reason
-        self._station.forget(ENDS, record.session)
-        return reset if record.reason in WENT_DOWN else record.reason
+        if record.reason in WENT_DOWN:
+            return self._ends.get(record.session, record.reason)
+        return record.reason
+
+    def _is_for_end(self, record: TxRecord) -> bool:
+        """The begin always: the lists of what goes with the end may change until then."""
+        if record.kind is RecordKind.STARTED:
+            return True
+        wanted = bool(self._station.settings.stop_sampled_measurands)
+        return wanted and record.context in INTERRUPTIONS
+
+    def _durable(self, seq: int, record: TxRecord | None) -> None:
+        self.acknowledgements.done(seq)
+        ended = record is not None and record.kind is RecordKind.FINISHED
+        if record is not None and ended and self._ends.pop(record.session, None) is not None:
+            self._station.forget(ENDS, record.session)
 
     def _after(self, event: SessionEventEnum, evse: int) -> None:
         """What an event sets off, once the EVSE's state has changed."""

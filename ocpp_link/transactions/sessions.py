@@ -8,10 +8,17 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from evse.types.authorization import AuthorizationType, ProvidedIdToken
-from evse.types.session import SessionEvent, SessionEventEnum, StartSessionReason
-from ocpp_link.records import EvseState, EvseStatus, RecordKind, Trigger, TxRecord
+from evse.types.session import (
+    SessionEvent,
+    SessionEventEnum,
+    StartSessionReason,
+    StopTransactionReason,
+)
+from ocpp_link.records import EvseState, EvseStatus, RecordKind, SampleContext, Trigger, TxRecord
 
 E = SessionEventEnum
+EV_LEFT = "EV side disconnected"
+"""OCPP 1.6 §4.9."""
 
 
 def apply(state: EvseState, event: SessionEvent, seq: int) -> tuple[EvseState, TxRecord | None]:
@@ -45,6 +52,7 @@ def _record(state: EvseState, changed: EvseState, event: SessionEvent, seq: int)
             evse=state.evse,
             timestamp=event.timestamp,
             meter=started.meter_value,
+            context=SampleContext.BEGIN,
             token=token_of(started.id_tag),
             token_type=_type_of(started.id_tag),
             trigger=_trigger(state, started.id_tag),
@@ -59,6 +67,8 @@ def _record(state: EvseState, changed: EvseState, event: SessionEvent, seq: int)
             evse=state.evse,
             timestamp=event.timestamp,
             meter=finished.meter_value,
+            context=SampleContext.END,
+            start_wh=state.start_wh,
             token=token_of(finished.id_tag),
             token_type=_type_of(finished.id_tag),
             number=state.records,
@@ -73,11 +83,21 @@ def _record(state: EvseState, changed: EvseState, event: SessionEvent, seq: int)
             evse=state.evse,
             timestamp=event.timestamp,
             meter=moved.meter_value,
+            context=_interruption(state, changed),
             number=state.records,
             trigger=Trigger.CHARGING_STATE_CHANGED,
             status=changed.status,
         )
     return None
+
+
+def _interruption(state: EvseState, changed: EvseState) -> SampleContext:
+    """Of the energy's flow, by the station (1.6 §7.35)."""
+    if changed.interrupted and not state.interrupted:
+        return SampleContext.INTERRUPTION_BEGIN
+    if state.interrupted and not changed.interrupted:
+        return SampleContext.INTERRUPTION_END
+    return SampleContext.OTHER
 
 
 def _type_of(token: ProvidedIdToken | UnsetType) -> str:
@@ -140,6 +160,8 @@ def _transaction_started(state: EvseState, event: SessionEvent) -> EvseState:
         in_transaction=True,
         reserved=False,
         started_at=event.timestamp,
+        start_wh=None if started is UNSET else started.meter_value.energy_Wh_import.total,
+        interrupted=False,
         token="" if started is UNSET else token_of(started.id_tag),
     )
 
@@ -147,14 +169,23 @@ def _transaction_started(state: EvseState, event: SessionEvent) -> EvseState:
 def _paused_by_station(state: EvseState, event: SessionEvent) -> EvseState:
     paused = event.charging_paused_evse
     info = ",".join(paused.reasons) if paused is not UNSET else ""
-    return msgspec.structs.replace(state, status=EvseStatus.SUSPENDED_EVSE, info=info)
+    interrupted = state.interrupted or state.status is EvseStatus.CHARGING
+    return msgspec.structs.replace(
+        state, status=EvseStatus.SUSPENDED_EVSE, info=info, interrupted=interrupted
+    )
 
 
-def _transaction_finished(state: EvseState, _event: SessionEvent) -> EvseState:
+def _charging(state: EvseState, _event: SessionEvent) -> EvseState:
+    return msgspec.structs.replace(state, status=EvseStatus.CHARGING, info="", interrupted=False)
+
+
+def _transaction_finished(state: EvseState, event: SessionEvent) -> EvseState:
+    finished = event.transaction_finished
+    left = finished is not UNSET and finished.reason is StopTransactionReason.EVDisconnected
     return msgspec.structs.replace(
         state,
         status=EvseStatus.FINISHING,
-        info="",
+        info=EV_LEFT if left else "",
         in_transaction=False,
         authorized=False,
         ended=True,
@@ -204,7 +235,7 @@ _CHANGES: dict[SessionEventEnum, Callable[[EvseState, SessionEvent], EvseState]]
     E.Authorized: _authorized,
     E.Deauthorized: _deauthorized,
     E.TransactionStarted: _transaction_started,
-    E.ChargingStarted: _to(EvseStatus.CHARGING),
+    E.ChargingStarted: _charging,
     E.ChargingPausedEV: _to(EvseStatus.SUSPENDED_EV),
     E.ChargingPausedEVSE: _paused_by_station,
     E.SwitchingPhases: _to(EvseStatus.SUSPENDED_EVSE, "SwitchingPhases"),

@@ -6,6 +6,7 @@ The answer goes out first; what it causes (an Authorize, a triggered message) fo
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ocpp_link.ports import BootReason
@@ -68,14 +69,10 @@ def _trigger(call: IncomingCall, engine: ChargePoint, triggers: dict[str, Trigge
     if trigger is None:
         _status(call, "NotImplemented")
         return
-    act = trigger(engine, connector) if _exists(engine, connector) else None
+    act = trigger(engine, connector)
     _status(call, "Rejected" if act is None else "Accepted")
     if act is not None:
         act()
-
-
-def _exists(engine: ChargePoint, connector: int | None) -> bool:
-    return connector in (None, 0, *engine.station.evses)
 
 
 def _trigger_boot(engine: ChargePoint, _connector: int | None) -> Act | None:
@@ -87,23 +84,25 @@ def _trigger_heartbeat(engine: ChargePoint, _connector: int | None) -> Act | Non
 
 
 def _trigger_status(engine: ChargePoint, connector: int | None) -> Act | None:
-    wanted = (0, *engine.station.evses) if connector is None else (connector,)
+    wanted = _meant(engine, connector)
 
     def act() -> None:
         for known in wanted:
             engine.status.tell(known, even_if_known=True)
 
-    return act if engine.station.core_up else None
+    return act if engine.station.core_up and wanted else None
 
 
 def _trigger_meter_values(engine: ChargePoint, connector: int | None) -> Act | None:
-    """Of one connector, or of all that have a meter value."""
-    station = engine.station
-    wanted = list(station.evses) if connector in (None, 0) else [connector]
-    known = [evse for evse in wanted if evse in station.meters]
-    if not known or not station.operational:
-        return None
-    return lambda: engine.transactions.sample_now(known)
+    """Of one connector, or of all of which something can be said now."""
+    known = [each for each in _meant(engine, connector) if engine.sampling.can_tell(each)]
+    return partial(engine.sampling.now, known) if known else None
+
+
+def _meant(engine: ChargePoint, connector: int | None) -> list[int]:
+    """§5.17: without a connector, every one is meant; of one that is not here nothing is."""
+    known = [0, *engine.station.evses]
+    return known if connector is None else [each for each in known if each == connector]
 
 
 Trigger = Callable[["ChargePoint", "int | None"], "Act | None"]

@@ -5,26 +5,61 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ocpp_link.measurands import Measured, measured, number
-from ocpp_link.records import TxRecord
+import msgspec
+
+from ocpp_link.device.settings import Settings
+from ocpp_link.measurands import ENERGY, Measured, measured, number
+from ocpp_link.records import SampleContext, TxRecord
 
 Sample = dict[str, str]
+MeterValue = dict[str, Any]
+
+MAX_TRANSACTION_DATA = 50_000
+"""Characters that transactionData may take: a frame of 65 000 passes every back office known."""
 
 
-def meter_value(record: TxRecord, measurands: Iterable[str]) -> dict[str, Any] | None:
+def meter_value(record: TxRecord, measurands: Iterable[str]) -> MeterValue | None:
     """A MeterValue, or None where there is nothing to say: an empty one is not allowed."""
     values = [_sample(found, record.context) for found in measured(record, measurands)]
     return {"timestamp": record.timestamp, "sampledValue": values} if values else None
 
 
+def wanted_in_sample(record: TxRecord, settings: Settings) -> tuple[str, ...]:
+    """Of MeterValues. Samples that are to be sent hold the register at least (§9.1.17, TC_070)."""
+    on_grid = record.context is SampleContext.CLOCK
+    listed = settings.aligned_measurands if on_grid else settings.sampled_measurands
+    return listed or (ENERGY,)
+
+
+def transaction_data(record: TxRecord, settings: Settings) -> list[MeterValue]:
+    """What StopTransaction tells once more: begin, samples, end. Empty where both lists are
+    (§3.16.5). Where it is too much every second sample goes, never begin or end (errata 3.14)."""
+    sampled, aligned = settings.stop_sampled_measurands, settings.stop_aligned_measurands
+    if not (sampled or aligned):
+        return []
+    both = tuple(dict.fromkeys(sampled + aligned))
+    ends = (SampleContext.BEGIN, SampleContext.END)
+    lists = dict.fromkeys(ends, both) | {SampleContext.CLOCK: aligned}
+    found = [
+        value
+        for each in (*record.samples, record)
+        if (value := meter_value(each, lists.get(each.context, sampled)))
+    ]
+    while len(found) > len(ends) and len(msgspec.json.encode(found)) > MAX_TRANSACTION_DATA:
+        found = [found[0], *found[1:-1][1::2], found[-1]]
+    return found
+
+
 def _sample(found: Measured, context: str) -> Sample:
     """Servers differ in what they take for granted, so that nothing is left to their defaults."""
     sample = {
-        "value": number(found.value),
+        "value": found.signed or number(found.value),
         "context": context,
         "measurand": found.measurand,
-        "location": "Outlet",
+        "location": found.location,
     }
+    if found.signed:
+        sample["format"] = "SignedData"
     if found.unit:
         sample["unit"] = found.unit
     if found.phase:

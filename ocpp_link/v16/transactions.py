@@ -10,7 +10,7 @@ from ocpp_link.device.settings import Settings
 from ocpp_link.measurands import register_wh
 from ocpp_link.records import Message, RecordKind, TxAnswer, TxRecord
 from ocpp_link.v16.authorization import verdict_of
-from ocpp_link.v16.meter_values import meter_value
+from ocpp_link.v16.meter_values import meter_value, transaction_data, wanted_in_sample
 
 NO_TRANSACTION_ID = -1
 """Errata 3.18: StartTransaction was given up, so the back office never told an id."""
@@ -61,7 +61,7 @@ def _start(record: TxRecord, _transaction_id: int, _settings: Settings) -> Messa
 
 
 def _sample(record: TxRecord, transaction_id: int, settings: Settings) -> Message | None:
-    value = meter_value(record, settings.sampled_measurands)
+    value = meter_value(record, wanted_in_sample(record, settings))
     if value is None:
         return None
     payload: dict[str, Any] = {"connectorId": record.evse, "meterValue": [value]}
@@ -70,12 +70,16 @@ def _sample(record: TxRecord, transaction_id: int, settings: Settings) -> Messag
     return Message("MeterValues", payload)
 
 
-def _stop(record: TxRecord, transaction_id: int, _settings: Settings) -> Message:
+def _stop(record: TxRecord, transaction_id: int, settings: Settings) -> Message:
+    """A register never stops below where it started (pitfall 14)."""
+    start_wh = 0 if record.start_wh is None else int(record.start_wh)
     payload: dict[str, Any] = {
         "transactionId": transaction_id,
-        "meterStop": register_wh(record.meter),
+        "meterStop": max(start_wh, register_wh(record.meter)),
         "timestamp": record.timestamp,
     }
+    if values := transaction_data(record, settings):
+        payload["transactionData"] = values
     if record.token:
         payload["idTag"] = record.token
     if record.reason is not None:

@@ -56,7 +56,7 @@ def _samples(engine: ChargePoint, evse: int | None, *, in_transaction: bool) -> 
     ]
     if not known or not station.operational:
         return None
-    return lambda: engine.transactions.sample_now(known)
+    return lambda: engine.sampling.now(known)
 
 
 def _meter_values(engine: ChargePoint, evse: int | None) -> Act | None:
