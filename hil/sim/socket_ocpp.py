@@ -90,7 +90,7 @@ class SocketOcpp(SimLinkProcess):
             directory=str(directory),
             identity=self.config.identity,
             installer=ReleaseInstaller(self._workers, self._directory),
-            sources=Sources(security_logs=(str(self._log),)),
+            sources=Sources(security_log=str(self._log)),
         )
 
     # The wire
