@@ -187,7 +187,7 @@ def test_5_17_meter_values_outside_a_transaction_carry_no_transaction_id(rig: Ri
 
 
 def test_5_17_a_connector_that_is_not_there_is_rejected(rig: Rig) -> None:
-    trigger = {"requestedMessage": "Heartbeat", "connectorId": 4}
+    trigger = {"requestedMessage": "StatusNotification", "connectorId": 4}
     assert rig.ask("TriggerMessage", trigger) == REJECTED
 
 
