@@ -25,14 +25,25 @@ class BareSystem:
 
 class ProcessSystem:
     """The computer under a process whose owner restarts it: `on_restart` gets what is to begin
-    anew, and ends the process."""
+    anew, and ends the process. `may_set_clock`: whether the wall clock is ours."""
 
-    def __init__(self, boot_id: str, on_restart: Callable[[RestartKind], None]) -> None:
+    def __init__(
+        self,
+        boot_id: str,
+        on_restart: Callable[[RestartKind], None],
+        *,
+        may_set_clock: bool = False,
+    ) -> None:
         self.boot_id = boot_id
+        self._may_set_clock = may_set_clock
         self._on_restart = on_restart
 
     def set_time(self, utc: datetime, on_done: Callable[[str], None]) -> None:
-        """Needs CAP_SYS_TIME; without it the link corrects what it tells by itself."""
+        """Only where the owner gave leave: a computer has other users of its clock, and usually
+        another source of time. Needs CAP_SYS_TIME."""
+        if not self._may_set_clock:
+            on_done("the clock is not ours to set")
+            return
         try:
             time.clock_settime(time.CLOCK_REALTIME, utc.timestamp())
         except OSError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from hypothesis import given
@@ -12,6 +12,7 @@ from ocpp_rig import FakeClock, Rig
 from evse.clock import VirtualClock, parse_time, rfc3339
 from hil.csms.brain import CsmsBrain
 from ocpp_link.memory.database import Database
+from ocpp_link.system import ProcessSystem
 from ocpp_link.timekeeping import THRESHOLD_MS, shifted
 
 YEARS_S = 50 * 365 * 86_400.0
@@ -143,3 +144,14 @@ def test_what_is_shifted_and_shifted_back_is_what_it_was(at_ms: int, by_ms: int)
     text = rfc3339(datetime.fromtimestamp(1_000_000_000 + at_ms / 1_000, tz=None).astimezone())
     assert shifted(shifted(text, by_ms), -by_ms) == text
     assert shifted(text, 0) is text
+
+
+def test_a_process_leaves_its_computer_s_clock_alone() -> None:
+    """Unless its owner gave leave: it may run beside others, and as root."""
+    said = list[str]()
+    before = datetime.now(UTC)
+    ProcessSystem("boot 1", lambda _kind: None).set_time(
+        datetime(2040, 1, 1, tzinfo=UTC), said.append
+    )
+    assert said == ["the clock is not ours to set"]
+    assert (datetime.now(UTC) - before).total_seconds() < 3_600
