@@ -28,6 +28,7 @@ def disagreements(config: StationConfig) -> list[str]:
         *(problem for evse in config.evses for problem in _evse(config, evse)),
         *_meter_lines(config),
         *_authorization(config),
+        *_security(config),
     ]
 
 
@@ -158,6 +159,26 @@ def _meter_lines(config: StationConfig) -> Iterator[str]:
                 f"[{where}] baud, parity and stop_bits must be those of [{other}], "
                 f"which is on the same port {meter.port}"
             )
+
+
+def _security(config: StationConfig) -> Iterator[str]:
+    ocpp = config.ocpp
+    if ocpp is None:
+        return
+    given, where = ocpp.security, "[ocpp.security]"
+    if bool(given.certificate_file) != bool(given.certificate_key_file):
+        yield f"{where} certificate_file and certificate_key_file go together"
+    if given.profile in (1, 2) and not ocpp.basic_auth_key_file:
+        yield f"{where} profile = {given.profile} needs [ocpp] basic_auth_key_file"
+    if given.profile == 1 and ocpp.url.startswith("wss:"):
+        yield f"{where} profile = 1 is a plain connection, and [ocpp] url begins wss://"
+    if given.profile == 3 and not given.certificate_file:
+        yield f"{where} profile = 3 needs certificate_file"
+    if (given.profile or 0) >= 2 and not given.system_roots and not given.csms_roots_file:
+        yield (
+            f"{where} profile = {given.profile} and system_roots = false need csms_roots_file: "
+            "nothing else vouches for the back office"
+        )
 
 
 def _authorization(config: StationConfig) -> Iterator[str]:

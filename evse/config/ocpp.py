@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from evse.config.files import FilesTable
+from evse.config.security import SecurityTable
 from evse.config.values import DevicePath, Table
 
 
@@ -44,6 +45,7 @@ class OcppTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     back offices use: a ping each 60 s beside it makes the connection flap."""
     basic_auth_key_file: DevicePath = ""
     """Names a file that holds the AuthorizationKey and nothing else."""
+    security: SecurityTable = SecurityTable()
     interface: Annotated[
         str,
         Meta(

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from evse.config.files import FilesTable
-from evse.config.ocpp import FrameLogTable
+from evse.config.ocpp import FrameLogTable, OcppTable
 from evse.config.read import ConfigError
 from evse.config.station import StationConfig
 from evse.energy.station import watt_lines
@@ -23,8 +23,15 @@ from ocpp_link.files.ports import Sources
 from ocpp_link.files.redact import redacted
 from ocpp_link.ports import EvseInfo, RestartKind, StationInfo
 from ocpp_link.process import FrameLogConfig, LinkConfig, serve
+from ocpp_link.security.certificates import KeyType
+from ocpp_link.security.config import SecurityConfig
+from ocpp_link.security.events import CRITICAL, TOLD, EventType
+from ocpp_link.security.profiles import BASIC, TLS_BASIC, TLS_CERTIFICATE
 from ocpp_link.wire.frame_log import Level
 
+SECURITY = "ocpp-security"
+"""In the state directory: certificates, keys, and what the back office set of them."""
+SECURITY_LOG = "ocpp-security.jsonl"
 FRAME_LOG = "ocpp-frames.jsonl"
 """In the state directory, with those that it was before."""
 MAX_KEY_BYTES = 64
@@ -48,11 +55,49 @@ def link_config(config: StationConfig, *, state_dir: Path, door: Path) -> LinkCo
         interface=config.ocpp.interface,
         frame_log=_frame_log(config.ocpp.frame_log, state_dir),
         files=_files(config, config.ocpp.files, state_dir),
+        security=security_config(config.ocpp, state_dir),
         settings=Settings(
+            cpo_name=config.ocpp.security.cpo_name,
             connection_timeout_s=config.authorization.connection_timeout_s,
             ping_interval_s=config.ocpp.ping_interval_s,
         ),
     )
+
+
+def security_config(table: OcppTable, state_dir: Path) -> SecurityConfig:
+    """What `[ocpp.security]` says; the key is the link's."""
+    given = table.security
+    return SecurityConfig(
+        profile=profile_of(table) if given.profile is None else given.profile,
+        secure_url=given.tls_url,
+        mutual_url=given.certificate_url,
+        system_roots=given.system_roots,
+        wildcards=given.wildcards,
+        ciphers=given.ciphers,
+        additional_root_check=given.additional_root_check,
+        max_roots=given.max_roots,
+        key_type=KeyType(given.key_type),
+        csms_roots=_path(given.csms_roots_file),
+        manufacturer_roots=_path(given.manufacturer_roots_file),
+        certificate=_path(given.certificate_file),
+        certificate_key=_path(given.certificate_key_file),
+        directory=state_dir / SECURITY,
+        log=state_dir / SECURITY_LOG,
+        told={"critical": CRITICAL, "told": TOLD, "all": frozenset(EventType)}[given.events],
+    )
+
+
+def profile_of(table: OcppTable) -> int:
+    """The highest security profile for which everything is configured."""
+    if not table.url.startswith("wss:") and not table.security.tls_url:
+        return BASIC if table.basic_auth_key_file else 0
+    if table.security.certificate_file:
+        return TLS_CERTIFICATE
+    return TLS_BASIC if table.basic_auth_key_file else 0
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None
 
 
 def _frame_log(table: FrameLogTable, state_dir: Path) -> FrameLogConfig:

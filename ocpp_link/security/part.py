@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
 from ocpp_link.device.model import DeviceModel
+from ocpp_link.errors import CertificateInvalid
 from ocpp_link.memory.database import Snapshot
 from ocpp_link.rpc.rpc import RpcStats
 from ocpp_link.security.access import Access
@@ -20,6 +25,8 @@ from ocpp_link.station import Station
 CREDENTIALS = "credentials.json"
 CERTIFICATES = "certificates"
 
+_log = logging.getLogger(__name__)
+
 
 class Security:
     """`events`, `authorities`, `access` and `renewal` are what the dialects and the owner of the
@@ -28,9 +35,8 @@ class Security:
     def __init__(
         self, station: Station, model: DeviceModel, config: SecurityConfig, kept: Snapshot
     ) -> None:
-        """Reads what is kept in the configured directory. Raises OSError where it can not be used,
-        and CertificateInvalid, with its name, for a configured file without a usable
-        certificate."""
+        """Reads what is kept in the configured directory. Raises OSError where it can not be
+        used."""
         self._station = station
         store = _store(config)
         credentials = config.directory / CREDENTIALS if config.directory else None
@@ -78,13 +84,22 @@ def _store(config: SecurityConfig) -> CertificateStore | None:
 
 
 def _adopt(config: SecurityConfig, store: CertificateStore, at_ms: int) -> None:
-    """Take over what the configuration brings, where it has changed."""
-    if config.csms_roots:
-        store.roots.adopt(Use.CSMS, config.csms_roots, at_ms)
-    if config.manufacturer_roots:
-        store.roots.adopt(Use.MANUFACTURER, config.manufacturer_roots, at_ms)
-    if config.certificate and config.certificate_key:
-        store.own.adopt(config.certificate, config.certificate_key, at_ms)
+    """Take over what the configuration brings, where it has changed. A file that can not be used
+    is told of, and what was taken over before holds."""
+    _tried(config.csms_roots, lambda path: store.roots.adopt(Use.CSMS, path, at_ms))
+    _tried(config.manufacturer_roots, lambda path: store.roots.adopt(Use.MANUFACTURER, path, at_ms))
+    key = config.certificate_key
+    if key is not None:
+        _tried(config.certificate, lambda path: store.own.adopt(path, key, at_ms))
+
+
+def _tried(path: Path | None, adopt: Callable[[Path], None]) -> None:
+    if path is None:
+        return
+    try:
+        adopt(path)
+    except (OSError, CertificateInvalid) as error:
+        _log.error("certificates of the configuration are not taken over: %s", error)
 
 
 def _unwritten(_line: bytes) -> None:

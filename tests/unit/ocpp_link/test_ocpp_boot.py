@@ -43,6 +43,7 @@ def test_4_2_pending_and_rejected_wait_for_the_interval() -> None:
         "BootNotification",
         "StatusNotification",
         "StatusNotification",
+        "SecurityEventNotification",
     ]
 
 
