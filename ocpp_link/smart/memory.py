@@ -20,13 +20,17 @@ _TIMER = "profiles"
 
 
 class ProfileMemory:
-    """What of the table differs from the disk, written in one transaction at a time."""
+    """What of the table differs from the disk, written in one transaction at a time: a back office
+    that sends profiles faster than the disk takes them fills no memory."""
 
     def __init__(self, station: Station, table: ProfileTable) -> None:
         self._station = station
         self._table = table
         self._dirty: set[int] = set()
         self._saved_ms: int | None = None
+        self._writing = False
+        self._again = False
+        """Write anew when the present write is done."""
         station.on_timer[_TIMER] = self.save
 
     def changed(self, ids: Iterable[int], *, often: bool) -> None:
@@ -38,8 +42,12 @@ class ProfileMemory:
         elif (_TIMER,) not in self._station.timers:
             self._station.start_timer(saved_ms + SAVE_MS - now_ms, _TIMER)
 
-    def save(self) -> None:
-        """Write what has changed since the last time."""
+    def save(self, *, last: bool = False) -> None:
+        """Write what has changed since the last time. `last`: behind what is being written, for the
+        process ends."""
+        if self._writing and not last:
+            self._again = True
+            return
         if not self._dirty:
             return
         found = {id_: self._table.get(id_) for id_ in sorted(self._dirty)}
@@ -49,6 +57,7 @@ class ProfileMemory:
         ]
         self._dirty.clear()
         self._saved_ms = self._station.clock.now_ms()
+        self._writing = True
 
         def work(database: Database) -> None:
             for name, body in rows:
@@ -57,7 +66,12 @@ class ProfileMemory:
                 else:
                     database.put(KIND, name, body)
 
-        self._station.store.submit(work)
+        self._station.store.submit(work, self._written)
+
+    def _written(self, _done: None) -> None:
+        again, self._writing, self._again = self._again, False, False
+        if again:
+            self.save()
 
 
 def remembered(snapshot: Snapshot) -> ProfileTable:

@@ -7,6 +7,7 @@ where it says something else than what the core was told before.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -28,16 +29,23 @@ Entries = list[Entry]
 
 
 class Pushes:
-    """What the core was told, by EVSE (0: the station). `on_timer["limits"]` of the station is the
-    caller's: it works the schedule out anew and calls `push`."""
+    """What the core was told, by EVSE (0: the station), one call at a time for each.
 
-    def __init__(self, station: Station) -> None:
+    `again` works the schedule of an EVSE out anew and calls `push`; so does the caller's
+    `on_timer["limits"]` of the station.
+    """
+
+    def __init__(self, station: Station, again: Callable[[int], None]) -> None:
         self._station = station
+        self._again = again
         self._told: dict[int, Entries] = {}
+        self._asked: dict[int, bool] = {}
+        """EVSEs whose call is under way -> is there something newer to say since?"""
 
     def forget(self) -> None:
         """Nobody knows what the core was told: it began anew, or this process did."""
         self._told.clear()
+        self._asked.clear()
 
     def push(self, evse: int, segments: list[Segment]) -> None:
         """Tell the core, if that says something new; `segments` begin now."""
@@ -45,13 +53,20 @@ class Pushes:
         self._come_back(evse, segments)
         if not self._station.core_up or self._knows(evse, entries):
             return
+        if evse in self._asked:
+            self._asked[evse] = True
+            return
         self._told[evse] = entries
+        self._asked[evse] = False
         value = {"schedule_import": entries, "schedule_export": [], "schedule_setpoints": []}
 
         def done(reply: CoreReply) -> None:
+            newer = self._asked.pop(evse, False)
             if reply.error:
                 self._told.pop(evse, None)
                 self._station.start_timer(RETRY_MS, TIMER, evse)
+            elif newer:
+                self._again(evse)
 
         params = {"value": value, "source": SOURCE}
         self._station.command("set_external_limits", evse, params, done)

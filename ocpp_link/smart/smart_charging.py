@@ -45,7 +45,7 @@ class SmartCharging:
         self._station = station
         self._table = remembered(snapshot)
         self._memory = ProfileMemory(station, self._table)
-        self._pushes = Pushes(station)
+        self._pushes = Pushes(station, self._push)
         self.on_change: list[Callable[[], None]] = []
         """Hear that the expected schedules may be other ones now."""
         self._starts = WaitingProfiles(station, self._table, drop=self._remove, bound=self._bound)
@@ -133,7 +133,7 @@ class SmartCharging:
 
     def save(self) -> None:
         """Before the process ends."""
-        self._memory.save()
+        self._memory.save(last=True)
 
     # --- what happens -----------------------------------------------------------------------------
 

@@ -12,8 +12,10 @@ from ocpp_rig import Rig
 from evse.clock import rfc3339
 from evse.energy.external import ExternalSchedule
 from evse.types.energy import ExternalLimits
+from ocpp_link.memory.database import Database
+from ocpp_link.ports import CoreReply
 from ocpp_link.smart.composite import Supply, composite
-from ocpp_link.smart.profiles import STATION, Purpose
+from ocpp_link.smart.profiles import STATION, Installed, Purpose
 
 HOUR_S = 3_600
 UNLIMITED = 1e9
@@ -138,3 +140,59 @@ def test_a_schedule_that_goes_on_as_told_is_not_told_again() -> None:
         rig.start_transaction(evse, uuid)
         rig.stop_transaction(evse, uuid)
     assert [m for m, _ in rig.core.calls[count:] if m.endswith("set_external_limits")] == []
+
+
+# --- a back office that sends faster than anybody takes it ----------------------------------------
+
+
+def flood(rig: Rig, count: int) -> None:
+    for number in range(count):
+        what = {
+            "connector": 1,
+            "id": 1,
+            "level": 0,
+            "purpose": "TxDefaultProfile",
+            "limits": [6 + number % 20],
+            "length_s": 60,
+            "daily": False,
+            "duration_s": None,
+        }
+        request = {"connectorId": 1, "csChargingProfiles": body(what, rig)}
+        assert rig.ask("SetChargingProfile", request)[1] == {"status": "Accepted"}
+
+
+def test_a_slow_core_is_asked_one_thing_at_a_time_and_ends_with_the_last() -> None:
+    rig = Rig().start()
+    rig.core.replies["evse_manager.set_external_limits"] = None
+    flood(rig, 50)
+    assert len(rig.core.pending) == 1
+    while rig.core.pending:
+        rig.core.pending.pop()(CoreReply(result=None))
+    assert told_a(rig, 1) == allowed_a(rig, 1) == 6 + 49 % 20
+    assert len(rig.core.called("set_external_limits")) == 2 + 2, "at the start; the first, the last"
+
+
+def test_a_slow_disk_is_given_one_thing_at_a_time_and_ends_with_the_last() -> None:
+    writes: list[bytes] = []
+
+    class Slow(Database):
+        def put(self, kind: str, name: str, body: bytes) -> None:
+            if kind == "profile":
+                writes.append(body)
+            super().put(kind, name, body)
+
+    rig = Rig(database=Slow(":memory:"), latency_ms=500).start()
+    flood(rig, 50)
+    rig.run(5)
+    assert len(writes) == 2
+    (kept,) = rig.database.load().decoded("profile", Installed).values()
+    assert kept.profile.periods[0].limit == 6 + 49 % 20
+
+
+def test_what_waits_for_the_disk_is_given_to_it_before_the_process_ends() -> None:
+    rig = Rig(latency_ms=500).start()
+    flood(rig, 3)
+    rig.engine.close()
+    rig.run(5)
+    (kept,) = rig.database.load().decoded("profile", Installed).values()
+    assert kept.profile.periods[0].limit == 8
