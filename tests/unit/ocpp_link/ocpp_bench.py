@@ -143,6 +143,7 @@ class Bench:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+            await self.process.end_jobs()
             assert self.process.close() == ""
             self._task = None
 
