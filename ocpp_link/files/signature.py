@@ -33,6 +33,22 @@ def is_signed(content: bytes, signature: bytes, key_pem: bytes) -> bool:
     return _verifies(load_pem_public_key(key_pem), signature, hashlib.sha256(content).digest())
 
 
+def sign(content: bytes, key_pem: bytes) -> bytes:
+    """As `is_signed` takes it, with an RSA or EC private key (PEM). Raises ValueError for another
+    one."""
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    key = load_pem_private_key(key_pem, password=None)
+    if isinstance(key, rsa.RSAPrivateKey):
+        pss = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
+        return key.sign(content, pss, hashes.SHA256())
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return key.sign(content, ec.ECDSA(hashes.SHA256()))
+    raise ValueError("a package is signed with an RSA or an EC key")
+
+
 def _verifies(key: object, signature: bytes, digest: bytes) -> bool:
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import hashes

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +17,7 @@ from ocpp_link.files import installer
 from ocpp_link.files.errors import DiskFull, PackageInvalid
 from ocpp_link.files.installer import MAX_STARTS, check_start, running, trial
 from ocpp_link.files.jobs import Confirm, End, Install, Outcome, RollBack
+from ocpp_link.files.package import pack
 
 FILES = {"bin/evse": b"#!/bin/sh\n", "lib/a.py": b"A = 1\n"}
 
@@ -232,6 +233,45 @@ def test_with_a_package_key_only_its_packages_are_taken(root: Path, tmp_path: Pa
             install(root, package(tmp_path / name, key=signer), package_key=str(pem))
     end = install(root, package(tmp_path / "genuine", key=key), package_key=str(pem))
     assert end.version == "2.0"
+
+
+@pytest.mark.parametrize("kind", ["ec", "rsa"])
+def test_what_is_packed_is_what_is_installed(kind: str, root: Path, tmp_path: Path) -> None:
+    """The packer and the installer agree, signature and executable files included."""
+    key = (
+        ec.generate_private_key(ec.SECP256R1())
+        if kind == "ec"
+        else rsa.generate_private_key(65_537, 2_048)
+    )
+    private, public = tmp_path / "private.pem", tmp_path / "public.pem"
+    private.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    public.write_bytes(
+        key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+    for name, content in FILES.items():
+        (tmp_path / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "tree" / name).write_bytes(content)
+    (tmp_path / "tree" / "bin" / "evse").chmod(0o700)
+    pack(tmp_path / "tree", "2.0", tmp_path / "two.pkg", key=private)
+    assert install(root, tmp_path / "two.pkg", package_key=str(public)).version == "2.0"
+    for name, content in FILES.items():
+        assert (root / "current" / name).read_bytes() == content
+    assert (root / "current" / "bin" / "evse").stat().st_mode & 0o777 == 0o755
+
+
+def test_links_are_not_packed(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "link").symlink_to("/etc/passwd")
+    with pytest.raises(PackageInvalid):
+        pack(tmp_path / "tree", "2.0", tmp_path / "two.pkg")
 
 
 def test_a_disk_without_room_is_left_alone(root: Path, tmp_path: Path) -> None:
