@@ -50,8 +50,8 @@ class SecurityTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Of TLS 1.2, in OpenSSL's words; empty: those of the OCPP security whitepaper. Those of TLS
     1.3 can not be chosen."""
     additional_root_check: bool = False
-    """AdditionalRootCertificateCheck: a new root of the back office replaces the old one, which must
-    have signed it."""
+    """AdditionalRootCertificateCheck: a new root of the back office replaces the old one, which has
+    to have signed it."""
     max_roots: Annotated[int, Meta(ge=1, le=1_000)] = 64
     """CertificateStoreMaxLength."""
     key_type: Literal["P-256", "RSA-2048"] = "P-256"
