@@ -34,6 +34,8 @@ from ocpp_link.files.updates import FirmwareUpdates
 from ocpp_link.memory.acknowledgements import Acknowledgements
 from ocpp_link.memory.database import Snapshot
 from ocpp_link.ports import BootReason, CorePort, CoreReply, Dialect, StationInfo, Store, SystemPort
+from ocpp_link.pricing import part
+from ocpp_link.pricing.config import PricingConfig
 from ocpp_link.records import EvseState
 from ocpp_link.registration import Registration
 from ocpp_link.remote import Remote
@@ -98,6 +100,7 @@ class ChargePoint:
         system: SystemPort | None = None,
         files: Files | None = None,
         security: SecurityConfig | None = None,
+        pricing: PricingConfig | None = None,
     ) -> None:
         self._dialects = dialects
         self.subprotocols = dialects.subprotocols
@@ -158,6 +161,15 @@ class ChargePoint:
         )
         self.sampling = Sampling(
             station, self.model, append=self.transactions.append, send=self.transactions.send
+        )
+        self.pricing = part.pricing(
+            pricing,
+            station,
+            self.model,
+            vendors=self.vendors,
+            transactions=self.transactions,
+            kept=kept,
+            sample=self.sampling.other,
         )
         self.reset = Reset(
             station,

@@ -114,6 +114,7 @@ class CsmsBrain(Ledger):
             "StartTransaction": self._start,
             "MeterValues": self._meter_values,
             "StopTransaction": self._stop,
+            "DataTransfer": lambda _payload: {"status": "Accepted"},
             "SecurityEventNotification": lambda _: {},
             "SignCertificate": lambda _: {"status": "Accepted"},
             **dict.fromkeys(NOTIFICATIONS, lambda _: {}),

@@ -15,6 +15,7 @@ from ocpp_link.files.ports import Files
 from ocpp_link.memory.database import Database
 from ocpp_link.memory.store import InlineStore
 from ocpp_link.ports import CoreReply, EvseInfo, RestartKind, StationInfo
+from ocpp_link.pricing.config import PricingConfig
 from ocpp_link.security.config import SecurityConfig
 
 
@@ -109,6 +110,7 @@ class Rig:
         boot_id: str = "boot 1",
         files: Files | None = None,
         security: SecurityConfig | None = None,
+        pricing: PricingConfig | None = None,
         serial: str = "",
         has_lock: bool = True,
     ) -> None:
@@ -139,6 +141,7 @@ class Rig:
             system=self.system,
             files=files,
             security=security,
+            pricing=pricing,
         )
 
     def _new_id(self) -> str:
