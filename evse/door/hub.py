@@ -160,15 +160,16 @@ class Hub:
         if provider is None:
             reply(_nobody_provides(namespace))
         else:
-            self._send_on(provider, method, params, reply)
+            self.send_on(provider, method, params, reply)
 
     def _forward(
         self, provider: Connection, method: str, params: Raw | msgspec.UnsetType, reply: Reply
     ) -> None:
         body = {} if isinstance(params, msgspec.UnsetType) else jsonrpc.decode_value(params)
-        self._send_on(provider, method, body, reply)
+        self.send_on(provider, method, body, reply)
 
-    def _send_on(self, provider: Connection, method: str, body: Any, reply: Reply) -> None:
+    def send_on(self, provider: Connection, method: str, body: Any, reply: Reply) -> None:
+        """Call `method` of a peer; `reply` gets the outcome, also when the peer leaves."""
         if len(provider.forwarded) >= MAX_FORWARDED:
             oldest = provider.forwarded.pop(next(iter(provider.forwarded)))
             oldest(RpcError(jsonrpc.NOT_AVAILABLE, f"the provider left {MAX_FORWARDED} calls open"))
