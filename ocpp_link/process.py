@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ class LinkProcess:
         self._store = ThreadStore(
             Database(config.database),
             clock,
-            lambda act: loop.call_soon_threadsafe(self._runner.run, act),
+            lambda act: loop.call_soon_threadsafe(self._stored, act),
             lambda error: loop.call_soon_threadsafe(self._storage_fault.set_exception, error),
         )
         self._workers = ProcessWorkers(lambda act: self._runner.run(act))
@@ -139,6 +140,10 @@ class LinkProcess:
             tasks.create_task(self._until_storage_fault())
             tasks.create_task(follow_core(self._config.door, self._core, self._runner, self._serve))
             tasks.create_task(self.connection.run())
+
+    def _stored(self, act: Callable[[], None]) -> None:
+        """On the loop, and so never before this object is whole."""
+        self._runner.run(act)
 
     def _on_restart(self, kind: RestartKind) -> None:
         if not self.restart.done():
@@ -249,7 +254,9 @@ async def serve(config: LinkConfig) -> RestartKind:
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         if work.done():
             work.result()
-        return await process.restart
+        kind = await process.restart
+        await process.connection.flush()  # the answer to the Reset is out before the end
+        return kind
     finally:
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)

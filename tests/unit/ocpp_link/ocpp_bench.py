@@ -125,8 +125,8 @@ class Bench:
         self._path = tmp_path
         self._task: asyncio.Task[None] | None = None
 
-    def link(self, url: str | None = None) -> None:
-        config = LinkConfig(
+    def config(self, url: str | None = None) -> LinkConfig:
+        return LinkConfig(
             url=url or self.csms.url,
             identity="CP 1/a",
             door=self._path / "core.sock",
@@ -135,7 +135,9 @@ class Bench:
             backoff=QUICK,
             **self._options,
         )
-        self.process = LinkProcess(config)
+
+    def link(self, url: str | None = None) -> None:
+        self.process = LinkProcess(self.config(url))
         self._task = asyncio.create_task(self.process.run())
 
     async def stop_link(self) -> None:
