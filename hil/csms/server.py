@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import ssl
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
@@ -89,12 +90,14 @@ class CsmsServer:
         host: str = "127.0.0.1",
         port: int = 0,
         basic_auth_key: bytes | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """With a `basic_auth_key` only stations that send it are let in."""
         self.brain = brain
         self.turned_away = 0
         """Handshakes without the right key."""
         self._basic_auth_key = basic_auth_key
+        self._tls = tls
         self.peers: dict[str, Peer] = {}
         self._host = host
         self._port = port
@@ -105,7 +108,7 @@ class CsmsServer:
     @property
     def url(self) -> str:
         """Without the identity. Known once started."""
-        return f"ws://{self._host}:{self._port}/ocpp"
+        return f"{'wss' if self._tls else 'ws'}://{self._host}:{self._port}/ocpp"
 
     async def start(self) -> None:
         """Listen; the port stays the same over restarts."""
@@ -118,6 +121,7 @@ class CsmsServer:
             compression=None,
             ping_interval=None,
             close_timeout=1,
+            ssl=self._tls,
         )
         self._port = next(iter(self._server.sockets)).getsockname()[1]
 
