@@ -126,7 +126,7 @@ class ChargePoint:
         self.registration = Registration(
             station, self.model, kept.decoded("boot", BootReason), boot_reason, self._on_accepted
         )
-        self.status = StatusReporter(station)
+        self.status = StatusReporter(station, kept)
         self.security = Security(station, self.model, security or SecurityConfig(), kept)
         self.availability = Availability(station, self.status, kept.decoded("availability", bool))
         known = KnownTokens(station, kept)

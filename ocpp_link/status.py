@@ -1,6 +1,7 @@
 """Which connector status the back office knows, and which it has yet to be told (OCPP 1.6 §4.9).
 
-While connected every change is told; after an interruption only what differs now.
+While connected every change is told that lasts for MinimumStatusDuration; after an interruption
+only what differs now, unless QueueAllMessages wants more.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import msgspec
 
 from evse.faults import of_code
 from evse.telling.fault_report import FaultReport
+from ocpp_link.memory.database import Snapshot
 from ocpp_link.records import EvseStatus, StatusReport
 from ocpp_link.rpc.outcome import Outcome, OutcomeKind
 from ocpp_link.station import Station
+from ocpp_link.status_backlog import StatusBacklog
 
 NO_ERROR = "NoError"
 CORE_GRACE_MS = 10_000
@@ -23,8 +26,13 @@ RETELL_MS = 60_000
 
 
 class StatusReporter:
-    def __init__(self, station: Station) -> None:
+    def __init__(self, station: Station, kept: Snapshot) -> None:
         self._station = station
+        self._backlog = StatusBacklog(station, kept, on_empty=self._tell_all)
+        self._young: dict[int, tuple[StatusReport, int]] = {}
+        """What has yet to last for the minimal duration, and since when it does."""
+        self._fault_clocks: dict[int, str] = {}
+        """As TxRecord.clock, of the faults' times."""
         self._told: dict[int, StatusReport] = {}
         self._core_lost = False
         self._faults: dict[int, tuple[FaultReport, ...]] = {}
@@ -34,13 +42,21 @@ class StatusReporter:
         """Is this free EVSE kept for whoever reserved the station?"""
         station.on_timer["core"] = self.core_stayed_away
         station.on_timer["retell"] = self.sync
+        station.on_timer["settle"] = self.tell
         station.occasions.registered.append(self._registered)
         station.occasions.resumed.append(self.sync)
         station.occasions.core_came.append(self.core_came)
         station.occasions.evse_changed.append(self.tell)
 
     def sync(self) -> None:
-        """Tell whatever the back office does not know yet, the station (0) first."""
+        """Tell whatever the back office does not know yet: what was kept for it, then how things
+        are now, the station (0) first."""
+        if len(self._backlog):
+            self._backlog.drain()
+        else:
+            self._tell_all()
+
+    def _tell_all(self) -> None:
         for connector in (0, *self._station.evses):
             self.tell(connector)
 
@@ -69,7 +85,11 @@ class StatusReporter:
             raise KeyError(f"evse {evse}")
         for fault in faults:
             of_code(fault.type, fault.sub_type)
-        self._faults[evse] = faults
+        corrected = self._station.clock.corrected
+        self._faults[evse] = tuple(
+            msgspec.structs.replace(each, timestamp=corrected(each.timestamp)) for each in faults
+        )
+        self._fault_clocks[evse] = self._station.time.mark_of(self._station.timestamp())
         self.tell(evse)
 
     def warn(self, connector: int, error: str) -> None:
@@ -83,11 +103,42 @@ class StatusReporter:
         `even_if_known`: the back office asked, which allows it before registration too.
         """
         report, station = self.current(connector), self._station
-        allowed = station.rpc.is_open if even_if_known else station.operational
-        known = _same(self._told.get(connector), report) and not even_if_known
-        if known or not allowed or not (station.core_up or self._core_lost):
+        if not (station.core_up or self._core_lost):
             return  # before the core has spoken nothing is known to tell
+        if even_if_known:
+            if station.rpc.is_open:
+                self._send(connector, report)
+        elif not station.operational or len(self._backlog):
+            self._put_off(connector, report)
+        elif _same(self._told.get(connector), report):
+            self._young.pop(connector, None)
+        elif self._has_lasted(connector, report):
+            self._send(connector, report)
+
+    def _put_off(self, connector: int, report: StatusReport) -> None:
+        """Nobody hears it now; by default the present status is told later, and no other."""
+        last = self._backlog.last_of(connector) or self._told.get(connector)
+        if self._station.settings.queue_all_messages and not _same(last, report):
+            self._backlog.add(report)
+            self._told[connector] = report
+
+    def _has_lasted(self, connector: int, report: StatusReport) -> bool:
+        """OCPP 1.6 §9.1.20: a status that was left within the minimal duration is never told. The
+        first one after a registration does not wait."""
+        minimum_ms = self._station.settings.min_status_s * 1_000
+        now_ms = self._station.clock.now_ms()
+        if not minimum_ms or connector not in self._told:
+            return True
+        before, since_ms = self._young.get(connector, (None, now_ms))
+        if not _same(before, report):
+            since_ms = now_ms
+            self._station.start_timer(minimum_ms, "settle", connector)
+        self._young[connector] = report, since_ms
+        return now_ms - since_ms >= minimum_ms
+
+    def _send(self, connector: int, report: StatusReport) -> None:
         self._told[connector] = report
+        self._young.pop(connector, None)
 
         def done(outcome: Outcome) -> None:
             if outcome.kind in (OutcomeKind.TIMEOUT, OutcomeKind.LINK_LOST, OutcomeKind.UNSENDABLE):
@@ -109,29 +160,30 @@ class StatusReporter:
         at = self._station.time.mended(state.status_at, state.clock) if state.status_at else now
         status = EvseStatus.RESERVED if self.keeps_free(connector) else state.status
         report = StatusReport(connector, status, info=state.info, timestamp=at)
-        return _with_cause(report, self._faults.get(connector, ()))
+        return self._with_cause(report)
+
+    def _with_cause(self, report: StatusReport) -> StatusReport:
+        """A fault that blocks makes the connector Faulted (spec evse-core D); the oldest such one
+        is told, else the oldest of all, beside the status as it is."""
+        faults = self._faults.get(report.connector, ())
+        told = next((fault for fault in faults if fault.blocks), next(iter(faults), None))
+        if told is None:
+            return report
+        row = of_code(told.type, told.sub_type)
+        clock = self._fault_clocks[report.connector]
+        return msgspec.structs.replace(
+            report,
+            status=EvseStatus.FAULTED if told.blocks else report.status,
+            error=row.ocpp16,
+            info=f"caused_by:{told.type}",
+            vendor_id=row.vendor_id,
+            vendor_error=row.vendor_code,
+            timestamp=self._station.time.mended(told.timestamp, clock),
+        )
 
     def _untold(self, connector: int) -> None:
         self._told.pop(connector, None)
         self._station.start_timer(RETELL_MS, "retell")
-
-
-def _with_cause(report: StatusReport, faults: tuple[FaultReport, ...]) -> StatusReport:
-    """A fault that blocks makes the connector Faulted (spec evse-core D); the oldest such one is
-    told, else the oldest of all, beside the status as it is."""
-    told = next((fault for fault in faults if fault.blocks), next(iter(faults), None))
-    if told is None:
-        return report
-    row = of_code(told.type, told.sub_type)
-    return msgspec.structs.replace(
-        report,
-        status=EvseStatus.FAULTED if told.blocks else report.status,
-        error=row.ocpp16,
-        info=f"caused_by:{told.type}",
-        vendor_id=row.vendor_id,
-        vendor_error=row.vendor_code,
-        timestamp=told.timestamp,
-    )
 
 
 def _same(told: StatusReport | None, report: StatusReport) -> bool:

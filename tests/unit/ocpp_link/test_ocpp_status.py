@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 from ocpp_rig import Rig, token
@@ -9,7 +11,9 @@ from ocpp_rig import Rig, token
 from evse.faults import MREC_VENDOR
 from evse.types.session import SessionEvent, SessionEventEnum
 from hil.csms.brain import Misbehaviour
+from ocpp_link.memory.database import Database
 from ocpp_link.records import EvseState, EvseStatus
+from ocpp_link.status_backlog import MAX_KEPT
 from ocpp_link.transactions.sessions import apply
 from ocpp_link.v16.status import STATUS
 
@@ -270,3 +274,101 @@ def test_events_that_cannot_be_understood_are_counted_and_acknowledged(rig: Rig)
     rig.engine.on_faults(9, [])
     assert rig.engine.rejected_inputs == 8
     assert rig.core.acknowledged == 2
+
+
+# --- the minimal duration -------------------------------------------------------------------------
+
+
+def minimum(rig: Rig, seconds: int) -> None:
+    key = {"key": "MinimumStatusDuration", "value": str(seconds)}
+    assert rig.ask("ChangeConfiguration", key) == ("result", {"status": "Accepted"})
+
+
+def test_9_1_20_a_status_is_told_once_it_has_lasted(rig: Rig) -> None:
+    minimum(rig, 10)
+    rig.plug_in()
+    rig.run(9.999)
+    assert statuses(rig) == ["Available"]
+    rig.run(0.001)
+    assert statuses(rig) == ["Available", "Preparing"]
+    assert rig.brain.sent("StatusNotification")[-1]["timestamp"] == AT
+
+
+def test_pitfall_45_a_status_that_was_left_sooner_is_never_told(rig: Rig) -> None:
+    minimum(rig, 10)
+    for _ in range(50):
+        rig.plug_in()
+        rig.run(3)
+        rig.plug_out()
+        rig.run(3)
+    rig.run(60)
+    assert statuses(rig) == ["Available"]
+    rig.plug_in()
+    rig.run(5)
+    rig.start_transaction()
+    rig.run(10)
+    assert statuses(rig) == ["Available", "Charging"]
+
+
+def test_9_1_20_what_the_back_office_asks_for_is_told_at_once(rig: Rig) -> None:
+    minimum(rig, 600)
+    rig.plug_in()
+    rig.ask("TriggerMessage", {"requestedMessage": "StatusNotification", "connectorId": 1})
+    assert statuses(rig) == ["Available", "Preparing"]
+
+
+def test_9_1_20_after_a_registration_nothing_waits() -> None:
+    rig = Rig()
+    rig.engine.configure(msgspec.structs.replace(rig.engine.station.settings, min_status_s=600))
+    rig.start()
+    assert statuses(rig) == ["Available"]
+
+
+# --- QueueAllMessages -----------------------------------------------------------------------------
+
+
+def all_messages(rig: Rig) -> None:
+    key = {"key": "QueueAllMessages", "value": "true"}
+    assert rig.ask("ChangeConfiguration", key) == ("result", {"status": "Accepted"})
+
+
+def test_queue_all_messages_tells_every_status_of_an_interruption_in_order(rig: Rig) -> None:
+    all_messages(rig)
+    rig.disconnect()
+    rig.run(60)
+    rig.session(seconds=60)
+    rig.run(60)
+    rig.connect()
+    assert statuses(rig) == ["Available", "Preparing", "Charging", "Finishing", "Available"]
+    times = [s["timestamp"] for s in rig.brain.sent("StatusNotification") if s["connectorId"] == 1]
+    assert times == sorted(times)
+    assert times[1] == "2026-01-01T00:01:00.000Z"
+
+
+def test_queue_all_messages_survives_restarts_and_lost_connections(tmp_path: Path) -> None:
+    rig = Rig(database=Database(tmp_path / "link.db")).start()
+    all_messages(rig)
+    rig.disconnect()
+    rig.plug_in()
+    rig.database.close()
+    again = Rig(database=Database(tmp_path / "link.db"), brain=rig.brain, clock=rig.clock)
+    again.seq = rig.seq
+    again.engine.on_core_connected()
+    again.plug_out()
+    again.brain.misbehave("StatusNotification", Misbehaviour.DROP)
+    again.connect()
+    again.connect()
+    assert statuses(again)[:3] == ["Available", "Preparing", "Available"]
+    assert again.database.load().items.get("status", {}) == {}
+
+
+def test_queue_all_messages_is_bounded(rig: Rig) -> None:
+    all_messages(rig)
+    rig.disconnect()
+    for _ in range(MAX_KEPT):
+        rig.plug_in()
+        rig.plug_out()
+    assert len(rig.database.load().items["status"]) == MAX_KEPT
+    rig.connect()
+    assert rig.database.load().items.get("status", {}) == {}
+    assert statuses(rig)[-1] == "Available"
