@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.bench import kernel, link, processes, station
+from tests.bench import kernel, link, processes, side_by_side, station
 from tests.bench.measure import Line, line, yardstick_us
 
 PARTS = {
@@ -20,6 +20,7 @@ PARTS = {
     "link": link.lines,
     "station": station.lines,
     "processes": processes.lines,
+    "side_by_side": side_by_side.lines,
 }
 
 
