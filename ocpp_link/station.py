@@ -110,6 +110,10 @@ class Station:
 
         self.store.submit(work)
 
+    def when_durable(self, act: Callable[[], object]) -> None:
+        """Call `act` when all that was kept so far is on the disk."""
+        self.store.submit(_nothing, lambda _done: act())
+
     def forget(self, kind: str, name: str) -> None:
         def work(database: Database) -> None:
             database.delete(kind, name)
@@ -132,6 +136,10 @@ def parse_time(text: str) -> datetime:
     """An RFC 3339 time as servers write it; without an offset it is taken as UTC. ValueError."""
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _nothing(_database: Database) -> None:
+    """Only its place in the order counts."""
 
 
 def _ignore(reply: CoreReply) -> None:

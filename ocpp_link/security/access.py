@@ -128,7 +128,7 @@ class Access:
     def reconnect(self, why: str, delay_ms: int = ANSWER_MS) -> None:
         """Soon, once what has been said so far is durable and has left."""
         start = self._station.start_timer
-        self._station.store.submit(_nothing, lambda _: start(delay_ms, "reconnect", why))
+        self._station.when_durable(lambda: start(delay_ms, "reconnect", why))
 
     # The AuthorizationKey
 
@@ -225,7 +225,3 @@ def _configured(key: bytes) -> tuple[bytes, ...]:
 def _complain(problem: str) -> None:
     if problem:
         _log.error("key and security profile are not on disk: %s", problem)
-
-
-def _nothing(_database: Database) -> None:
-    """Only what it waits for counts."""

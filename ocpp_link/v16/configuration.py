@@ -57,8 +57,10 @@ def get_configuration(call: IncomingCall, engine: ChargePoint) -> None:
 
 
 def change_configuration(call: IncomingCall, engine: ChargePoint) -> None:
-    """§5.3."""
-    call.respond({"status": write(engine.model, call.payload["key"], call.payload["value"])})
+    """§5.3. Once it is durable: a back office that was told of a new AuthorizationKey takes no
+    other one any more (security whitepaper A01.FR.03)."""
+    status = write(engine.model, call.payload["key"], call.payload["value"])
+    engine.station.when_durable(lambda: call.respond({"status": status}))
 
 
 def _shown(model: DeviceModel, row: Row) -> dict[str, Any]:
