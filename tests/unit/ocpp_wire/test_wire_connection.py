@@ -11,6 +11,7 @@ import pytest
 from websockets.utils import accept_key
 from wire_rig import Office, raw_server, run, turns, until, wire
 
+from ocpp_link.device.settings import Settings
 from ocpp_link.wire.conversation import MAX_UNSENT, PONG_TIMEOUT_S
 from ocpp_link.wire.dial import OPEN_TIMEOUT_S
 from ocpp_link.wire.reconnect import STABLE_MS
@@ -494,3 +495,15 @@ async def _shake_hands(
         f"Sec-WebSocket-Accept: {accept_key(key.partition(': ')[2])}\r\n"
         f"Sec-WebSocket-Protocol: {subprotocol}\r\n\r\n".encode()
     )
+
+
+def test_25_an_idle_connection_is_pinged_before_a_back_office_gives_it_up() -> None:
+    """Pitfall 25: back offices read with a deadline of 60 s, which a heartbeat each 60 s misses."""
+
+    async def test() -> None:
+        async with wire() as w:
+            w.engine.ping_interval_s = Settings().ping_interval_s
+            await until(lambda: w.connection.is_connected and w.hours.waits_s)
+            assert w.hours.waits_s[0] + PONG_TIMEOUT_S < 60
+
+    run(test)
