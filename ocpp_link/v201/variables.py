@@ -26,9 +26,9 @@ def get_variables(call: IncomingCall, engine: ChargePoint) -> None:
 
 
 def set_variables(call: IncomingCall, engine: ChargePoint) -> None:
-    """B05."""
-    asked = call.payload["setVariableData"]
-    call.respond({"setVariableResult": [_write(engine.model, item) for item in asked]})
+    """B05, once it is durable."""
+    results = [_write(engine.model, item) for item in call.payload["setVariableData"]]
+    engine.station.when_durable(lambda: call.respond({"setVariableResult": results}))
 
 
 def _read(model: DeviceModel, item: dict[str, Any]) -> dict[str, Any]:
