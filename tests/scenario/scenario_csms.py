@@ -37,6 +37,15 @@ class CsmsThread:
         """Do it on the back office's loop and wait for the outcome."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(ANSWER_S)
 
+    @property
+    def identities(self) -> list[str]:
+        """Of the stations that are connected."""
+        return list(self._server.peers)
+
+    def call(self, identity: str, request: Any) -> Any:
+        """Make a CALL (a dataclass of `ocpp.v16.call`) to a station; its answer."""
+        return self.run(self._server.call(identity, request))
+
     def send(self, identity: str, frame: str | bytes) -> None:
         """Send any frame at all to a connected station."""
         self.run(self._server.peers[identity]._connection.send(frame))
