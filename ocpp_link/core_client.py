@@ -20,7 +20,7 @@ CONSUMER = "ocpp"
 SESSION_EVENT = "evse_manager.session_event"
 FAULTS = "sys.faults"
 RESERVATION = "reservation.reservation_update"
-PROVIDED = ("ocpp", "auth_token_validator")
+PROVIDED = ("ocpp", "ocpp_1_6_charge_point", "auth_token_validator")
 VALIDATE_TOKEN = "auth_token_validator.validate_token"
 RETRY_S = 0.5
 """Between attempts to reach the door; it is on this machine."""
@@ -58,9 +58,10 @@ class DoorCore:
         params = {"consumer": CONSUMER, "seq": seq}
         self.call("journal.acknowledge", params, _unheeded)
 
-    def publish(self, variable: str, value: Any) -> None:
-        """A variable of `ocpp`; told again to a core that comes back."""
-        self._published[variable] = value
+    def publish(self, variable: str, value: Any, *, stands: bool = True) -> None:
+        """A variable of the link; what stands is told again to a core that comes back."""
+        if stands:
+            self._published[variable] = value
         if self._client is not None:
             self._start(_publish(self._client, variable, value))
 

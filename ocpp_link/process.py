@@ -1,29 +1,35 @@
-"""The body of the `evse-ocpp` process: engine, storage thread, WebSocket, and the core's door."""
+"""The body of the `evse-ocpp` process: engine, storage thread, WebSocket, and both doors."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from evse.clock import Clock, MonotonicClock
-from evse.door.jsonrpc import METHOD_NOT_FOUND, NOT_AVAILABLE, RpcError
+from evse.door.jsonrpc import NOT_AVAILABLE, RpcError
+from evse.door.roles import Access
+from evse.door.server import DoorServer
 from ocpp_link import core_client
 from ocpp_link.charge_point import ChargePoint
 from ocpp_link.core_client import DoorCore, follow_core
 from ocpp_link.device.settings import Settings
 from ocpp_link.dialects import Dialects
+from ocpp_link.door.control import ConnectionControl, is_wanted
+from ocpp_link.door.door import LinkDoor
 from ocpp_link.files.config import FilesConfig
 from ocpp_link.files.ports import Files
 from ocpp_link.files.workers import ProcessWorkers
 from ocpp_link.memory.database import Database
 from ocpp_link.memory.store import ThreadStore
 from ocpp_link.ports import CoreReply, RestartKind, StationInfo, Store
+from ocpp_link.pricing.config import PricingConfig
 from ocpp_link.security.config import SecurityConfig
 from ocpp_link.system import ProcessSystem
 from ocpp_link.wire.connection import Connection
@@ -34,8 +40,9 @@ from ocpp_link.wire.redaction import Redaction
 from ocpp_link.wire.rotated_file import RotatedFile
 from ocpp_link.wire.runner import Runner
 
-STAYS_AWAY = "stays_away"
-"""Kept while the station was told not to connect."""
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 
 class FrameLogConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +63,12 @@ class LinkConfig(msgspec.Struct, frozen=True, kw_only=True):
     identity: str
     door: Path
     """The core's socket."""
+    socket: Path | None = None
+    """The link's own; None: it has none."""
+    access: Access | None = None
+    """Who is what there; None: its own user and root are admins, and nobody else is let in."""
+    group: str = ""
+    """Of the socket."""
     database: Path
     station: StationInfo
     boot_id: str = "unknown"
@@ -74,6 +87,8 @@ class LinkConfig(msgspec.Struct, frozen=True, kw_only=True):
     """None: nothing is fetched or uploaded."""
     backoff: BackoffSettings | None = None
     """Between attempts to connect; None: as the settings have it."""
+    pricing: PricingConfig | None = None
+    """None: the station shows no prices."""
     security: SecurityConfig = SecurityConfig()
     """Its URL, identity, key and interface are those above."""
 
@@ -116,6 +131,7 @@ class LinkProcess:
             new_id=lambda: str(uuid.uuid4()),
             defaults=config.settings,
             security=config.secured,
+            pricing=config.pricing,
             system=ProcessSystem(config.boot_id, self._on_restart),
             files=_files(config, self._workers),
         )
@@ -128,14 +144,24 @@ class LinkProcess:
             backoff=Backoff(self._backoff, random.random),
             listener=self._frames,
             note=self._frames.note,
-            wanted=self._store.load().decoded(STAYS_AWAY, bool).get(STAYS_AWAY) is not True,
-            on_change=lambda connected: self._core.publish("ocpp.is_connected", connected),
+            wanted=is_wanted(self._store.load()),
+            on_change=lambda connected: self.door.connection_changed(connected),
         )
+        self.door = LinkDoor(
+            self.engine,
+            ConnectionControl(self.engine, self.connection),
+            self._core,
+            self._store.load(),
+            run=self._runner.run,
+        )
+        self.door.connection_changed(False)
+        self._socket = None if config.socket is None else _socket(self.door, config)
         self.engine.security.access.on_reconnect = self.connection.reconnect
         self.engine.station.occasions.configured.append(self._configured)
 
     async def run(self) -> None:
         """Serve until cancelled. Raises when nothing can be made durable any more."""
+        await self._open_socket()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._until_storage_fault())
             tasks.create_task(follow_core(self._config.door, self._core, self._runner, self._serve))
@@ -159,14 +185,15 @@ class LinkProcess:
         if before.ping_interval_s != now.ping_interval_s:
             self.connection.ping_interval_changed()
 
-    def _stay_away(self) -> None:
-        """Until told otherwise, also over restarts."""
-        self._runner.run(lambda: self.engine.station.keep(STAYS_AWAY, STAYS_AWAY, True))
-        self.connection.disconnect()
-
-    def _come_back(self) -> None:
-        self._runner.run(lambda: self.engine.station.forget(STAYS_AWAY, STAYS_AWAY))
-        self.connection.connect()
+    async def _open_socket(self) -> None:
+        """Without it the link goes on: what it serves is at the core's door, too."""
+        if self._socket is None:
+            return
+        try:
+            await self._socket.start()
+        except OSError as error:
+            _log.error("the link's own door stays shut: %s", error)
+            self._socket = None
 
     async def _until_storage_fault(self) -> None:
         await self._storage_fault
@@ -174,6 +201,11 @@ class LinkProcess:
     async def end_jobs(self) -> None:
         """After `run` was cancelled, before `close`: what works with files ends."""
         await self._workers.close()
+
+    async def close_socket(self) -> None:
+        """Before `close`: nobody comes in any more."""
+        if self._socket is not None:
+            await self._socket.aclose()
 
     def close(self) -> str:
         """After `run` was cancelled. Empty, or why the last writes may be missing on the disk."""
@@ -183,43 +215,35 @@ class LinkProcess:
         return self._store.close()
 
     async def _serve(self, method: str, params: dict[str, Any]) -> Any:
-        """What the link provides at the door."""
-        match method:
-            case core_client.VALIDATE_TOKEN:
-                return await self._validate(params.get("provided_token"))
-            case "ocpp.disconnect" | "ocpp.stop":
-                self._stay_away()
-            case "ocpp.connect" | "ocpp.restart":
-                self._come_back()
-            case "ocpp.state":
-                return self._state()
-            case _:
-                raise RpcError(METHOD_NOT_FOUND, f"no method {method}")
-        return True
+        """What the link provides at the core's door."""
+        if method == core_client.VALIDATE_TOKEN:
+            return await self._validate(params.get("provided_token"))
+        answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.door.call(method, params, lambda said: _set(answered, said))
+        answer = await answered
+        if isinstance(answer, RpcError):
+            raise answer
+        return answer
 
     async def _validate(self, token: Any) -> Any:
         """Raises RpcError where nobody could say whether the token is good."""
         answered: asyncio.Future[CoreReply] = asyncio.get_running_loop().create_future()
-
-        def on_reply(reply: CoreReply) -> None:
-            if not answered.done():
-                answered.set_result(reply)
-
-        self._runner.run(lambda: self.engine.validate(token, on_reply))
+        self._runner.run(lambda: self.engine.validate(token, lambda said: _set(answered, said)))
         reply = await answered
         if reply.error:
             raise RpcError(NOT_AVAILABLE, reply.error)
         return reply.result
 
-    def _state(self) -> dict[str, Any]:
-        engine, boot = self.engine, self.engine.station.boot
-        return {
-            **msgspec.structs.asdict(self.connection.state),
-            "registration": boot.status.value if boot.status else "",
-            "queued": len(engine.transactions.queue),
-            "dropped": engine.transactions.queue.dropped,
-            "rpc": msgspec.to_builtins(engine.station.rpc.stats),
-        }
+
+def _socket(door: LinkDoor, config: LinkConfig) -> DoorServer:
+    assert config.socket is not None
+    return DoorServer(door.hub, config.socket, access=config.access, group=config.group)
+
+
+def _set(answered: asyncio.Future[T], said: T) -> None:
+    """Whoever asked may have gone meanwhile."""
+    if not answered.done():
+        answered.set_result(said)
 
 
 def _frame_log(
@@ -261,4 +285,5 @@ async def serve(config: LinkConfig) -> RestartKind:
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
         await process.end_jobs()
+        await process.close_socket()
         process.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +15,7 @@ from evse.config.files import FilesTable
 from evse.config.ocpp import FrameLogTable, OcppTable
 from evse.config.read import ConfigError
 from evse.config.station import StationConfig
+from evse.door.peer import access
 from evse.energy.station import watt_lines
 from evse.run.process import EXIT_RESTART_APPLICATION, EXIT_RESTART_HARDWARE, boot_id
 from ocpp_link.device.settings import Settings
@@ -32,10 +34,14 @@ from ocpp_link.wire.frame_log import Level
 SECURITY = "ocpp-security"
 """In the state directory: certificates, keys, and what the back office set of them."""
 SECURITY_LOG = "ocpp-security.jsonl"
+LINK_SOCKET = "ocpp.sock"
+"""The link's own door, beside the core's."""
 FRAME_LOG = "ocpp-frames.jsonl"
 """In the state directory, with those that it was before."""
 MAX_KEY_BYTES = 64
 """Longest BasicAuthPassword of OCPP 2.1; 1.6 and 2.0.1 allow less."""
+
+_log = logging.getLogger(__name__)
 
 
 def link_config(config: StationConfig, *, state_dir: Path, door: Path) -> LinkConfig:
@@ -48,6 +54,9 @@ def link_config(config: StationConfig, *, state_dir: Path, door: Path) -> LinkCo
         identity=config.ocpp.identity,
         versions=config.ocpp.versions,
         door=door,
+        socket=door.parent / LINK_SOCKET,
+        access=access(config.door, _log.warning),
+        group=config.door.group,
         database=state_dir / "ocpp.db",
         station=_station(config),
         boot_id=boot_id(),

@@ -26,8 +26,8 @@ from ocpp_link.core_client import (
 )
 from ocpp_link.ports import CoreReply
 
-Serve = Callable[[str, dict[str, Any]], Any]
-"""Answers a call to `ocpp.*`; may raise RpcError."""
+Serve = Callable[[str, dict[str, Any], Callable[[Any], None]], None]
+"""Answers a call to what the link provides, at once or later; may raise RpcError instead."""
 OnReply = Callable[[CoreReply], None]
 
 
@@ -40,6 +40,7 @@ class LocalCore:
         self._inbox: deque[Callable[[], None]] = deque()
         self._open: dict[int, tuple[str, OnReply]] = {}
         self._ids = itertools.count()
+        self._standing: dict[str, Any] = {}
 
     @property
     def attached(self) -> bool:
@@ -63,8 +64,10 @@ class LocalCore:
         """CorePort."""
         self.call("journal.acknowledge", {"consumer": CONSUMER, "seq": seq}, _unheeded)
 
-    def publish(self, variable: str, value: Any) -> None:
-        """A variable of `ocpp`; nobody hears it while the core is away."""
+    def publish(self, variable: str, value: Any, *, stands: bool = True) -> None:
+        """A variable of the link; what stands is told again to a core that comes back."""
+        if stands:
+            self._standing[variable] = value
         if self._peer is not None:
             self._peer.call("publish", {"variable": variable, "value": value})
 
@@ -96,6 +99,8 @@ class LocalCore:
             engine.on_faults(evse, peer.ask("get", {"variable": FAULTS, "evse": evse}) or [])
         for namespace in PROVIDED:
             peer.ask("provide", {"namespace": namespace})
+        for variable, value in self._standing.items():
+            peer.call("publish", {"variable": variable, "value": value})
         self._inbox.append(engine.on_core_connected)
 
     def lost(self, engine: ChargePoint) -> None:
@@ -126,7 +131,10 @@ class LocalCore:
         """What the core asks of what is provided. A token waits in the inbox like all that
         concerns the engine; a core that has died since hears no answer."""
         if method != VALIDATE_TOKEN:
-            reply(_served(self._serve, method, params))
+            try:
+                self._serve(method, params, reply)
+            except RpcError as error:
+                reply(error)
             return
 
         def on_reply(said: CoreReply) -> None:
@@ -139,13 +147,6 @@ class LocalCore:
         method, on_reply = self._open.pop(call_id, ("", _unheeded))
         words = "" if error is None else f"{method}: {error['message']}"
         self._inbox.append(lambda: on_reply(CoreReply(result=result, error=words)))
-
-
-def _served(serve: Serve, method: str, params: dict[str, Any]) -> Any:
-    try:
-        return serve(method, params)
-    except RpcError as error:
-        return error
 
 
 def _tell(engine: ChargePoint, variable: str, params: dict[str, Any]) -> None:

@@ -11,10 +11,8 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from evse.clock import earliest
-from evse.door.jsonrpc import METHOD_NOT_FOUND, RpcError
+from evse.door.hub import Reply
 from evse.run.ocpp import link_config
 from hil.sim.core_port import LocalCore
 from hil.sim.simulation import Simulation
@@ -24,6 +22,8 @@ from ocpp_link.charge_point import ChargePoint
 from ocpp_link.core_client import RETRY_S
 from ocpp_link.device.settings import Settings
 from ocpp_link.dialects import Dialects
+from ocpp_link.door.control import engine_state
+from ocpp_link.door.door import LinkDoor
 from ocpp_link.files.ports import Files
 from ocpp_link.memory.database import Database
 from ocpp_link.memory.store import InlineStore
@@ -68,6 +68,8 @@ class SimLinkProcess(ABC):
             files=self._files(),
             security=self.config.secured,
         )
+        self.door = LinkDoor(self.engine, _Control(self), self.core, self._store.load())
+        self.door.connection_changed(False)
         self._attach_ms: int | None = self.sim.now_ms
         self._attached_to: SimStation | None = None
         self._wire_begins(self.engine)
@@ -94,6 +96,11 @@ class SimLinkProcess(ABC):
     @property
     @abstractmethod
     def connected(self) -> bool: ...
+
+    @property
+    @abstractmethod
+    def wanted(self) -> bool:
+        """Nobody told it to stay away."""
 
     @abstractmethod
     def connect(self) -> None:
@@ -162,32 +169,33 @@ class SimLinkProcess(ABC):
             self._attach_ms = None
             self._attached_to = station
             self.core.attach(station, engine)
-            self.core.publish("ocpp.is_connected", self.connected)
 
-    def _serve(self, method: str, _params: dict[str, Any]) -> Any:
-        """Calls to `ocpp.*` at the door, as ocpp_link.process answers them."""
-        match method:
-            case "ocpp.disconnect" | "ocpp.stop":
-                self.disconnect()
-            case "ocpp.connect" | "ocpp.restart":
-                self.connect()
-            case "ocpp.state" if self.engine is not None:
-                return self._state(self.engine)
-            case _:
-                raise RpcError(METHOD_NOT_FOUND, f"no method {method}")
-        return True
-
-    def _state(self, engine: ChargePoint) -> dict[str, Any]:
-        boot, queue = engine.station.boot, engine.transactions.queue
-        return {
-            "is_connected": self.connected,
-            "registration": boot.status.value if boot.status else "",
-            "queued": len(queue),
-            "dropped": queue.dropped,
-            "attempts": self.attempts,
-            "rpc": msgspec.to_builtins(engine.station.rpc.stats),
-        }
+    def _serve(self, method: str, params: dict[str, Any], reply: Reply) -> None:
+        """A call that the core hands on. Raises RpcError."""
+        self.door.call(method, params, reply)
 
     def _new_id(self) -> str:
         self._message_ids += 1
         return f"{self.sim.config.station.identity[:20]}-{self._message_ids}"
+
+
+class _Control:
+    """See ocpp_link.door.methods.Control."""
+
+    def __init__(self, process: SimLinkProcess) -> None:
+        self._process = process
+
+    def stop(self) -> bool:
+        was_wanted = self._process.wanted
+        self._process.disconnect()
+        return was_wanted
+
+    def restart(self) -> bool:
+        was_wanted = self._process.wanted
+        self._process.connect()
+        return not was_wanted
+
+    def state(self) -> dict[str, Any]:
+        process = self._process
+        engine = {} if process.engine is None else engine_state(process.engine)
+        return {"is_connected": process.connected, "attempts": process.attempts, **engine}

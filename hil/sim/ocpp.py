@@ -70,6 +70,10 @@ class SimOcpp(SimLinkProcess):
     def connected(self) -> bool:
         return self._up_since_ms is not None
 
+    @property
+    def wanted(self) -> bool:
+        return self._wanted
+
     def cut_network(self) -> None:
         """Both ends notice at once; the station tries again, ever more seldom."""
         self._network = False
@@ -147,7 +151,7 @@ class SimOcpp(SimLinkProcess):
             return
         self._dial_ms = None
         self._up_since_ms = now_ms
-        self.core.publish("ocpp.is_connected", True)
+        self.door.connection_changed(True)
         engine.on_connected()
 
     def _dropped(self, now_ms: int) -> None:
@@ -156,7 +160,7 @@ class SimOcpp(SimLinkProcess):
             self._backoff.survived(now_ms - self._up_since_ms)
         self._hang_up()
         self._dial_ms = now_ms + round(self._backoff.wait_s() * 1000)
-        self.core.publish("ocpp.is_connected", False)
+        self.door.connection_changed(False)
         if self.engine is not None:
             self.engine.on_disconnected()
 

@@ -68,6 +68,10 @@ class SocketOcpp(SimLinkProcess):
     def connected(self) -> bool:
         return self._task is not None and self._connection.is_connected
 
+    @property
+    def wanted(self) -> bool:
+        return self._connection.wanted
+
     def connect(self) -> None:
         self._connection.connect()
 
@@ -96,14 +100,14 @@ class SocketOcpp(SimLinkProcess):
     # The wire
 
     def _wire_begins(self, engine: ChargePoint) -> None:
-        core, access = self.core, engine.security.access
+        door, access = self.door, engine.security.access
         self._runner = Runner(engine, self._loop)
         self._connection = Connection(
             self._runner,
             access,
             engine.subprotocols,
             backoff=Backoff(BackoffSettings(), self.random.random),
-            on_change=lambda connected: core.publish("ocpp.is_connected", connected),
+            on_change=door.connection_changed,
         )
         access.on_reconnect = self._connection.reconnect
         self._task = self._loop.create_task(self._connection.run())
