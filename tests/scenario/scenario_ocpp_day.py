@@ -21,6 +21,8 @@ from ocpp_link.device.settings import Settings
 Life = Iterator[float]
 
 MINUTE_S, HOUR_S, DAY_S = 60.0, 3_600.0, 86_400.0
+PACE_MS = 4_000
+"""Of meter and board, slower than the product's, for time's sake: bills ask for a reading."""
 CARDS = ("CARD-A", "CARD-B", "CARD-C", "CARD-D")
 EVSES = (1, 2)
 SPOILT = (
@@ -37,7 +39,8 @@ class OcppDay:
 
     def __init__(self, seed: int) -> None:
         self._rng = random.Random(seed)
-        self.sim = Simulation(StationSetup(authorization="ocpp", evses=2).config(), seed=seed)
+        setup = StationSetup(authorization="ocpp", evses=2, meter_poll_ms=PACE_MS)
+        self.sim = Simulation(setup.config(), seed=seed, analog_ms=PACE_MS)
         # A sample that is refused as often as this is no reason to give up a bill.
         self.ocpp = SimOcpp(self.sim, settings=Settings(message_attempts=9, sample_interval_s=300))
         self.brain = self.ocpp.csms.brain
