@@ -96,6 +96,8 @@ def _contactor(session: Session) -> str:
 
 
 def _paused_ev(_core: Core, session: Session) -> str:
+    if not session.board.plugged:
+        return "is not charging because the car was unplugged; its transaction waits for it."
     return (
         f"is not charging because the car pauses: {session.limit().limit_a:g} A are offered and "
         f"it stays in state {session.status.pilot.name}."
@@ -154,6 +156,13 @@ def _stopping(_core: Core, _session: Session) -> str:
 def _finished(_core: Core, session: Session) -> str:
     stop = session.stop
     ended = f"was ended ({stop.reason.value})" if stop else "has ended"
+    if session.holds_plug:
+        return (
+            "is not charging because the car has left; its cable stays locked until the token is "
+            "presented or the connector is unlocked."
+        )
+    if session.has_room:
+        return "is not charging because the car has left; its cable is still in the socket."
     return f"is not charging because the session {ended}; unplug the car to begin a new one."
 
 

@@ -67,6 +67,8 @@ class Assignments:
         return None
 
     def _may_start(self, session: Session) -> bool:
+        if session.has_room:
+            return self._config.ignore_faults or not session.fault_model.blocked
         open_to_tokens = session.state in ("waiting_auth", "idle") and not session.authorized
         if not open_to_tokens or session.disable_wanted or session.stop is not None:
             return False

@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from evse.authorization.assignments import Assignments
 from evse.authorization.outcome import Outcome, Outcomes
-from evse.authorization.placing import NO_EVSE, Placing
+from evse.authorization.placing import NO_EVSE, RESERVED, Placing
 from evse.authorization.reservations import Reservations
 from evse.authorization.stopping import Stopping
 from evse.authorization.tokens import candidates, is_named, key_of, reservation_of, with_parent
@@ -36,6 +36,7 @@ from evse.session.session import Session
 from evse.types.authorization import (
     AuthorizationStatus,
     IdToken,
+    IdTokenType,
     ProvidedIdToken,
     TokenValidationStatus,
     ValidationResult,
@@ -114,8 +115,12 @@ class Broker:
         held = self.assignments.held_with(token, evses) is not None
         if held or self._placing.is_waiting(token):
             return S.Accepted
-        if not (self.assignments.places(evses) or self._stopping.could_stop(token, evses)):
-            return self._refuse(token, evses, NO_EVSE)
+        if not self._stopping.could_stop(token, evses):
+            places = self.assignments.places(evses)
+            if not places:
+                return self._refuse(token, evses, NO_EVSE)
+            if not (self._may_claim or self._placing.could_start(token, places)):
+                return self._refuse(token, evses, RESERVED)
         if self._config.mode == "free" or token.prevalidated is True:
             return self._conclude(token, ACCEPTED)
         return self._validate(token)
@@ -151,6 +156,21 @@ class Broker:
         if pending or on_their_way:
             return W.Accepted
         return W.Rejected if held else W.AuthorizationNotFound
+
+    def set_group(self, evse: int, token: str, group: str) -> bool:
+        """The group of the token that an EVSE is authorized by, learnt only after that. False
+        where it is authorized by another one, or by none."""
+        session = self._sessions[evse]
+        known = session.record.token
+        if known is None or known.id_token.value.casefold() != token.casefold():
+            return False
+        session.set_group(IdToken(value=group, type=IdTokenType.Central))
+        return True
+
+    def set_departure(self, *, ends_transaction: bool, frees_plug: bool) -> None:
+        """What unplugging at the car's end does, at every EVSE (session/departure.py)."""
+        for session in self._sessions.values():
+            session.set_departure(ends_transaction=ends_transaction, frees_plug=frees_plug)
 
     def set_connection_timeout(self, seconds: int) -> None:
         """How long an authorization waits for its car, from the next one on."""
@@ -193,6 +213,11 @@ class Broker:
         self._placing.poll()
 
     # --- validation -------------------------------------------------------------------------------
+
+    @property
+    def _may_claim(self) -> bool:
+        """A validator of somebody else's may name a reservation that the token is for."""
+        return self._config.mode == "door"
 
     @property
     def _asks_at_door(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from msgspec import UnsetType
@@ -13,8 +13,8 @@ from evse.authorization.outcome import Outcomes
 from evse.authorization.reservations import Reservations
 from evse.authorization.selection import Place, choose
 from evse.authorization.tokens import (
-    FREE_TOKEN,
     candidates,
+    free_token,
     is_named,
     key_of,
     reservation_of,
@@ -34,6 +34,7 @@ from evse.types.authorization import (
 
 S = TokenValidationStatus
 NO_EVSE = "no EVSE is free for it"
+RESERVED = "what is free is reserved for others"
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -56,6 +57,7 @@ class Placing:
         reservations: Reservations,
     ) -> None:
         self._free = config.mode == "free"
+        self._free_token = free_token(config.free_token)
         self._sessions = sessions
         self._clock = clock
         self._outcomes = outcomes
@@ -81,6 +83,11 @@ class Placing:
         own = self._reservations.kept_for(holder)
         kept = [place for place in places if place.evse in own]
         return kept or places
+
+    def could_start(self, token: ProvidedIdToken, places: Iterable[Place]) -> bool:
+        """Is there a place that is not kept for others, as far as is known before it is asked?"""
+        holder = Holder.of(token)
+        return any(self._reservations.might_admit(place.evse, holder) for place in places)
 
     def start(
         self, token: ProvidedIdToken, result: ValidationResult
@@ -134,9 +141,10 @@ class Placing:
 
     def _serve_everybody(self) -> None:
         """Free mode: every car that waits, but at an EVSE that is kept for somebody."""
+        nobody = Holder.of(self._free_token)
         for place in self._assignments.places(self._sessions):
-            if place.plug_in is not None and self._reservations.admits(place.evse, _NOBODY):
-                self._authorize(place.evse, FREE_TOKEN, ACCEPTED.results[0])
+            if place.plug_in is not None and self._reservations.admits(place.evse, nobody):
+                self._authorize(place.evse, self._free_token, ACCEPTED.results[0])
 
     def _authorize(self, evse: int, token: ProvidedIdToken, result: ValidationResult) -> bool:
         known, claimed = with_parent(token, result), reservation_of(result)
@@ -161,6 +169,3 @@ class Placing:
     def _drop(self, waiting: Waiting) -> None:
         del self._waiting[key_of(waiting.token)]
         self._timers.cancel(key_of(waiting.token))
-
-
-_NOBODY = Holder.of(FREE_TOKEN)

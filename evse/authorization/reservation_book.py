@@ -62,6 +62,15 @@ class ReservationBook:
         left = {number: type_ for number, type_ in self._free().items() if number != evse}
         return not others or can_serve(others, left)
 
+    def might_admit(self, evse: int, holder: Holder) -> bool:
+        """Would `admits` say so, were the holder's group known?"""
+        if self.admits(evse, holder):
+            return True
+        here = self._at_evse(evse)
+        standing = self._of_any() if here is None else [here]
+        for_groups = any(r.parent_id_token is not UNSET for r in standing)
+        return not standing or (for_groups and not holder.group)
+
     def kept_for(self, holder: Holder) -> set[int]:
         """The EVSEs that are kept for `holder` by their number."""
         return {

@@ -1,4 +1,5 @@
-"""Tokens that end a transaction: the one it runs on, one of its group, a master pass."""
+"""Tokens that end a transaction: the one it runs on, one of its group, a master pass. What is left
+of one that has ended, a plug that is kept locked, they free."""
 
 from __future__ import annotations
 
@@ -25,8 +26,12 @@ class Stopping:
         self._outcomes = outcomes
 
     def could_stop(self, token: ProvidedIdToken, evses: Iterable[int]) -> bool:
-        """A transaction runs that the token's group might end, once that is known."""
-        return may_stop(token) and any(self._sessions[evse].record.transaction for evse in evses)
+        """Is there one that the token might end, were its group known? Not where the one that
+        runs has none: nobody is asked about a token that could change nothing."""
+        if not may_stop(token):
+            return False
+        running = [known for evse in evses if (known := self._running(evse)) is not None]
+        return any(self._config.master_pass_group_id or parent_of(known) for known in running)
 
     def by_swipe(
         self, token: ProvidedIdToken, evses: Iterable[int]
@@ -36,7 +41,8 @@ class Stopping:
             running = self._running(evse)
             if running is None or not running.id_token.same_as(token.id_token):
                 continue
-            if self._config.stop_on_reswipe and may_stop(token):
+            ended = not self._sessions[evse].record.transaction
+            if (ended or self._config.stop_on_reswipe) and may_stop(token):
                 return self._stop(token, [evse], StopTransactionReason.Local)
             says = "a transaction runs on it already"
             return self._outcomes.tell(token, S.Rejected, (evse,), says=says)
@@ -69,13 +75,16 @@ class Stopping:
         return self._outcomes.tell(token, S.Rejected, evses, says=says)
 
     def _running(self, evse: int) -> ProvidedIdToken | None:
-        record = self._sessions[evse].record
-        return record.token if record.transaction else None
+        """The token of a transaction, also of one that has ended and keeps its plug locked."""
+        session = self._sessions[evse]
+        running = session.record.transaction or session.bars_plug
+        return session.record.token if running else None
 
     def _stop(
         self, token: ProvidedIdToken, evses: list[int], reason: StopTransactionReason
     ) -> TokenValidationStatus:
         for evse in evses:
             request = StopTransactionRequest(reason=reason, id_tag=token)
-            self._sessions[evse].stop_transaction(request)
+            if not self._sessions[evse].stop_transaction(request):
+                self._sessions[evse].release_plug()
         return self._outcomes.tell(token, S.UsedToStop, evses)

@@ -15,12 +15,14 @@ from evse.types.authorization import (
     ValidationResult,
 )
 
-FREE_TOKEN = ProvidedIdToken(
-    id_token=IdToken(value="FREESERVICE", type=IdTokenType.Local),
-    authorization_type=AuthorizationType.RFID,
-    prevalidated=True,
-)
-"""What a station that asks nobody charges on (spec §C4)."""
+
+def free_token(value: str) -> ProvidedIdToken:
+    """What a station that asks nobody charges on (spec §C4)."""
+    return ProvidedIdToken(
+        id_token=IdToken(value=value, type=IdTokenType.Local),
+        authorization_type=AuthorizationType.RFID,
+        prevalidated=True,
+    )
 
 
 def key_of(token: ProvidedIdToken) -> str:

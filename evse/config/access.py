@@ -17,6 +17,9 @@ class AuthorizationTable(Table, frozen=True, kw_only=True, forbid_unknown_fields
     `tokens`, then whoever provides `auth_token_validator` at the door."""
     tokens: tuple[TokenValue, ...] = ()
     """Good without asking anybody; compared without regard to case."""
+    free_token: TokenValue = "FREESERVICE"
+    """What transactions run on in mode `free`. A back office that does not know it ends them at
+    once: give it one that it knows, of 20 characters at most for OCPP 1.6."""
     selection: Literal["FindFirst", "PlugEvents", "PlugEventsLIFO", "UserInput"] = "FindFirst"
     """Which of several EVSEs a token is for: the first with a waiting car, else the first free
     one; the car that came first; the car that came last; the one that somebody chooses."""

@@ -39,6 +39,19 @@ class SetConnectionTimeout(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
     connection_timeout_s: Annotated[int, Meta(ge=1, le=MAX_CONNECTION_TIMEOUT_S)]
 
 
+class SetDeparture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """StopTransactionOnEVSideDisconnect and UnlockConnectorOnEVSideDisconnect of OCPP 1.6."""
+
+    stop_transaction: bool
+    unlock_connector: bool
+
+
+class SetGroup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    evse: int
+    id_token: str
+    parent_id_token: Annotated[str, Meta(min_length=1, max_length=36)]
+
+
 class ReserveNow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reservation: Reservation
 
@@ -69,6 +82,18 @@ def _set_connection_timeout(core: Core, params: SetConnectionTimeout, reply: Rep
     reply(None)
 
 
+def _set_departure(core: Core, params: SetDeparture, reply: Reply) -> None:
+    core.authorization.set_departure(
+        ends_transaction=params.stop_transaction, frees_plug=params.unlock_connector
+    )
+    reply(None)
+
+
+def _set_group(core: Core, params: SetGroup, reply: Reply) -> None:
+    _known(core, "evse", params.evse)
+    reply(core.authorization.set_group(params.evse, params.id_token, params.parent_id_token))
+
+
 def _reserve_now(core: Core, params: ReserveNow, reply: Reply) -> None:
     reply(core.authorization.reservations.reserve_now(params.reservation))
 
@@ -94,6 +119,8 @@ TABLE: dict[str, tuple[type[Any], Callable[[Core, Any, Reply], None]]] = {
     "authorization.withdraw": (Withdraw, _withdraw),
     "authorization.select": (Select, _select),
     "authorization.set_connection_timeout": (SetConnectionTimeout, _set_connection_timeout),
+    "authorization.set_ev_side_disconnect": (SetDeparture, _set_departure),
+    "authorization.set_group": (SetGroup, _set_group),
     "reservation.reserve_now": (ReserveNow, _reserve_now),
     "reservation.cancel_reservation": (CancelReservation, _cancel_reservation),
     "reservation.check": (Check, _check),

@@ -98,7 +98,7 @@ def status(
         coil=state.coil,
         mirror_closed=seen.mirror_closed,
         lock=LockState.JAMMED if state.lock.jammed else seen.lock,
-        cable_a=state.cable.rating_a or 0,
+        cable_a=_cable_a(hardware, state, seen),
         rcd_tripped=seen.rcd_tripped,
         self_test=state.self_test.status,
         reason=state.reason,
@@ -109,6 +109,13 @@ def status(
         faults=seen.faults,
         plugs=state.plugs,
     )
+
+
+def _cable_a(hardware: Hardware, state: GuardState, seen: Seen) -> int:
+    """Of a cable without a car what PP says now: it limits nobody."""
+    if hardware.socket and not state.session:
+        return seen.cable_a
+    return state.cable.rating_a or 0
 
 
 def _phases(v: View) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from evse.faults import CoreCondition
 from evse.model import CommandVerb, SelfTest
@@ -17,7 +18,7 @@ from evse.session.forced_unlock import ForcedUnlock
 from evse.session.phase_switch import ONE, THREE
 from evse.session.self_test import SelfTestRun
 from evse.session.told import ToldSession
-from evse.types.authorization import ProvidedIdToken
+from evse.types.authorization import IdToken, ProvidedIdToken
 from evse.types.energy import ExternalLimits
 from evse.types.evse_manager import SwitchThreePhasesWhileChargingResult
 from evse.types.session import (
@@ -40,6 +41,9 @@ class AskedSession(ToldSession):
     def authorize(self, token: ProvidedIdToken, reservation_id: int | None = None) -> bool:
         """An accepted token, and the reservation that it was made for. False where it is ignored
         (spec §A1.3 authorize_response)."""
+        if self.has_room:
+            self.departure.cleared = True
+            self.settle()
         if self.stop or self.disable_wanted or self.state in _TAKES_NO_TOKEN:
             return False
         if self.authorized and self.record.token is not None:
@@ -170,7 +174,29 @@ class AskedSession(ToldSession):
             reply(False)
             return
         self.stop_transaction(StopTransactionRequest(reason=StopTransactionReason.UnlockCommand))
+        self.departure.released = True
         self._unlock = ForcedUnlock(reply, self._clock.now_ms())
+        self.settle()
+
+    def release_plug(self) -> bool:
+        """Its token was presented: let the plug of a finished session go. False where nothing but
+        the car holds it."""
+        barred = self.bars_plug
+        if barred:
+            self.departure.released = True
+            self.settle()
+        return barred
+
+    def set_group(self, group: IdToken) -> None:
+        """Of the token that the EVSE is authorized by, where it is learnt only now."""
+        if self.record.token is not None:
+            self.record.token = replace(self.record.token, parent_id_token=group)
+            self._ports.checkpoint(self.record.encode())
+
+    def set_departure(self, *, ends_transaction: bool, frees_plug: bool) -> None:
+        """What unplugging at the car's end does, from now on (departure.py)."""
+        self.departure.ends_transaction = ends_transaction
+        self.departure.frees_plug = frees_plug
         self.settle()
 
     def test_rcd(self, reply: Callable[[bool], None]) -> None:

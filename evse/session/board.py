@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from evse.clock import earliest
 from evse.config.evse import EvseTable
 from evse.faults import may_acknowledge, stopped_by
 from evse.model import BoardStatus, LockState, LockTarget, MeterReading, PilotState, Reason
 
 DEAD_BOARD_OPEN_MS = 7_000
 """A board that we lost has opened by itself after this: 0.5 s of lease, 6 s, and margin."""
+CABLE_GONE_MS = 300
+"""A cable without a car is gone once PP has not shown it for so long (own)."""
 LAST_READING_MS = 2_500
 """How long the end of a transaction waits for a reading taken after the contactor opened."""
 
@@ -25,6 +28,8 @@ class BoardView:
         """Another plug-in than the known one: that car left unseen, and this one has to wait."""
         self._known_plugs = False
         self._opened_ms = now_ms
+        self._cable_in = False
+        self._no_cable_ms: int | None = None
         self.jammed_for = LockTarget.KEEP
         """What was wanted of the lock when it jammed: the board forgets a jam only when it hears
         of another wish, so what is wanted by now may not have been tried yet."""
@@ -48,6 +53,7 @@ class BoardView:
         self._known_plugs = True
         if status.lock is LockState.JAMMED and self.status.lock is not LockState.JAMMED:
             self.jammed_for = wanted
+        self._note_cable(status, now_ms)
         self.status = status
         self.lost_ms = None
         if opened:
@@ -58,10 +64,33 @@ class BoardView:
             self._plugged = False
         return opened
 
+    def _note_cable(self, status: BoardStatus, now_ms: int) -> None:
+        """One that came off together with its car is gone at once."""
+        if status.cable_a > 0:
+            self._cable_in, self._no_cable_ms = True, None
+        elif self._cable_in and self.status.pilot is status.pilot is PilotState.A:
+            self._no_cable_ms = now_ms if self._no_cable_ms is None else self._no_cable_ms
+        else:
+            self._cable_in = False
+
+    def cable_in(self, now_ms: int) -> bool:
+        """Is a cable in the socket, with a car or without?"""
+        since_ms = self._no_cable_ms
+        return self._cable_in and (since_ms is None or now_ms - since_ms < CABLE_GONE_MS)
+
     @property
     def plugged(self) -> bool:
         """Is the car of the present session there?"""
         return self._plugged and not self._swapped
+
+    @property
+    def newcomer(self) -> bool:
+        """Another car is there than that of the present session."""
+        return self._swapped
+
+    def renew(self) -> None:
+        """The car that is plugged in now is another one."""
+        self._swapped = True
 
     def meet_newcomer(self) -> bool:
         """The session of the car that left is over. True where another one came unseen."""
@@ -118,7 +147,8 @@ class BoardView:
 
     @property
     def next_deadline_ms(self) -> int | None:
-        return self.dead_ms if self.status.energised else None
+        gone_ms = None if self._no_cable_ms is None else self._no_cable_ms + CABLE_GONE_MS
+        return earliest(self.dead_ms if self.status.energised else None, gone_ms)
 
 
 class MeterView:

@@ -86,6 +86,7 @@ class SessionMachine(SessionState):
         """Move until no rule holds, then see to trips and a forced unlock."""
         for _ in range(MAX_SETTLE_STEPS):
             self._note_faults()
+            self._note_departure()
             facts = self.facts()
             event = next_event(self.state, facts)
             if event is not None:
@@ -105,7 +106,8 @@ class SessionMachine(SessionState):
     def _aim_anew(self) -> bool:
         """What may give the rules more to do: where the phase contact belongs, before the permit
         says so, and a car that came, with no session to end, unseen for another one."""
-        if self.state in ("idle", "disabled") and self.board.meet_newcomer():
+        open_to_others = self.state in ("idle", "disabled") or self.outlives_car
+        if open_to_others and self.board.meet_newcomer():
             return True
         before = self.phases.target
         if self.status.reason is Reason.PHASE_CONTACT:
@@ -188,6 +190,9 @@ class SessionMachine(SessionState):
     def _end_transaction(self, stop: StopTransactionRequest) -> None:
         utc = self._clock.utc()
         self._emit(self._write.plain(SessionEventEnum.ChargingFinished, utc))
+        by_itself = self.stop is None and not self.disable_wanted
+        self.departure.ended_it = by_itself and not self.board.plugged
+        self.authorized = False
         self.record.transaction = False
         self._checkpoint_ms = None
         self._emit(self._write.transaction_finished(stop, utc))
@@ -202,6 +207,7 @@ class SessionMachine(SessionState):
         self.user_pause = False
         self._withdrawn = False
         self.phases.end_of_session()
+        self.departure.end_of_session()
         self._emit(finished)
 
     def _close_interrupted(self) -> None:
@@ -217,6 +223,17 @@ class SessionMachine(SessionState):
 
     def _emit(self, event: SessionEvent) -> None:
         self._ports.emit(event, self.record.encode())
+
+    def _note_departure(self) -> None:
+        """Once the car of a finished session has left, another plug-in is another session, also
+        with the same cable."""
+        if self.state != "finished":
+            return
+        if not self.board.plugged:
+            self.departure.seen = True
+        elif self.departure.seen:
+            self.board.renew()
+        self.departure.cleared = self.departure.cleared or self.board.newcomer
 
     # --- reservation ------------------------------------------------------------------------------
 

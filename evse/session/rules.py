@@ -19,6 +19,9 @@ class Facts(NamedTuple):
     ready: bool = False
     """Boot is over: recovery done, board seen or given up on."""
     plugged: bool = False
+    kept: bool = False
+    """Without its car, too: the transaction goes on, or the cable of a finished session is still
+    in the socket."""
     wants_power: bool = False
     """The car is in C (or D where ventilation is declared)."""
     energised: bool = False
@@ -56,7 +59,11 @@ class Facts(NamedTuple):
 
     @property
     def over(self) -> bool:
-        return not self.plugged or self.stop_wanted or self.disable_wanted
+        return self.gone or self.stop_wanted or self.disable_wanted
+
+    @property
+    def gone(self) -> bool:
+        return not (self.plugged or self.kept)
 
     @property
     def reasons(self) -> frozenset[PauseReason]:
@@ -96,7 +103,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         _rule("a car and no blocking fault", lambda f: f.plugged and not f.blocked, "plug"),
     ),
     "waiting_auth": (
-        _rule("unplugged, disabled or stopped", lambda f: f.over, "abandon"),
+        _rule("unplugged, disabled or stopped", lambda f: f.over or not f.plugged, "abandon"),
         _rule("a blocking fault", lambda f: f.blocked, "abandon"),
         _rule(
             "authorized, cable rated, meter fresh",
@@ -108,6 +115,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         _rule("unplugged, disabled or stopped", lambda f: f.over, "halt"),
         _rule("a blocking fault", lambda f: f.blocked, "halt"),
         _rule("paused by the user", lambda f: f.user_pause, "suspend"),
+        _rule("the car is away", lambda f: not f.plugged, "car_waits"),
         _rule("energy and the car in C", lambda f: f.energy and f.wants_power, "car_ready"),
         _rule(
             "the car is late and may be asleep",
@@ -134,12 +142,12 @@ RULES: dict[str, tuple[Rule, ...]] = {
         _rule("unplugged, disabled or stopped", lambda f: f.over, "halt"),
         _rule("any reason to pause", lambda f: bool(f.reasons), "halt"),
         _rule("the phase contact belongs elsewhere", lambda f: f.switch_due, "switch_phases"),
-        _rule("the car left C", lambda f: not f.wants_power, "car_waits"),
+        _rule("the car left C", lambda f: not (f.wants_power and f.plugged), "car_waits"),
     ),
     "paused_ev": (
         _rule("unplugged, disabled or stopped", lambda f: f.over, "halt"),
         _rule("any reason to pause", lambda f: bool(f.reasons), "suspend"),
-        _rule("the car is in C again", lambda f: f.wants_power, "car_ready"),
+        _rule("the car is in C again", lambda f: f.wants_power and f.plugged, "car_ready"),
     ),
     "paused_evse": (
         _rule("unplugged, disabled or stopped", lambda f: f.over, "halt"),
@@ -165,7 +173,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     ),
     "finished": (
         _rule("disabled", lambda f: f.disable_wanted, "disable"),
-        _rule("unplugged", lambda f: not f.plugged, "unplug"),
+        _rule("unplugged", lambda f: f.gone, "unplug"),
     ),
 }
 

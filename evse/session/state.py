@@ -20,6 +20,7 @@ from evse.model import BoardStatus, LockTarget
 from evse.session import availability
 from evse.session.board import BoardView, MeterView
 from evse.session.chart import SessionChart
+from evse.session.departure import Departure
 from evse.session.offer import Offer
 from evse.session.phase_switch import THREE, PhaseSwitch
 from evse.session.pulses import WAKE_F_MS, WAKE_X1_MS, FaultPulse, WakeUp
@@ -58,6 +59,7 @@ class SessionState:
         self.meter = MeterView(config)
         self.offer = Offer(config, limits, clock, shared=shared, seed=f"{boot_id} {config.evse_id}")
         self.phases = PhaseSwitch(config)
+        self.departure = Departure()
         off = frozenset(name for name in settings() if not getattr(config, name))
         self.fault_model = FaultModel(new_uuid, off=off)
         self.authorized = False
@@ -125,6 +127,7 @@ class SessionState:
         return Facts(
             ready=self._ready(now_ms),
             plugged=self.board.plugged,
+            kept=self._kept,
             wants_power=self.board.wants_power,
             energised=self.board.energised(now_ms),
             authorized=self.authorized,
@@ -147,9 +150,10 @@ class SessionState:
 
     @property
     def _wants_energy(self) -> bool:
-        """A pause on its way keeps its place in the queue; an end does not."""
-        ends = not self.board.plugged or self.stop is not None or self.disable_wanted
-        return self.state in _CLAIMING or (self.state == "stopping" and not ends)
+        """A pause on its way keeps its place in the queue; an end does not, nor who is away."""
+        ends = self.stop is not None or self.disable_wanted
+        claims = self.state in _CLAIMING or (self.state == "stopping" and not ends)
+        return claims and self.board.plugged
 
     @property
     def _late_ms(self) -> int | None:
@@ -200,14 +204,55 @@ class SessionState:
     def _offers(self) -> bool:
         """Is PWM on? A board that started anew does not know the plug's rating at once, and what
         nobody knows limits nothing."""
-        if not self.cable_known:
+        if not (self.cable_known and self.board.plugged):
             return False
         if self.state == "preparing":
             return self.offer.enough
         return self.state in ("charging", "paused_ev")
 
+    # --- without a car ----------------------------------------------------------------------------
+
+    @property
+    def outlives_car(self) -> bool:
+        """The transaction would go on without its car, for as long as its cable is here."""
+        here = self.board.plugged or self.config.connector == "cable" or self._cable_left
+        return self.record.transaction and not self.departure.ends_transaction and here
+
+    @property
+    def _cable_left(self) -> bool:
+        socket = self.config.connector == "socket"
+        return socket and self.board.cable_in(self._clock.now_ms())
+
+    @property
+    def holds_plug(self) -> bool:
+        """The car left its transaction, and its cable is locked until the token is presented."""
+        left = self.departure
+        held = left.ended_it and not (left.frees_plug or left.released or left.cleared)
+        fitted = self.config.lock is not None
+        return held and fitted and self.state == "finished" and self._cable_left
+
+    @property
+    def bars_plug(self) -> bool:
+        """Nobody but its token, or force, frees the plug of the session that has ended."""
+        stop, released = self.stop, self.departure.released
+        barred = stop is not None and stop.reason is StopTransactionReason.DeAuthorized
+        return self.holds_plug or (barred and self.state == "finished" and not released)
+
+    @property
+    def has_room(self) -> bool:
+        """Only a cable is left of the session that has ended: another one may begin."""
+        away = self.state == "finished" and not self.board.plugged
+        return away and not (self.holds_plug or self.disable_wanted)
+
+    @property
+    def _kept(self) -> bool:
+        """Is the session kept open though no car is there?"""
+        if self.record.transaction:
+            return self.outlives_car
+        return self.state == "finished" and self._cable_left and not self.departure.cleared
+
     def _end_reason(self) -> StopTransactionReason:
-        if not self.board.plugged:
+        if not (self.board.plugged or self.outlives_car):
             return StopTransactionReason.EVDisconnected
         return StopTransactionReason.EVSEDisabled
 
@@ -220,5 +265,7 @@ class SessionState:
             plugged=self.board.plugged,
             unlock_after_stop=lock is None or lock.unlock_after_stop,
             held_by_deauthorization=stop is not None
-            and stop.reason is StopTransactionReason.DeAuthorized,
+            and stop.reason is StopTransactionReason.DeAuthorized
+            and not self.departure.released,
+            kept_without_car=self.outlives_car or self.holds_plug,
         )

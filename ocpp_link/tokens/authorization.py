@@ -49,7 +49,7 @@ class Authorization:
         self.on_refused: list[Callable[[str], None]] = []
         """Hear of each token that the core was told nothing good about."""
         self._asking: dict[str, list[OnVerdict]] = {}
-        station.occasions.core_came.append(self.push_connection_timeout)
+        station.occasions.core_came.append(self._core_came)
         station.occasions.configured.append(self._configured)
 
     def validate(self, token: ProvidedIdToken, on_reply: Callable[[CoreReply], None]) -> None:
@@ -75,12 +75,24 @@ class Authorization:
         verdict = self.known.find(token)
         return verdict.parent if verdict is not None and is_valid(verdict) else ""
 
+    def _core_came(self) -> None:
+        """What the core keeps only while it lives."""
+        self._push_connection_timeout()
+        self._push_departure()
+
     def _configured(self, before: Settings, now: Settings) -> None:
         if now.connection_timeout_s != before.connection_timeout_s:
-            self.push_connection_timeout()
+            self._push_connection_timeout()
+        if _departure(now) != _departure(before):
+            self._push_departure()
 
-    def push_connection_timeout(self) -> None:
-        """Tell the core how long an authorization waits for its car."""
+    def _push_departure(self) -> None:
+        """What unplugging at the car's end does (1.6 §4.10)."""
+        params = _departure(self._station.settings)
+        self._station.core.call("authorization.set_ev_side_disconnect", params, _unheeded)
+
+    def _push_connection_timeout(self) -> None:
+        """How long an authorization waits for its car."""
         wanted_s = self._station.settings.connection_timeout_s
         params = {"connection_timeout_s": min(max(1, wanted_s), MAX_CONNECTION_TIMEOUT_S)}
         self._station.core.call("authorization.set_connection_timeout", params, _unheeded)
@@ -130,6 +142,13 @@ class Authorization:
         if not settings.authorize_offline:
             return NoVerdict(f"the back office {why}, and nobody starts without it")
         return NoVerdict(f"the back office {why}, and the token is not known here")
+
+
+def _departure(settings: Settings) -> dict[str, bool]:
+    return {
+        "stop_transaction": settings.stop_on_ev_disconnect,
+        "unlock_connector": settings.unlock_on_ev_disconnect,
+    }
 
 
 def _validation_result(verdict: Verdict) -> dict[str, object]:

@@ -78,6 +78,8 @@ class FakeBoard:
     car: PilotState = PilotState.A
     """What the car's end of the pilot would say; behind F nobody sees it."""
     cable_a: int = 32
+    cable_stays: bool = False
+    """The cable is in the socket also while no car is."""
     trip: Reason = Reason.NONE
     stuck_closed: bool = False
     coil: bool = False
@@ -107,7 +109,7 @@ class FakeBoard:
             coil=self.coil,
             mirror_closed=energised,
             lock=self.lock,
-            cable_a=0 if self.car is PilotState.A else self.cable_a,
+            cable_a=self.cable_a if self.cable_stays or self.car is not PilotState.A else 0,
             reason=self.trip,
             lease_live=True,
             phases=self.phases,

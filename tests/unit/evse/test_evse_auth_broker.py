@@ -10,6 +10,7 @@ from auth_rig import AuthRig, bad, good, of_group
 from session_rig import token
 
 from evse.authorization.outcome import REMEMBERED_MS
+from evse.model import LockState
 from evse.types.authorization import (
     AuthorizationType,
     IdToken,
@@ -17,6 +18,7 @@ from evse.types.authorization import (
     MessageContent,
     WithdrawAuthorizationRequest,
 )
+from evse.types.session import StopTransactionReason, StopTransactionRequest
 
 RESTLESS = {"stop_on_reswipe": False}
 STOP_FIRST = {"prioritize_authorization_over_stopping_transaction": False}
@@ -197,6 +199,51 @@ def test_a_token_of_the_group_ends_the_transaction_where_no_evse_is_free() -> No
     rig.door.answer(good("fleet"))
     assert rig.statuses[-1] == "TWO UsedToStop"
     assert rig.running() == {}
+
+
+def test_tc_068_nobody_is_asked_about_a_token_that_could_end_nothing() -> None:
+    """OCPP 1.6 §4.1 and TC_068_CS, TC_069_CS: only where the transaction's group is known."""
+    rig = AuthRig()
+    rig.start(1, "ONE")
+    assert rig.swipe("OTHER") == "Rejected"
+    assert rig.door.asked == []
+    assert rig.broker.set_group(1, "one", "FLEET")
+    assert rig.swipe("OTHER") == "Processing"
+    rig.door.answer(good("FLEET"))
+    assert rig.statuses[-1] == "OTHER UsedToStop"
+    assert rig.reasons() == ["TransactionFinished(Local)"]
+
+
+def test_3_10_a_group_is_learnt_of_the_token_that_is_there_only() -> None:
+    rig = AuthRig()
+    assert not rig.broker.set_group(1, "ONE", "FLEET")
+    rig.start(1, "ONE")
+    assert not rig.broker.set_group(1, "OTHER", "FLEET")
+    assert rig.swipe("OTHER") == "Rejected"
+
+
+@pytest.mark.parametrize("value", ["CARD", "OTHER"])
+def test_3_5_4_a_plug_locked_after_a_deauthorization_is_freed_by_its_token_or_group(
+    value: str,
+) -> None:
+    """Errata 3.5 to OCPP 1.6: whoever comes with another token gets nothing."""
+    rig = AuthRig()
+    rig.start(1, "CARD", "FLEET")
+    reason = StopTransactionReason.DeAuthorized
+    rig.rigs[1].session.stop_transaction(StopTransactionRequest(reason=reason))
+    rig.settle()
+    assert rig.rigs[1].board.lock is LockState.LOCKED
+    rig.swipe("STRANGER")
+    rig.door.answer(good("elsewhere"))
+    assert rig.statuses[-1] == "STRANGER Rejected"
+    assert rig.rigs[1].board.lock is LockState.LOCKED
+    if rig.swipe(value) == "Processing":
+        rig.door.answer(good("FLEET"))
+    rig.settle()
+    assert rig.statuses[-1] == f"{value} UsedToStop"
+    assert rig.rigs[1].board.lock is LockState.UNLOCKED
+    rig.swipe(value)
+    assert rig.statuses[-1] == f"{value} Rejected", "the car must leave first"
 
 
 def test_a_refused_token_of_the_group_ends_nothing() -> None:
@@ -507,6 +554,12 @@ def test_free_mode_takes_every_car_and_any_token() -> None:
     assert rig.running() == {1: "FREESERVICE"}
     assert rig.swipe() == "Accepted"
     assert rig.authorized()[2] == "CARD"
+
+
+def test_pitfall_48_the_token_of_free_service_is_chosen_by_the_configuration() -> None:
+    rig = AuthRig(mode="free", free_token="DE-HOUSE-1")
+    rig.plug(1)
+    assert rig.running() == {1: "DE-HOUSE-1"}
 
 
 def test_an_outcome_explains_for_ten_minutes() -> None:

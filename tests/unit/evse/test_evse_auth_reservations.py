@@ -255,6 +255,31 @@ def test_what_was_reserved_at_the_session_itself_is_for_whom_the_validator_says(
     assert rig.rigs[1].session.record.reservation_id == 9
 
 
+def test_tc_046_nobody_is_asked_about_a_token_that_the_reservation_keeps_out() -> None:
+    """OCPP 1.6 TC_046_1_CS; of a group only the back office knows (§5.13)."""
+    rig = AuthRig(mode="ocpp")
+    rig.reserve(7, "HOLDER", evse_id=1)
+    assert rig.swipe("OTHER") == "Rejected"
+    assert rig.says() == "what is free is reserved for others"
+    assert rig.door.asked == []
+    rig.reserve(7, "HOLDER", evse_id=1, parent_id_token="FLEET")
+    assert rig.swipe("OTHER") == "Processing"
+    rig.door.answer(good("FLEET"))
+    assert rig.authorized() == {1: "OTHER"}
+
+
+def test_tc_049_the_last_free_evse_is_kept_for_whoever_reserved_any() -> None:
+    rig = AuthRig(2, mode="ocpp")
+    rig.reserve(7, "HOLDER")
+    assert rig.swipe("OTHER") == "Processing"
+    rig.door.answer(good())
+    assert rig.swipe("THIRD") == "Rejected"
+    assert rig.swipe("HOLDER") == "Processing"
+    rig.door.answer(good())
+    assert sorted(rig.authorized().values()) == ["HOLDER", "OTHER"]
+    assert rig.updates[-1] == "7 Used"
+
+
 def test_a_validator_that_names_the_reservation_knows_its_holder() -> None:
     rig = AuthRig(2)
     rig.reserve(7, "HOLDER", evse_id=2)

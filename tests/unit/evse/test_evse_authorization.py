@@ -183,6 +183,8 @@ def test_why_says_that_a_card_is_being_checked_was_refused_or_is_not_the_one_awa
     assert "it is reserved (reservation 7)" in peer(sim).result("sys.why")
     plug(sim, 1)
     present(sim)
+    assert "what is free is reserved for others; it is" in peer(sim).result("sys.why")
+    present(sim, "HOLDER")
     assert "a token is being checked" in peer(sim).result("sys.why")
     validator.judge({"authorization_status": "Blocked"})
     assert "it was refused (Blocked); it is reserved" in peer(sim).result("sys.why")

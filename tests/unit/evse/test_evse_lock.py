@@ -64,6 +64,24 @@ def test_a_plugged_car_is_held_from_b_to_the_end_of_stopping(state: str) -> None
             assert where(state, flags) is LockTarget.LOCK
 
 
+@pytest.mark.parametrize("state", STATES)
+def test_a_plug_that_is_kept_without_its_car_is_locked_but_not_against_force(state: str) -> None:
+    """OCPP 1.6 §4.10."""
+    for forced in (False, True):
+        status = BoardStatus(pilot=PilotState.A, forced_unlock=forced)
+        wanted = target(
+            state,
+            status,
+            plugged=False,
+            unlock_after_stop=True,
+            held_by_deauthorization=False,
+            kept_without_car=True,
+        )
+        keeps = state in (*RUNNING, "finished") and not forced
+        if state != "booting":
+            assert wanted is (LockTarget.LOCK if keeps else LockTarget.UNLOCK)
+
+
 def test_a_finished_session_frees_the_plug_unless_configured_or_deauthorized() -> None:
     for unlock_after_stop, held in itertools.product((False, True), repeat=2):
         wanted = where("finished", (False, False, True, unlock_after_stop, held))

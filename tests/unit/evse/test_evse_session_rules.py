@@ -114,7 +114,7 @@ def test_every_transition_of_the_chart_has_a_rule_and_the_other_way_round() -> N
 
 # --- every state × every combination of facts -----------------------------------------------------
 
-TOGETHER = (("cable_known", "metered"), ("ready",), ("pulse_over", "switch_over"))
+TOGETHER = (("cable_known", "metered"), ("ready", "kept"), ("pulse_over", "switch_over"))
 """Facts that no rule reads beside one another: one bit stands for all of a group."""
 FLAGS = (
     *((name,) for name in Facts._fields if name not in {"announced", *sum(TOGETHER, ())}),
@@ -168,7 +168,7 @@ def test_settling_ends_from_every_state_and_combination(state: str) -> None:
 def test_charging_is_left_whenever_a_reason_to_stop_holds_and_only_then() -> None:
     for facts in all_facts():
         must = (
-            not facts.plugged
+            not facts.plugged  # also where its transaction goes on
             or facts.stop_wanted
             or facts.disable_wanted
             or facts.blocked
@@ -211,7 +211,16 @@ def test_stopping_is_not_left_before_the_contactor_opened_or_was_given_up() -> N
             assert next_event("stopping", facts) is None
 
 
+def test_4_10_a_transaction_without_its_car_pauses_and_offers_nothing() -> None:
+    for facts in all_facts():
+        ends = facts.stop_wanted or facts.disable_wanted or facts.blocked
+        if facts.kept and not (facts.plugged or ends or facts.reasons):
+            assert next_event("charging", facts) in ("car_waits", "switch_phases")
+            assert next_event("preparing", facts) == "car_waits"
+            assert next_event("paused_ev", facts) is None
+
+
 def test_a_finished_session_waits_for_the_plug_or_a_disablement() -> None:
     for facts in all_facts():
         leaves = next_event("finished", facts) is not None
-        assert leaves == (facts.disable_wanted or not facts.plugged)
+        assert leaves == (facts.disable_wanted or not (facts.plugged or facts.kept))
