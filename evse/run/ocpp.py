@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import signal
 from importlib.metadata import version
@@ -177,11 +176,13 @@ def _station(config: StationConfig) -> StationInfo:
 
 
 def _running_release(config: StationConfig) -> str:
-    """Empty where none is installed that an update could take the place of."""
+    """Empty where this program is of none."""
     releases = config.ocpp.files.releases if config.ocpp else ""
-    with contextlib.suppress(OSError):
-        return (Path(releases) / "current").readlink().name if releases else ""
-    return ""
+    if not releases:
+        return ""
+    from ocpp_link.files.installer import runs
+
+    return runs(Path(releases))
 
 
 EXIT_CODES = {

@@ -13,6 +13,7 @@ from hil.sim.simulation import Simulation
 from hil.sim.virtual_loop import VirtualLoop
 from ocpp_link.charge_point import ChargePoint
 from ocpp_link.device.settings import Settings
+from ocpp_link.files.installer import next_start
 from ocpp_link.files.ports import Files, Sources
 from ocpp_link.files.releases import ReleaseInstaller
 from ocpp_link.files.workers import ProcessWorkers
@@ -93,7 +94,9 @@ class SocketOcpp(SimLinkProcess):
             workers=self._workers,
             directory=str(directory),
             identity=self.config.identity,
-            installer=ReleaseInstaller(self._workers, self._directory),
+            installer=ReleaseInstaller(
+                self._workers, self._directory, running=next_start(self._directory)
+            ),
             sources=Sources(security_log=str(self._log)),
         )
 
