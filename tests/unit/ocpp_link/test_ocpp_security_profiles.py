@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import ssl
 import stat
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,8 +21,10 @@ from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
 
 from hil.csms.authority import START, Authority
+from ocpp_link.dialects import Dialects
 from ocpp_link.security import profiles
 from ocpp_link.security.access import RESET_MS, TRIAL_MS
+from ocpp_link.security.credentials import CredentialFile
 from ocpp_link.security.part import CREDENTIALS
 from ocpp_link.security.profiles import Means, Standing
 
@@ -78,6 +82,34 @@ def test_a01_fr_11_the_change_is_logged_and_the_key_is_not(
     assert "AuthorizationKey" in rig.log()
     for text in (rig.log(), caplog.text, repr(rig.access.endpoint()), *rig.sent):
         assert PLAIN_KEY not in text
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+def test_a01_fr_03_the_answer_waits_until_the_key_is_durable(tmp_path: Path, version: str) -> None:
+    """Whitepaper A01.FR.03: a back office that was told takes no other key any more, and a power
+    cut right after the answer must not bring the old one back. 2.0.1 part 2 A01.FR.02."""
+    rig = Secured(tmp_path)
+    rig.engine._dialects = Dialects((version,))
+    rig.engine.subprotocols = rig.engine._dialects.subprotocols
+    rig.engine.on_connected()
+    rig.engine.take_frames()
+    rig.store.latency_ms = 500
+    row = {
+        "component": {"name": "SecurityCtrlr"},
+        "variable": {"name": "BasicAuthPassword"},
+        "attributeValue": PLAIN_KEY,
+    }
+    action, payload = {
+        "1.6": ("ChangeConfiguration", {"key": "AuthorizationKey", "value": PLAIN_KEY}),
+        "2.0.1": ("SetVariables", {"setVariableData": [row]}),
+    }[version]
+    rig.engine.on_frame(rig.csms.call(action, payload))
+    assert rig.engine.take_frames() == []
+    rig.clock.advance_to(rig.clock.now_ms() + 500)
+    rig.engine.poll()
+    (answer,) = rig.engine.take_frames()
+    assert "Accepted" in answer
+    assert CredentialFile(tmp_path / CREDENTIALS).load().key == PLAIN_KEY
 
 
 def test_7_2_the_key_is_write_only(tmp_path: Path) -> None:
@@ -325,6 +357,30 @@ def test_a05_whatever_happens_a_profile_that_worked_is_never_left(
             case "start":
                 standing = profiles.at_start(standing, 0)
         assert standing.in_use >= worked == standing.proven
+
+
+# What an unencrypted link does without
+
+
+def test_an_unencrypted_link_never_imports_cryptography(tmp_path: Path) -> None:
+    """55 ms and 10 MB on a small machine: not for who has no certificate."""
+    code = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from pathlib import Path
+from security_rig import Secured
+import hil.csms.authority
+for name in [name for name in sys.modules if name.startswith("cryptography")]:
+    del sys.modules[name]
+sys.modules["cryptography"] = None
+rig = Secured(Path({str(tmp_path)!r}), key=b"sixteen or more!")
+rig.start()
+rig.write("AuthorizationKey", "sixteen or more?")
+rig.ask("GetInstalledCertificateIds", {{"certificateType": "CentralSystemRootCertificate"}})
+assert rig.access.endpoint().basic_auth_key
+rig.run(90_000)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 # Warnings and damage
