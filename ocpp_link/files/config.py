@@ -43,6 +43,9 @@ class FilesConfig(msgspec.Struct, frozen=True, kw_only=True):
     def _installer(self, workers: Workers) -> Installer | None:
         if self.releases is None:
             return None
+        from ocpp_link.files.installer import runs
         from ocpp_link.files.releases import ReleaseInstaller
 
-        return ReleaseInstaller(workers, self.releases, package_key=self.package_key)
+        return ReleaseInstaller(
+            workers, self.releases, running=runs(self.releases), package_key=self.package_key
+        )

@@ -14,7 +14,7 @@ import msgspec
 
 from ocpp_link.files.jobs import End, Outcome, Trial
 from ocpp_link.files.records import FirmwareReport, FirmwareStatus
-from ocpp_link.files.update import Act, Phase, Request, Step, Update
+from ocpp_link.files.update import MIN_RETRY_S, Act, Phase, Request, Step, Update
 
 CONFIRM_AGAIN_MS = 60_000
 MAX_INSTALLS = 2
@@ -173,7 +173,11 @@ def _fetch_failed(update: Update, end: End, now_ms: int) -> Step:
     hopeless = end.outcome in (Outcome.BAD_LOCATION, Outcome.UNSUPPORTED, Outcome.TOO_LARGE)
     if hopeless or update.attempts > update.request.retries:
         return _end(update, FirmwareStatus.DOWNLOAD_FAILED)
-    return Step(_in(update, Phase.RETRYING), (Act.AWAIT,), now_ms + update.request.retry_s * 1_000)
+    return Step(
+        _in(update, Phase.RETRYING),
+        (Act.AWAIT,),
+        now_ms + max(MIN_RETRY_S, update.request.retry_s) * 1_000,
+    )
 
 
 def _await_install(update: Update, now_ms: int) -> Step:

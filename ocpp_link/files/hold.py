@@ -6,6 +6,7 @@ go on to their end. What it was told is remembered: a core or a link that was aw
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from evse.types.session import EnableSource, EnableState
@@ -13,21 +14,33 @@ from ocpp_link.memory.database import Snapshot
 from ocpp_link.ports import CoreReply
 from ocpp_link.station import Station
 
+CATCH_UP_MS = 5_000
+"""After a core came: for what happened meanwhile to be told. Only then it is known who charges."""
 PRIORITY = 10
 """Of the wish: before those of the interface (100) and of the back office (5 000)."""
 
 
 class Hold:
-    """`set` as often as you like: the core is told what it was not told yet."""
+    """`set` as often as you like: the core is told what it was not told yet. `on_idle` is called
+    whenever it may have become known that nobody charges."""
 
-    def __init__(self, station: Station, kept: Snapshot) -> None:
+    def __init__(self, station: Station, kept: Snapshot, on_idle: Callable[[], None]) -> None:
         self._station = station
+        self._on_idle = on_idle
         self._wanted = False
+        self._knows = False
         self._to_lift = bool(kept.decoded("firmware", bool, "held"))
         """The core may still hold what nobody wants held any more."""
         self._held: set[int] = set()
+        station.on_timer["firmware_hold"] = self._caught_up
         station.occasions.core_came.append(self._core_came)
         station.occasions.transaction_ended.append(self._transaction_ended)
+
+    @property
+    def is_idle(self) -> bool:
+        """It is known that no transaction runs."""
+        busy = any(state.in_transaction for state in self._station.states.values())
+        return self._station.core_up and self._knows and not busy
 
     def set(self, wanted: bool) -> None:
         if wanted and not self._to_lift:
@@ -38,15 +51,25 @@ class Hold:
             self._tell()
 
     def _core_came(self) -> None:
-        """It may have forgotten, or never have heard."""
+        """It may have forgotten, or never have heard; and there may be events to come."""
         self._held.clear()
+        self._knows = False
+        self._station.start_timer(CATCH_UP_MS, "firmware_hold")
+
+    def _caught_up(self) -> None:
+        self._knows = True
         self._tell()
+        self._on_idle()
 
     def _transaction_ended(self, _evse: int) -> None:
         if self._wanted:
             self._tell()
+        self._on_idle()
 
     def _tell(self) -> None:
+        """A transaction that is not known of yet must not be disturbed."""
+        if not (self._knows and self._station.core_up):
+            return
         if self._wanted:
             for evse, state in self._station.states.items():
                 if not state.in_transaction and evse not in self._held:

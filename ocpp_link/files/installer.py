@@ -28,6 +28,7 @@ from typing import IO
 
 import msgspec
 
+import ocpp_link
 from ocpp_link.files.errors import PackageInvalid
 from ocpp_link.files.jobs import Confirm, End, Install, Outcome, RollBack, Trial
 from ocpp_link.files.part_file import CHUNK_BYTES, need_room, sync_directory
@@ -49,8 +50,20 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Path in the package to SHA-256 in hex."""
 
 
-def running(root: Path) -> str:
-    """The release that started; empty where none is installed."""
+CODE = Path(ocpp_link.__file__)
+"""Where this very program is."""
+
+
+def runs(root: Path) -> str:
+    """The release that this very program is part of; empty where it is of none, whatever the link
+    says."""
+    releases = (root / "releases").resolve()
+    code = CODE.resolve()
+    return code.relative_to(releases).parts[0] if code.is_relative_to(releases) else ""
+
+
+def next_start(root: Path) -> str:
+    """The release that starts next; empty where none is installed."""
     with contextlib.suppress(OSError):
         return (root / "current").readlink().name
     return ""
@@ -95,7 +108,7 @@ def confirm(job: Confirm) -> End:
     sync_directory(root)
     if on_trial is not None:
         _prune(root, {on_trial.version, on_trial.previous})
-    return End(Outcome.DONE, version=running(root))
+    return End(Outcome.DONE, version=next_start(root))
 
 
 def roll_back(job: RollBack) -> End:
@@ -103,17 +116,17 @@ def roll_back(job: RollBack) -> End:
     root = Path(job.root)
     on_trial = trial(root)
     if on_trial is None or on_trial.rolled_back:
-        return End(Outcome.DONE, version=running(root))
+        return End(Outcome.DONE, version=next_start(root))
     if on_trial.previous:
         _flip(root, on_trial.previous)
     _write_trial(root, msgspec.structs.replace(on_trial, rolled_back=True, says=job.says))
-    return End(Outcome.DONE, version=running(root), restart=True)
+    return End(Outcome.DONE, version=next_start(root), restart=True)
 
 
 def check_start(root: Path) -> str:
     """Before the station starts: what is to be said of it; empty = nothing is on trial."""
     on_trial = trial(root)
-    if on_trial is None or on_trial.rolled_back or running(root) != on_trial.version:
+    if on_trial is None or on_trial.rolled_back or next_start(root) != on_trial.version:
         return ""
     if on_trial.starts >= MAX_STARTS:
         says = f"{on_trial.version} did not get up in {on_trial.starts} starts"
@@ -125,7 +138,7 @@ def check_start(root: Path) -> str:
 
 def _take(root: Path, fresh: Path, version: str) -> End:
     """Put the unpacked release in place and flip the link, each durable before the next."""
-    before, place = running(root), root / "releases" / version
+    before, place = next_start(root), root / "releases" / version
     if version == before:
         same = _same_manifest(fresh, place)
         shutil.rmtree(fresh)

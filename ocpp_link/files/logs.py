@@ -20,11 +20,10 @@ from ocpp_link.files.jobs import Bundle, End, Extract, Outcome, Upload
 from ocpp_link.files.notices import Notices
 from ocpp_link.files.ports import Cancel, Files, Sources
 from ocpp_link.files.records import LogReport, LogStatus
+from ocpp_link.files.update import DEFAULT_RETRIES, DEFAULT_RETRY_S, MIN_RETRY_S
 from ocpp_link.memory.database import Snapshot
 from ocpp_link.station import Station
 
-DEFAULT_RETRIES = 3
-DEFAULT_RETRY_S = 60
 MAX_NAME_CHARS = 60
 
 FAILURES = {
@@ -148,7 +147,7 @@ class LogUploads:
         elif self._attempts > request.retries or end.outcome in HOPELESS:
             self._end(FAILURES.get(end.outcome, LogStatus.UPLOAD_FAILURE))
         else:
-            self._station.start_timer(request.retry_s * 1_000, "upload")
+            self._station.start_timer(max(MIN_RETRY_S, request.retry_s) * 1_000, "upload")
 
     def _end(self, status: LogStatus) -> None:
         request, self._request = self._request, None

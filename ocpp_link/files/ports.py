@@ -32,6 +32,9 @@ class Workers(Protocol):
     def discard(self, path: str) -> None:
         """Nothing of this file is needed any more, also of one that is being fetched."""
 
+    def sweep(self, directory: str, keep: str) -> None:
+        """Delete what former lives left there, but for the file `keep` and what belongs to it."""
+
 
 class Installer(Protocol):
     """Puts a release in place of another one, on trial. Each `on_end` as that of `Workers`."""

@@ -10,14 +10,17 @@ from ocpp_link.files.ports import OnEnd, Workers
 
 
 class ReleaseInstaller:
-    """Installer (ports.py) on the directory `root`, which it looks at once, now. `package_key` is
-    a PEM file; empty: packages need no signature of their own."""
+    """Installer (ports.py) on the directory `root`, which it looks at once, now. `running` is the
+    release that this process is of. `package_key` is a PEM file; empty: packages need no signature
+    of their own."""
 
-    def __init__(self, workers: Workers, root: Path, *, package_key: str = "") -> None:
+    def __init__(
+        self, workers: Workers, root: Path, *, running: str, package_key: str = ""
+    ) -> None:
         self._workers = workers
         self._root = root
         self._package_key = package_key
-        self.running = installer.running(root)
+        self.running = running
         self.trial: Trial | None = installer.trial(root)
 
     def install(self, package: str, sha256: str, on_end: OnEnd) -> None:

@@ -10,6 +10,8 @@ from ocpp_link.files.records import FirmwareReport, FirmwareStatus
 
 DEFAULT_RETRIES = 3
 DEFAULT_RETRY_S = 60
+MIN_RETRY_S = 1
+"""However eager the back office is: each attempt is a process."""
 
 
 class Phase(enum.StrEnum):

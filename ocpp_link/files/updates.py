@@ -33,6 +33,7 @@ OnSecurityEvent = Callable[[str, str], None]
 
 ALARMS = frozenset({Act.FIRMWARE_UPDATED, Act.INVALID_SIGNATURE})
 """Told as security events, before the status that goes with them."""
+DATED = frozenset({Phase.SCHEDULED, Phase.INSTALL_SCHEDULED})
 RESTARTS = frozenset({Phase.REBOOTING, Phase.TAKING_BACK})
 
 _log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class FirmwareUpdates:
         self._cancel_fetch: Cancel = _nothing
         self._wants_restart = False
         self._restarts = 0
-        self._hold = Hold(station, kept)
+        self._hold = Hold(station, kept, self._look_for_idle)
         self.update = kept.decoded("firmware", Update, "update").get("update")
         self._notices = Notices(
             station,
@@ -75,11 +76,14 @@ class FirmwareUpdates:
         }
         station.occasions.core_came.append(self._look_at_health)
         station.occasions.registered.append(self._look_at_health)
-        station.occasions.transaction_ended.append(lambda _evse: self._look_for_idle())
+        station.occasions.clock_set.append(lambda _by_ms: self._look_at_clock())
 
     def resume(self) -> None:
         """The process started, and every part of the engine is there."""
         files, update = self._files, self.update
+        if files is not None:
+            of_use = _path(files, update) if update and not update.is_ended else ""
+            files.workers.sweep(files.directory, of_use)
         if update is None or update.is_ended or files is None or files.installer is None:
             return
         installer, now_ms = files.installer, self._station.utc_ms()
@@ -131,6 +135,11 @@ class FirmwareUpdates:
         if self.update:
             self._take(firmware.due(self.update, self._station.utc_ms()))
 
+    def _look_at_clock(self) -> None:
+        """What waits for a date may be due now."""
+        if self.update and self.update.phase in DATED:
+            self._due()
+
     def _fetched(self, name: str, end: End) -> None:
         update = self.update
         if update is None or update.name != name:
@@ -162,8 +171,7 @@ class FirmwareUpdates:
             self._take(firmware.healthy(self.update))
 
     def _look_for_idle(self) -> None:
-        busy = any(state.in_transaction for state in self._station.states.values())
-        if self.update and self.update.phase is Phase.WAITING and not busy:
+        if self.update and self.update.phase is Phase.WAITING and self._hold.is_idle:
             self._take(firmware.idle(self.update))
 
     # What is to be done
@@ -199,7 +207,8 @@ class FirmwareUpdates:
                 self._cancel_fetch()
             case Act.AWAIT:
                 delay_ms = max(0, step.at_ms - self._station.utc_ms())
-                self._station.start_timer(min(delay_ms, LOOK_MS), "firmware")
+                limit_ms = LOOK_MS if update.phase in DATED else delay_ms
+                self._station.start_timer(min(delay_ms, limit_ms), "firmware")
             case Act.INSTALL:
                 files.installer.install(_path(files, update), update.sha256, self._installed)
             case Act.CONFIRM:

@@ -73,6 +73,18 @@ class ProcessWorkers:
         task = asyncio.get_running_loop().create_task(_discard(Path(path), cancelled))
         _hold(task, self._chores)
 
+    def sweep(self, directory: str, keep: str) -> None:
+        """Before anything is started in it."""
+        kept = Path(keep).name
+        try:
+            for path in Path(directory).iterdir():
+                if not (kept and path.name.startswith(kept)):
+                    path.unlink()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            _log.warning("what former transfers left in %s stays: %s", directory, error)
+
     async def close(self) -> None:
         """End the jobs that run, and wait for that."""
         for task in self._jobs:

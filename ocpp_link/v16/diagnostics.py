@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ocpp_link.files.logs import DEFAULT_RETRIES, DEFAULT_RETRY_S, LogKind, LogRequest
+from ocpp_link.files.logs import LogKind, LogRequest
 from ocpp_link.files.records import LogReport, LogStatus
+from ocpp_link.files.update import DEFAULT_RETRIES, DEFAULT_RETRY_S
 from ocpp_link.records import Message
 from ocpp_link.rpc.codes import Code
 from ocpp_link.rpc.rpc import IncomingCall

@@ -41,6 +41,9 @@ class HeldWorkers:
     def discard(self, path: str) -> None:
         self.discarded.append(path)
 
+    def sweep(self, directory: str, keep: str) -> None:
+        self.swept = (directory, keep)
+
     def end(self, end: End) -> Job:
         """The oldest job ends."""
         job, on_end = self.jobs.pop(0)
@@ -145,4 +148,10 @@ class FilesRig(Rig):
             evses=len(self.engine.station.evses),
         )
         rig.core.replies = self.core.replies
-        return rig.start()
+        return rig.settled()
+
+    def settled(self) -> FilesRig:
+        """Core and back office are there, and what happened before is known."""
+        self.start()
+        self.run(10)
+        return self

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ocpp_link.files import installer
 from ocpp_link.files.errors import DiskFull, PackageInvalid
-from ocpp_link.files.installer import MAX_STARTS, check_start, running, trial
+from ocpp_link.files.installer import MAX_STARTS, check_start, next_start, trial
 from ocpp_link.files.jobs import Confirm, End, Install, Outcome, RollBack
 from ocpp_link.files.package import pack
 
@@ -73,7 +73,7 @@ def root(tmp_path: Path) -> Path:
 def test_a_package_becomes_what_starts_next_and_is_on_trial(root: Path, tmp_path: Path) -> None:
     end = install(root, package(tmp_path / "two.pkg"))
     assert end == End(Outcome.DONE, version="2.0", restart=True)
-    assert running(root) == "2.0"
+    assert next_start(root) == "2.0"
     assert (root / "current" / "bin" / "evse").stat().st_mode & 0o111
     on_trial = trial(root)
     assert on_trial is not None
@@ -88,7 +88,7 @@ def test_installing_twice_is_as_good_as_once(root: Path, tmp_path: Path) -> None
     (root / "current.new").symlink_to("nowhere")
     installer.roll_back(RollBack(str(root), "cut off"))
     assert install(root, path).restart
-    assert running(root) == "2.0"
+    assert next_start(root) == "2.0"
 
 
 def test_a_good_release_is_confirmed_and_the_one_before_it_is_kept(
@@ -107,7 +107,7 @@ def test_a_release_that_is_taken_back_does_not_start_again(root: Path, tmp_path:
     for _ in range(2):
         installer.roll_back(RollBack(str(root), "sick"))
         on_trial = trial(root)
-        assert running(root) == "1.0"
+        assert next_start(root) == "1.0"
         assert on_trial is not None
         assert (on_trial.rolled_back, on_trial.says) == (True, "sick")
 
@@ -117,9 +117,9 @@ def test_a_release_that_never_gets_up_is_taken_back_at_a_start(root: Path, tmp_p
     install(root, package(tmp_path / "two.pkg"))
     for start in range(1, MAX_STARTS + 1):
         assert f"start {start}" in check_start(root)
-        assert running(root) == "2.0"
+        assert next_start(root) == "2.0"
     assert "back to 1.0" in check_start(root)
-    assert running(root) == "1.0"
+    assert next_start(root) == "1.0"
     assert check_start(root) == ""
 
 
@@ -178,9 +178,22 @@ def test_what_is_foreign_or_broken_changes_nothing(
     before = sorted(p.relative_to(root) for p in root.rglob("*"))
     with pytest.raises(PackageInvalid):
         install(root, package(tmp_path / "bad.pkg", **wrong))  # type: ignore[arg-type]
-    assert running(root) == "1.0"
+    assert next_start(root) == "1.0"
     assert sorted(p.relative_to(root) for p in root.rglob("*")) == before
     assert not (tmp_path / "outside").exists()
+
+
+def test_a_program_is_of_the_release_that_it_lies_in(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the link says: one that was started from elsewhere, or before the link was flipped,
+    must not take itself for the new release."""
+    assert installer.runs(root) == ""
+    monkeypatch.setattr(installer, "CODE", root / "current" / "lib" / "a.py")
+    assert installer.runs(root) == "1.0"
+    monkeypatch.setattr(installer, "CODE", (root / "current" / "lib" / "a.py").resolve())
+    install(root, package(tmp_path / "two.pkg"))
+    assert (next_start(root), installer.runs(root)) == ("2.0", "1.0")
 
 
 def test_a_missing_file_is_noticed(root: Path, tmp_path: Path) -> None:
@@ -206,7 +219,7 @@ def test_no_damage_installs_anything(
     try:
         install(base / "root", base / "bad.pkg")
     except PackageInvalid:
-        assert running(base / "root") == ""
+        assert next_start(base / "root") == ""
     else:
         for name, expected in FILES.items():
             assert (base / "root" / "current" / name).read_bytes() == expected

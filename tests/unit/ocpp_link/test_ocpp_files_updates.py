@@ -3,6 +3,7 @@ survives a restart."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -31,13 +32,11 @@ class Roots:
 
 @pytest.fixture
 def rig() -> FilesRig:
-    return FilesRig(evses=2).start()
+    return FilesRig(evses=2).settled()
 
 
 def begin(rig: FilesRig, after_s: int = 0, **more: Any) -> tuple[str, dict[str, Any]]:
-    when = rfc3339(rig.clock.utc())
-    if after_s:
-        when = when.replace("00:00:00.000Z", f"00:{after_s // 60:02}:{after_s % 60:02}Z")
+    when = rfc3339(rig.clock.utc() + timedelta(seconds=after_s))
     return rig.ask("UpdateFirmware", {"location": "http://h/f", "retrieveDate": when, **more})
 
 
@@ -183,10 +182,10 @@ def test_a_core_that_was_away_hears_of_the_end_of_the_hold(rig: FilesRig) -> Non
     new = rig.again()
     assert wishes(new) == [(1, "Unassigned"), (2, "Unassigned")]
     new.core.replies.clear()
-    new.engine.on_core_connected()
+    for _ in range(2):
+        new.engine.on_core_lost()
+        new.settled()
     assert wishes(new)[2:] == [(1, "Unassigned"), (2, "Unassigned")]
-    new.engine.on_core_connected()
-    assert len(wishes(new)) == 4
     assert wishes(new.again()) == []
 
 
@@ -194,8 +193,54 @@ def test_a_core_that_comes_back_is_told_of_the_hold_again(rig: FilesRig) -> None
     begin(rig)
     rig.end_job()
     rig.engine.on_core_lost()
-    rig.engine.on_core_connected()
+    rig.settled()
     assert wishes(rig) == [(1, "Disable"), (2, "Disable")] * 2
+
+
+def test_who_charges_is_known_only_after_the_core_has_told_what_happened(rig: FilesRig) -> None:
+    """Whitepaper L01.FR.06: a transaction may have begun while the link was away. Until that is
+    known nothing is installed and nobody is disabled."""
+    begin(rig, after_s=60)
+    rig.engine.on_core_lost()
+    rig.run(60)
+    rig.end_job()
+    assert rig.engine.firmware.update is not None
+    rig.engine.on_core_connected()
+    rig.plug_in(1)
+    rig.start_transaction(1)
+    rig.run(10)
+    assert wishes(rig) == [(2, "Disable")]
+    assert rig.installer.asked == []
+
+
+def test_a_clock_that_is_set_is_looked_at(rig: FilesRig) -> None:
+    """What waits for a date is due when the clock says so, whoever set it."""
+    begin(rig, after_s=7_200)
+    rig.run(1)
+    assert rig.workers.all == []
+    for hear in rig.engine.station.occasions.clock_set:
+        hear(0)
+    assert rig.workers.all == []
+    rig.run(7_199)
+    assert len(rig.downloads()) == 1
+
+
+def test_a_retry_interval_of_hours_is_kept_and_one_of_nothing_is_a_second(rig: FilesRig) -> None:
+    for asked_s, real_s in ((7_200, 7_200), (0, 1)):
+        begin(rig, retries=1, retryInterval=asked_s)
+        rig.end_job(End(Outcome.UNREACHABLE))
+        rig.run(real_s - 0.1)
+        assert rig.workers.active == 0
+        rig.run(0.2)
+        rig.end_job(End(Outcome.UNREACHABLE))
+
+
+def test_what_former_lives_left_is_swept_away(rig: FilesRig) -> None:
+    """But not what a download goes on with."""
+    assert rig.workers.swept == ("/nowhere", "")
+    begin(rig)
+    new = rig.again()
+    assert new.workers.swept == ("/nowhere", rig.downloads()[0].path)
 
 
 def test_a_release_that_reaches_nobody_is_taken_back(rig: FilesRig) -> None:

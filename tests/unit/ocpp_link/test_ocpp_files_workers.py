@@ -105,6 +105,19 @@ def test_a_cancelled_job_is_killed_and_never_told(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_former_lives_left_is_swept_away(tmp_path: Path) -> None:
+    """But for the file that is kept, and what belongs to it; a directory may be missing."""
+    for name in ("a.pkg", "a.pkg.part", "a.pkg.tag", "b.pkg.part", "log.tar.gz"):
+        (tmp_path / name).touch()
+
+    workers = ProcessWorkers(lambda act: act())
+    workers.sweep(str(tmp_path), str(tmp_path / "a.pkg"))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.pkg", "a.pkg.part", "a.pkg.tag"]
+    workers.sweep(str(tmp_path), "")
+    assert list(tmp_path.iterdir()) == []
+    workers.sweep(str(tmp_path / "gone"), "")
+
+
 @pytest.mark.parametrize("limit", ["job_limit_s", "silence_limit_s"])
 def test_a_job_that_hangs_is_killed(limit: str, tmp_path: Path) -> None:
     """A library that never returns holds up nobody: its process goes, its end is told."""
