@@ -12,13 +12,14 @@ from ssl import SSLContext
 
 import msgspec
 
-from evse.cli.places import default_socket, default_state_dir, load_or_explain
+from evse.cli.places import default_socket, load_or_explain
 from evse.clock import MonotonicClock
 from evse.config.read import ConfigError
 from evse.run.ocpp import basic_auth_key, link_config
 from ocpp_link.dialects import VERSIONS, Dialects
 from ocpp_link.doctor.examination import Plan, examine
 from ocpp_link.doctor.finding import Finding, exit_code, report
+from ocpp_link.doctor.standing import endpoint_of
 from ocpp_link.ports import StationInfo
 from ocpp_link.station import utc_ms
 from ocpp_link.wire.endpoint import Endpoint
@@ -55,26 +56,26 @@ def _plan(arguments: argparse.Namespace) -> Plan | None:
     """None where the configuration's mistakes have been printed. Raises ConfigError, OSError or
     ValueError for what can not be used."""
     clock = MonotonicClock()
+    now_ms = utc_ms(clock.utc())
+    changes: dict[str, object] = {}
     if arguments.url is not None and arguments.identity is not None:
-        endpoint = Endpoint(url=arguments.url, identity=arguments.identity)
+        endpoint = Endpoint(url="", identity="", tls=_trusting(None, now_ms))
         versions, station = VERSIONS, StationInfo(vendor="PiEVSE", model="doctor")
     else:
         config = load_or_explain(_config_path(arguments))
         if config is None:
             return None
-        link = link_config(config, state_dir=default_state_dir(), door=default_socket(Path()))
-        endpoint = Endpoint(
-            url=arguments.url or link.url,
-            identity=arguments.identity or link.identity,
-            basic_auth_key=link.basic_auth_key,
-            interface=link.interface,
-        )
+        state_dir: Path = arguments.state_dir
+        link = link_config(config, state_dir=state_dir, door=default_socket(state_dir))
+        endpoint = endpoint_of(link.secured, now_ms)
         versions, station = link.versions, link.station
-    changes: dict[str, object] = {"tls": _tls(arguments.ca, clock)}
+    for name in ("url", "identity", "interface"):
+        if given := getattr(arguments, name):
+            changes[name] = given
     if arguments.key_file is not None:
         changes["basic_auth_key"] = basic_auth_key(str(arguments.key_file))
-    if arguments.interface:
-        changes["interface"] = arguments.interface
+    if arguments.ca is not None:
+        changes["tls"] = _trusting(arguments.ca, now_ms)
     return Plan(
         endpoint=msgspec.structs.replace(endpoint, **changes),
         versions=Dialects(versions).subprotocols,
@@ -95,9 +96,9 @@ def _config_path(arguments: argparse.Namespace) -> Path:
     return places[0]
 
 
-def _tls(ca: Path | None, clock: MonotonicClock) -> Callable[[], SSLContext]:
-    """Raises OSError for a file that can not be read."""
+def _trusting(ca: Path | None, now_ms: int) -> Callable[[], SSLContext]:
+    """The authorities of a PEM file, or the system's. Raises OSError for a file that can not be
+    read."""
     roots = ca.read_text("ascii") if ca else ""
-    now_ms = utc_ms(clock.utc())
-    settings = Tls(roots_pem=roots, system_roots=not ca, clock_ms=now_ms, judged_ms=now_ms)
+    settings = Tls(roots_pem=roots, system_roots=not ca, judged_ms=now_ms)
     return lambda: client_context(settings)

@@ -32,6 +32,10 @@ PHASE_ADVICE = {
 }
 
 
+WILDCARD_ADVICE = (
+    "set wildcards = true in [ocpp.security], or let the back office have a certificate for this "
+    "very host name"
+)
 CLOCK_NOTE_S = 10
 CLOCK_PROBLEM_S = 300
 
@@ -71,6 +75,8 @@ def problem(step: str, words: str, advice: str) -> Finding:
 def of_failure(failure: Failure) -> Finding:
     """Why an attempt failed, and what to do about it."""
     advice = HTTP_ADVICE.get(failure.status) or PHASE_ADVICE[failure.phase]
+    if failure.phase is Phase.TLS and "wildcard" in failure.words:
+        advice = WILDCARD_ADVICE
     step = "authentication" if failure.status in (401, 403) else failure.phase.value
     return problem(step, failure.words, advice)
 

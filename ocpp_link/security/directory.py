@@ -27,6 +27,7 @@ from ocpp_link.security.files import flush_directory, set_aside, write
 
 VERSION = 1
 """Of the layout."""
+INDEX = "index.json"
 NAME_CHARS = 32
 """Of a fingerprint in a file name."""
 _END = "-----END CERTIFICATE-----"
@@ -45,7 +46,7 @@ class Directory:
 
     def __init__(self, path: Path) -> None:
         """Raises OSError where the directory can not be used."""
-        self._index = path / "index.json"
+        self._index = path / INDEX
         self._roots = path / "roots"
         self._station = path / "station"
         self._aside = path / "set-aside"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import json
 import ssl
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from websockets.asyncio.server import ServerConnection
 from wire_rig import Office, raw_server, run
@@ -29,7 +31,14 @@ from ocpp_link.doctor.finding import (
     judged_clock,
     of_failure,
 )
+from ocpp_link.doctor.standing import endpoint_of
 from ocpp_link.ports import StationInfo
+from ocpp_link.security.certificates import InstallStatus, Use
+from ocpp_link.security.config import SecurityConfig
+from ocpp_link.security.credentials import CredentialFile, Credentials
+from ocpp_link.security.part import CREDENTIALS
+from ocpp_link.security.profiles import Standing
+from ocpp_link.security.store import CertificateStore
 from ocpp_link.wire.endpoint import Endpoint
 from ocpp_link.wire.failure import HTTP_WORDS, Failure, Phase
 from ocpp_link.wire.tls import Tls, client_context
@@ -342,6 +351,92 @@ def test_a_port_that_speaks_no_tls_is_told(tmp_path: Path) -> None:
         assert "speaks no TLS" in of(found, "TLS").words
 
     run(test)
+
+
+def test_a_wildcard_is_told_with_the_setting_that_allows_it(tmp_path: Path) -> None:
+    found = of_failure(Failure(Phase.TLS, "…, and wildcards are not allowed here"))
+    assert "wildcards = true" in found.advice
+
+
+# What the station itself would connect with
+
+
+def test_what_the_back_office_has_set_since_counts_and_no_file_is_touched(tmp_path: Path) -> None:
+    """Key, profile and roots that were changed over OCPP are the ones that are examined with."""
+    tower = Tower(tmp_path)
+    folder = tmp_path / "security"
+    store = CertificateStore(folder)
+    now_ms = round(utc().timestamp() * 1_000)
+    assert (
+        store.roots.install(Use.CSMS, tower.root.pem, now_ms, limit=9, must_be_signed=False).status
+        is InstallStatus.ACCEPTED
+    )
+    config = SecurityConfig(
+        url="ws://127.0.0.1:1/ocpp",
+        secure_url="wss://127.0.0.1:2/ocpp",
+        identity="CP1",
+        profile=1,
+        key=KEY,
+        directory=folder,
+        system_roots=False,
+    )
+    before = endpoint_of(config, now_ms)
+    assert (before.url, before.basic_auth_key) == ("ws://127.0.0.1:1/ocpp", KEY)
+    standing = Standing(configured=1, proven=2)
+    beside = hashlib.sha256(KEY).hexdigest()
+    CredentialFile(folder / CREDENTIALS).save(Credentials(standing, "00" * 16, beside))
+    files = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+    found: list[Finding] = []
+
+    async def test() -> None:
+        office = locked(Office(tls=tower.context), bytes(16))
+        await office.open()
+        there = msgspec.structs.replace(config, secure_url=office.url)
+        endpoint = endpoint_of(there, now_ms)
+        found.extend(
+            [f async for f in examine(Plan(endpoint=endpoint, versions=("ocpp1.6",), utc=utc))]
+        )
+        await office.close()
+
+    run(test)
+    assert exit_code(found) == 0
+    assert "nobody is let in without one" in of(found, "authentication").words
+    assert files == {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def test_a_station_of_profile_3_shows_its_certificate(tmp_path: Path) -> None:
+    tower = Tower(tmp_path)
+    tower.context.verify_mode = ssl.CERT_REQUIRED
+    tower.context.load_verify_locations(cadata=tower.root.pem)
+    trusted = tmp_path / "roots.pem"
+    trusted.write_text(tower.root.pem, "ascii")
+    chain, key = tower.root.station("CP1").files(tmp_path, "station")
+    now_ms = round(utc().timestamp() * 1_000)
+    found: list[Finding] = []
+
+    async def test() -> None:
+        office = Office(tls=tower.context)
+        await office.open()
+        config = SecurityConfig(
+            url=office.url,
+            identity="CP1",
+            profile=3,
+            key=KEY,
+            csms_roots=trusted,
+            certificate=chain,
+            certificate_key=key,
+            system_roots=False,
+        )
+        endpoint = endpoint_of(config, now_ms)
+        assert endpoint.basic_auth_key == b"", "a certificate is shown instead"
+        found.extend(
+            [f async for f in examine(Plan(endpoint=endpoint, versions=("ocpp1.6",), utc=utc))]
+        )
+        await office.close()
+
+    run(test)
+    assert exit_code(found) == 0
 
 
 # The command
