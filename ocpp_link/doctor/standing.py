@@ -17,7 +17,7 @@ from ocpp_link.security.certificates import Contents, Use
 from ocpp_link.security.config import SecurityConfig
 from ocpp_link.security.credentials import Credentials
 from ocpp_link.security.directory import INDEX, NAME_CHARS, first_pem
-from ocpp_link.security.part import CREDENTIALS
+from ocpp_link.security.part import CERTIFICATES, CREDENTIALS
 from ocpp_link.wire.endpoint import Endpoint
 from ocpp_link.wire.tls import CIPHERS, Tls, client_context
 
@@ -81,7 +81,7 @@ def _context_maker(
 def _roots(config: SecurityConfig) -> Iterator[str]:
     """Those that are installed, and those that a first start would take over."""
     if config.directory is not None:
-        for path in sorted((config.directory / "roots").glob(f"{Use.CSMS}-*.pem")):
+        for path in sorted((config.directory / CERTIFICATES / "roots").glob(f"{Use.CSMS}-*.pem")):
             yield first_pem(path.read_text("ascii"))
     if config.csms_roots is not None and not _contents(config).of(Use.CSMS):
         yield config.csms_roots.read_text("ascii")
@@ -92,7 +92,7 @@ def _own(config: SecurityConfig, judged_ms: int) -> tuple[Path | None, Path | No
     valid = _contents(config).own_valid(judged_ms)
     if config.directory is None or not valid:
         return config.certificate, config.certificate_key
-    stem = config.directory / "station" / valid[0].fingerprint[:NAME_CHARS]
+    stem = config.directory / CERTIFICATES / "station" / valid[0].fingerprint[:NAME_CHARS]
     return stem.with_suffix(".pem"), stem.with_suffix(".key")
 
 
@@ -100,7 +100,9 @@ def _contents(config: SecurityConfig) -> Contents:
     if config.directory is None:
         return Contents()
     try:
-        index = msgspec.json.decode((config.directory / INDEX).read_bytes(), type=_Index)
+        index = msgspec.json.decode(
+            (config.directory / CERTIFICATES / INDEX).read_bytes(), type=_Index
+        )
     except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
         return Contents()
     return index.contents

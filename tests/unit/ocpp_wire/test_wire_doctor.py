@@ -36,7 +36,7 @@ from ocpp_link.ports import StationInfo
 from ocpp_link.security.certificates import InstallStatus, Use
 from ocpp_link.security.config import SecurityConfig
 from ocpp_link.security.credentials import CredentialFile, Credentials
-from ocpp_link.security.part import CREDENTIALS
+from ocpp_link.security.part import CERTIFICATES, CREDENTIALS
 from ocpp_link.security.profiles import Standing
 from ocpp_link.security.store import CertificateStore
 from ocpp_link.wire.endpoint import Endpoint
@@ -365,7 +365,7 @@ def test_what_the_back_office_has_set_since_counts_and_no_file_is_touched(tmp_pa
     """Key, profile and roots that were changed over OCPP are the ones that are examined with."""
     tower = Tower(tmp_path)
     folder = tmp_path / "security"
-    store = CertificateStore(folder)
+    store = CertificateStore(folder / CERTIFICATES)
     now_ms = round(utc().timestamp() * 1_000)
     assert (
         store.roots.install(Use.CSMS, tower.root.pem, now_ms, limit=9, must_be_signed=False).status
@@ -412,6 +412,8 @@ def test_a_station_of_profile_3_shows_its_certificate(tmp_path: Path) -> None:
     trusted = tmp_path / "roots.pem"
     trusted.write_text(tower.root.pem, "ascii")
     chain, key = tower.root.station("CP1").files(tmp_path, "station")
+    folder = tmp_path / "security"
+    CertificateStore(folder / CERTIFICATES).own.adopt(chain, key, round(utc().timestamp() * 1_000))
     now_ms = round(utc().timestamp() * 1_000)
     found: list[Finding] = []
 
@@ -424,8 +426,7 @@ def test_a_station_of_profile_3_shows_its_certificate(tmp_path: Path) -> None:
             profile=3,
             key=KEY,
             csms_roots=trusted,
-            certificate=chain,
-            certificate_key=key,
+            directory=folder,
             system_roots=False,
         )
         endpoint = endpoint_of(config, now_ms)
