@@ -28,6 +28,7 @@ def add(parser: argparse.ArgumentParser, name: str) -> None:
 def _add_doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("url", nargs="?", help="of the back office (default: the configuration's)")
     parser.add_argument("--config", type=Path, default=argparse.SUPPRESS, help="station.toml")
+    parser.add_argument("--state-dir", type=Path, default=argparse.SUPPRESS)
     parser.add_argument("--identity", help="of the station (default: the configuration's)")
     parser.add_argument("--key-file", type=Path, help="holds the AuthorizationKey and nothing else")
     parser.add_argument("--ca", type=Path, help="PEM file of the authorities to trust instead")

@@ -458,7 +458,8 @@ def test_the_command_takes_the_stations_own_file(
     demo = Path(examination.__file__).parents[2] / "hil" / "station_demo.toml"
     config = tmp_path / "station.toml"
     config.write_text(demo.read_text("utf-8").replace("127.0.0.1:9000", "127.0.0.1:1"), "utf-8")
-    assert main(["ocpp", "doctor", "--config", str(config)]) == 1
+    state = ["--state-dir", str(tmp_path / "state")]
+    assert main(["ocpp", "doctor", "--config", str(config), *state]) == 1
     assert "ws://127.0.0.1:1/ocpp/" in capsys.readouterr().out
     monkeypatch.setenv("PIEVSE_CONFIG", str(config))
     assert main(["ocpp", "doctor", "--identity", "OTHER"]) == 1
