@@ -112,6 +112,7 @@ def sick(update: Update) -> Step:
     """The release on trial did not show in time that it works."""
     if update.phase is not Phase.PROVING:
         return Step(update)
+    update = msgspec.structs.replace(update, restarting=False)
     return Step(_in(update, Phase.TAKING_BACK), (Act.ROLL_BACK,))
 
 
@@ -134,18 +135,23 @@ def stuck(update: Update) -> Step:
 
 def resume(update: Update, running: str, trial: Trial | None, now_ms: int) -> Step:
     """The process started: `running` is the release that it is of."""
-    on_trial = trial is not None and not trial.rolled_back and trial.version == running
+    pending = trial is not None and not trial.rolled_back
+    on_trial = pending and trial is not None and trial.version == running
     match update.phase:
         case Phase.SCHEDULED | Phase.RETRYING | Phase.INSTALL_SCHEDULED:
             return due(update, now_ms)
         case Phase.DOWNLOADING:
             return _fetch(update)
-        case Phase.INSTALLING if trial is not None and not trial.rolled_back:
+        case Phase.INSTALLING if pending:
             return _reboot(update)
         case Phase.INSTALLING if update.installs >= MAX_INSTALLS:
             return _end(update, FirmwareStatus.INSTALLATION_FAILED)
         case Phase.INSTALLING:
             return _install(update)
+        case Phase.REBOOTING if pending and not update.restarting:
+            return Step(update, (Act.RESTART,))  # only the link began anew
+        case Phase.TAKING_BACK if not update.restarting:
+            return Step(update, (Act.ROLL_BACK,))
         case Phase.REBOOTING | Phase.PROVING if on_trial:
             return Step(_in(update, Phase.PROVING), (Act.PROVE,))
         case Phase.CONFIRMING if trial is None or on_trial:
@@ -157,6 +163,15 @@ def resume(update: Update, running: str, trial: Trial | None, now_ms: int) -> St
             return msgspec.structs.replace(step, acts=(Act.ROLL_BACK, *step.acts))
         case _:
             return Step(update)
+
+
+def restarting(update: Update) -> Update:
+    """The station is about to restart, in half a second. A link that dies within it is taken for
+    one that has restarted with everything: the core then runs the former release until it next
+    begins anew."""
+    if update.phase not in (Phase.REBOOTING, Phase.TAKING_BACK):
+        return update
+    return msgspec.structs.replace(update, restarting=True)
 
 
 def told(update: Update) -> Update:

@@ -88,6 +88,8 @@ class Update(msgspec.Struct, frozen=True, omit_defaults=True):
     attempts: int = 0
     installs: int = 0
     sha256: str = ""
+    restarting: bool = False
+    """The restart that it waits for is under way: who starts next starts with everything."""
 
     @property
     def holds(self) -> bool:

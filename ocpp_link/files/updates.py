@@ -76,6 +76,7 @@ class FirmwareUpdates:
         }
         station.occasions.core_came.append(self._look_at_health)
         station.occasions.registered.append(self._look_at_health)
+        station.occasions.resetting.append(lambda _why: self._restarting())
         station.occasions.clock_set.append(lambda _by_ms: self._look_at_clock())
 
     def resume(self) -> None:
@@ -251,6 +252,11 @@ class FirmwareUpdates:
         self._restarts += 1
         self._station.start_timer(RESTART_AGAIN_MS, "firmware_restart")
         self._station.store.submit(lambda _database: None, lambda _: restart())
+
+    def _restarting(self) -> None:
+        if self.update:
+            self.update = firmware.restarting(self.update)
+            self._keep()
 
     def _keep(self) -> None:
         self._station.keep("firmware", "update", self.update)

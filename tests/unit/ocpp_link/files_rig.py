@@ -97,7 +97,7 @@ class FakeInstaller:
             self._trial_now = msgspec.structs.replace(self._trial_now, rolled_back=True)
 
     def start(self) -> None:
-        """The station's programs begin anew."""
+        """Programs begin anew, from what is there now."""
         self.pending.clear()
         self.running = self.next
         self.trial = self._trial_now

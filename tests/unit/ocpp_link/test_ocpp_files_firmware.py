@@ -46,7 +46,8 @@ def fetched(wanted: Request, *, genuine: bool = True) -> Step:
 
 def rebooting(wanted: Request | None = None) -> Step:
     step = firmware.idle(fetched(wanted or request()).update)
-    return firmware.installed(step.update, INSTALLED)
+    step = firmware.installed(step.update, INSTALLED)
+    return Step(firmware.restarting(step.update), step.acts)
 
 
 def test_5_19_an_unsigned_update_goes_all_the_way() -> None:
@@ -166,7 +167,7 @@ def test_pitfall_46_installed_is_told_only_after_the_new_release_proved_itself()
     assert step.acts == (Act.ROLL_BACK,)
     step = firmware.taken_back(step.update, End(Outcome.DONE))
     assert step.acts == (Act.RESTART,)
-    step = firmware.resume(step.update, "1.0", TAKEN_BACK, NOW)
+    step = firmware.resume(firmware.restarting(step.update), "1.0", TAKEN_BACK, NOW)
     assert statuses(step)[-1] is S.INSTALLATION_FAILED
     assert S.INSTALLED not in statuses(step)
 
@@ -192,6 +193,14 @@ def test_an_installation_that_was_cut_off_is_begun_again_but_not_for_ever() -> N
 def test_a_power_cut_right_after_the_installation_restarts_once_more() -> None:
     update = firmware.idle(fetched(request()).update).update
     assert firmware.resume(update, "2.0", ON_TRIAL, NOW).acts == (Act.RESTART,)
+
+
+def test_a_link_that_begins_anew_alone_restarts_the_rest() -> None:
+    """It runs the new release then, and the core the old one: that proves nothing."""
+    update = msgspec.structs.replace(rebooting().update, restarting=False)
+    assert firmware.resume(update, "2.0", ON_TRIAL, NOW).acts == (Act.RESTART,)
+    sick = firmware.sick(firmware.resume(rebooting().update, "2.0", ON_TRIAL, NOW).update)
+    assert firmware.resume(sick.update, "1.0", TAKEN_BACK, NOW).acts == (Act.ROLL_BACK,)
 
 
 def test_a_confirmation_that_the_disk_refused_is_asked_for_again() -> None:
