@@ -66,6 +66,7 @@ class Sampling:
         occasions.transaction_ended.append(self._ended)
         for name in LISTS:
             model.guards[name] = self._accepts
+        model.guards["phase_rotation"] = self._knows
         for evse in station.evses:
             self._resume(evse)
         self._await_grid()
@@ -242,6 +243,12 @@ class Sampling:
         if not known or all(any(delivers(each, name) for each in known) for name in wanted):
             return WriteStatus.ACCEPTED
         return WriteStatus.REJECTED
+
+    def _knows(self, rotation: tuple[str, ...]) -> WriteStatus:
+        """§9.1.7: each entry is of another connector, and of one that is here (0: the station)."""
+        named = [int(entry.partition(".")[0]) for entry in rotation]
+        here = set(named) <= {0, *self._station.evses} and len(set(named)) == len(named)
+        return WriteStatus.ACCEPTED if here else WriteStatus.REJECTED
 
     def _likeness(self, evse: int) -> TxRecord | None:
         """A sample with all that this EVSE's may ever hold."""

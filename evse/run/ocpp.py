@@ -68,6 +68,7 @@ def link_config(config: StationConfig, *, state_dir: Path, door: Path) -> LinkCo
             cpo_name=config.ocpp.security.cpo_name,
             connection_timeout_s=config.authorization.connection_timeout_s,
             ping_interval_s=config.ocpp.ping_interval_s,
+            phase_rotation=_phase_rotation(config),
         ),
     )
 
@@ -151,6 +152,14 @@ def basic_auth_key(path: str) -> bytes:
             return key
         problem = f"must hold an AuthorizationKey of 1 to {MAX_KEY_BYTES} bytes and nothing else"
     raise ConfigError([f"[ocpp] basic_auth_key_file = {path} {problem}"])
+
+
+def _phase_rotation(config: StationConfig) -> tuple[str, ...]:
+    """Of each connector to the supply (OCPP 1.6 §9.1.7)."""
+    return tuple(
+        f"{evse.id}.{'Unknown' if evse.phase_rotation == 'unknown' else evse.phase_rotation}"
+        for evse in config.evses
+    )
 
 
 def _station(config: StationConfig) -> StationInfo:

@@ -81,3 +81,7 @@ def test_a_file_that_cannot_be_read_is_named_at_the_start() -> None:
         )
     assert done.returncode == 1
     assert f"[ocpp] basic_auth_key_file = {folder}/gone cannot be read" in done.stderr.decode()
+
+
+def test_9_1_7_the_link_knows_the_phase_rotation_of_the_configuration(tmp_path: Path) -> None:
+    assert linked("", tmp_path).settings.phase_rotation == ("1.RST",)

@@ -586,3 +586,10 @@ def test_9_1_7_the_key_takes_effect_on_connector_0(rig: Rig) -> None:
     told = {each["phase"]: each["value"] for each in values(rig)[0]["sampledValue"]}
     assert told == {"L1": "10.66", "L2": "10.67", "L3": "10.67"}
     assert {each["location"] for each in values(rig)[0]["sampledValue"]} == {"Inlet"}
+
+
+@pytest.mark.parametrize("rotation", ["2.RST", "1.RST,1.STR", "1.XYZ", "RST"])
+def test_9_1_7_a_rotation_of_no_connector_or_of_one_twice_is_refused(
+    rig: Rig, rotation: str
+) -> None:
+    assert configure(rig, ConnectorPhaseRotation=rotation) == ["Rejected"]
