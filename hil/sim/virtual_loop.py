@@ -23,10 +23,13 @@ from typing import Any, Protocol, TypeVar, TypeVarTuple, Unpack
 STUCK_S = 20.0
 """Real seconds without any event on a wire that is not quiet: something is broken."""
 _ESTABLISHED, _SYN_SENT, _FIN_WAIT_1, _FIN_WAIT_2 = 1, 2, 4, 5
-_TCP_INFO_BYTES = 208
+_TCP_INFO_BYTES = 216
 _RECEIVED_AT = 128
+_UNSENT_AT = 144
 _SENT_AT = 200
-"""tcpi_bytes_received and tcpi_bytes_sent in Linux's struct tcp_info (include/uapi/linux/tcp.h)."""
+_RESENT_AT = 208
+"""tcpi_bytes_received, tcpi_notsent_bytes, tcpi_bytes_sent and tcpi_bytes_retrans, which counts
+among the sent ones, in Linux's struct tcp_info (include/uapi/linux/tcp.h)."""
 
 Name = tuple[Any, ...]
 T = TypeVar("T")
@@ -43,7 +46,7 @@ class World(Protocol):
         """Go to the next moment at which something happens, `limit_ms` at the latest."""
 
 
-class WireStuck(TimeoutError):
+class WireStuck(RuntimeError):
     """The wire did not become quiet: a peer neither reads nor closes, or a job hangs."""
 
 
@@ -144,7 +147,9 @@ class _QuietSelector(selectors.DefaultSelector):
                     return False
         for (here, there), info in ends.items():
             peer = ends.get((there, here))
-            if peer is None or _count(peer, _RECEIVED_AT) < _count(info, _SENT_AT):
+            if peer is None or _held_back(info):
+                return False
+            if _count(peer, _RECEIVED_AT) < _count(info, _SENT_AT) - _count(info, _RESENT_AT):
                 return False
         return True
 
@@ -175,6 +180,12 @@ def _state(stream: socket.socket) -> int:
 def _count(info: bytes, offset: int) -> int:
     value: int = struct.unpack_from("=Q", info, offset)[0]
     return value
+
+
+def _held_back(info: bytes) -> bool:
+    """The kernel has data that it did not send yet (Nagle's rule, automatic corking)."""
+    value: int = struct.unpack_from("=I", info, _UNSENT_AT)[0]
+    return value > 0
 
 
 def _name(of: Callable[[], Any]) -> str:
