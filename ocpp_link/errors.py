@@ -29,9 +29,5 @@ class DatabaseDamaged(LinkError, RuntimeError):
     """The link's file turned out damaged while it was used."""
 
 
-class HandshakeRefused(LinkError, ConnectionError):
-    """The CSMS accepted the WebSocket but not what OCPP needs of it."""
-
-
 class CertificateInvalid(LinkError, ValueError):
     """A certificate or a key that may not be used, and why."""

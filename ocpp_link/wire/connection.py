@@ -134,7 +134,8 @@ class Connection:
     def connect(self) -> None:
         """Be connected from now on; where a wait is under way, it ends."""
         self._wanted.set()
-        self._hurry.set()
+        if not self.is_connected:
+            self._hurry.set()
 
     def disconnect(self) -> None:
         """Be disconnected until `connect`; what has been said is still sent."""
@@ -147,6 +148,8 @@ class Connection:
         """Begin anew at once, with the endpoint as it is now; what has been said is still sent."""
         self._backoff.begin_anew()
         self._hurry.set()
+        if self._dialing is not None:
+            self._dialing.cancel()
         self._end(why)
 
     async def flush(self) -> bool:
@@ -199,12 +202,13 @@ class Connection:
         self._ended(await self._serve(websocket, where))
 
     async def _dialed(self, endpoint: Endpoint) -> ClientConnection | None:
-        """None: nobody wants it any more. Raises AttemptFailed."""
+        """None: it was called off, because nobody wants it or another endpoint. Raises
+        AttemptFailed."""
         self._dialing = asyncio.ensure_future(dial(endpoint, self._offers.now, self._sleep))
         try:
             return await self._dialing
         except asyncio.CancelledError:
-            if self.wanted or _is_ending():
+            if _is_ending():
                 raise
             return None
         finally:
@@ -222,6 +226,7 @@ class Connection:
             sleep=self._sleep,
         )
         self._conversation = conversation
+        self._hurry.clear()
         _log.info("connected to %s, %s", self._url, conversation.subprotocol)
         self._note(f"connected to {self._url}, {conversation.subprotocol}")
         self._told = None

@@ -8,6 +8,7 @@ import logging
 from http import HTTPStatus
 
 import pytest
+from msgspec.structs import replace
 from websockets.utils import accept_key
 from wire_rig import Office, raw_server, run, turns, until, wire
 
@@ -318,6 +319,34 @@ def test_reconnect_takes_the_endpoint_as_it_is_now_and_does_not_wait() -> None:
     run(test)
 
 
+def test_reconnect_calls_an_attempt_with_the_old_endpoint_off() -> None:
+    async def test() -> None:
+        async with raw_server() as url, wire(url=url) as w:
+            await until(lambda: w.hours.waits_s == [OPEN_TIMEOUT_S])
+            office = Office()
+            await office.open()
+            w.source.now = replace(w.source.now, url=office.url)
+            w.connection.reconnect("a new endpoint")
+            await until(lambda: w.connection.is_connected)
+            assert (w.hours.now_s, w.source.errors) == (0, [])
+            w.connection.disconnect()
+            await until(lambda: not w.connection.is_connected)
+            await office.close()
+
+    run(test)
+
+
+def test_connect_while_connected_spares_no_wait_later() -> None:
+    async def test() -> None:
+        async with wire() as w:
+            await w.connected()
+            w.connection.connect()
+            w.office.peers[0].transport.abort()
+            await until(lambda: not w.connection.is_connected and w.hours.waits_s == [2])
+
+    run(test)
+
+
 def test_47_flush_is_true_once_the_peer_has_read_all_of_it() -> None:
     """Pitfall 47: the answer to a Reset is out before the process goes."""
 
@@ -437,8 +466,6 @@ def test_each_phase_has_its_words(
 
 def test_an_interface_that_is_not_there_is_named() -> None:
     async def test() -> None:
-        from msgspec.structs import replace
-
         async with wire(wanted=False) as w:
             for interface in ("wwan77", "192.0.2.77"):
                 w.source.now = replace(w.source.now, interface=interface)
