@@ -153,6 +153,10 @@ class Dialect(Protocol):
     def heartbeat_time(self, payload: Payload) -> str:
         """The back office's clock, as the answer to a heartbeat tells it."""
 
+    def passwords(self, key: str) -> tuple[bytes, ...]:
+        """What a key from the back office may mean in HTTP Basic, the likeliest first. Raises
+        ValueError for a text that is none."""
+
     def security_event(self, event: SecurityEvent) -> Message: ...
     def sign_certificate(self, request: str) -> Message:
         """`request` is a CSR in PEM; the answer has a `status`, `Accepted` or not."""

@@ -27,6 +27,7 @@ from ocpp_link.door.door import LinkDoor
 from ocpp_link.files.ports import Files
 from ocpp_link.memory.database import Database
 from ocpp_link.memory.store import InlineStore
+from ocpp_link.process import LinkConfig
 
 
 class SimLinkProcess(ABC):
@@ -41,7 +42,7 @@ class SimLinkProcess(ABC):
         self.sim = sim
         self.disk_ms = disk_ms
         self.database = Database(":memory:")
-        self.config = link_config(sim.config, state_dir=Path(), door=Path())
+        self.config = _without_files(link_config(sim.config, state_dir=Path(), door=Path()))
         self.settings = settings or self.config.settings
         self.random = random.Random(sim.seed)
         self._message_ids = 0
@@ -199,3 +200,9 @@ class _Control:
         process = self._process
         engine = {} if process.engine is None else engine_state(process.engine)
         return {"is_connected": process.connected, "attempts": process.attempts, **engine}
+
+
+def _without_files(config: LinkConfig) -> LinkConfig:
+    """Certificates, keys and the security log are for those who give it a directory."""
+    nowhere = msgspec.structs.replace(config.security, directory=None, log=None)
+    return msgspec.structs.replace(config, security=nowhere)

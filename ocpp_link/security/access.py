@@ -53,9 +53,12 @@ class Access:
         self._authorities = authorities
         kept = file.load()
         self._beside = hashlib.sha256(config.key).hexdigest()
-        self._key = kept.key if kept and kept.beside == self._beside else ""
+        same = kept is not None and kept.beside == self._beside
+        self._given = kept.passwords if kept and same else ()
         self._standing = profiles.at_start(kept.standing if kept else None, config.profile)
         self._key_turn = self._certificate_turn = 0
+        self._attempted = self._standing.proven
+        """The profile of this attempt or connection."""
         self._shown = ""
         """Fingerprint of the station's certificate in this attempt or connection."""
         self.on_reconnect: Callable[[str], None] = lambda _why: None
@@ -95,6 +98,7 @@ class Access:
     def endpoint(self) -> Endpoint:
         """For the attempt that begins now."""
         config, profile = self._config, self.profile
+        self._attempted = profile
         return Endpoint(
             url=profiles.url_for(profile, config.url, config.secure_url, config.mutual_url),
             identity=config.identity,
@@ -121,7 +125,7 @@ class Access:
 
     def _connected(self) -> None:
         self._certificate_turn = 0
-        if self._standing.trial is not None:
+        if self._standing.trial == self._attempted:
             _log.info("security profile %d works", self._standing.trial)
             self._stand(profiles.connected(self._standing))
 
@@ -134,15 +138,15 @@ class Access:
 
     def _password(self) -> bytes:
         """In turns, where a back office that refused one reading may mean the other one."""
-        readings = profiles.keys_of(self._key) if self._key else _configured(self._config.key)
+        readings = self._given or _configured(self._config.key)
         return readings[self._key_turn % len(readings)] if readings else b""
 
     def _key_given(self, value: Any) -> WriteStatus:
         try:
-            profiles.keys_of(value)
+            self._given = self._station.dialect.passwords(value)
         except ValueError:
             return WriteStatus.REJECTED
-        self._key, self._key_turn = value, 0
+        self._key_turn = 0
         self._keep()
         self._reconfigured("AuthorizationKey")
         if self.profile != profiles.TLS_CERTIFICATE:
@@ -186,7 +190,7 @@ class Access:
         self._keep()
 
     def _keep(self) -> None:
-        credentials = Credentials(self._standing, self._key, self._beside)
+        credentials = Credentials(self._standing, self._given, self._beside)
 
         def work(_database: Database) -> str:
             try:

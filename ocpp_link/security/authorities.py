@@ -51,7 +51,7 @@ class Authorities:
         self._station = station
         self._config = config
         self.store = store
-        self._seen_ms = kept.decoded("security", int).get("seen_ms", 0)
+        self._seen_ms = kept.decoded("security", int, "seen_ms").get("seen_ms", 0)
         self._with_fallbacks = False
         self._found: list[bytes] | None = []
         """What the handshake of this attempt stood on; empty without TLS, None where it did not

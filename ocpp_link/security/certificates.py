@@ -93,11 +93,10 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
     def of(self, use: Use) -> tuple[Root, ...]:
         return tuple(root for root in self.roots if root.use is use)
 
-    def find(self, wanted: HashData) -> Root | None:
-        for root in self.roots:
-            if any(known.names_same(wanted) for known in root.hashes):
-                return root
-        return None
+    def find(self, wanted: HashData) -> tuple[Root, ...]:
+        """The same certificate may be a root for several uses."""
+        named = (any(known.names_same(wanted) for known in root.hashes) for root in self.roots)
+        return tuple(root for root, is_it in zip(self.roots, named, strict=True) if is_it)
 
     def own_valid(self, at_ms: int) -> list[OwnCertificate]:
         """Newest first, by the beginning of validity (A02.FR.09)."""

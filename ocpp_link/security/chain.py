@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
-from cryptography.x509.oid import ExtensionOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from ocpp_link.errors import CertificateInvalid
 from ocpp_link.security.pki import (
@@ -53,6 +53,16 @@ def check_leaf(certificate: Certificate) -> None:
     _check_key(certificate)
     if _constraints(certificate).ca:
         raise CertificateInvalid(f"{subject(certificate)} is a certificate authority")
+
+
+def check_client(certificate: Certificate) -> None:
+    """Raises CertificateInvalid where it may be used for something, and not for a TLS client."""
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return
+    if not {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE} & {*usage}:
+        raise CertificateInvalid(f"{subject(certificate)} is not for TLS clients")
 
 
 def verify_chain(

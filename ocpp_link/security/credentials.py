@@ -21,8 +21,9 @@ class Credentials(msgspec.Struct, frozen=True):
     """Holds a secret: never logged."""
 
     standing: Standing
-    key: str = ""
-    """The AuthorizationKey as the back office gave it; empty: it gave none."""
+    passwords: tuple[bytes, ...] = ()
+    """What the AuthorizationKey of the back office may mean, the likeliest first; empty: it gave
+    none."""
     beside: str = ""
     """SHA-256 of the configured key at that time: a configuration that changed since wins."""
 

@@ -81,13 +81,13 @@ class Directory:
     def remove(self, *paths: Path) -> None:
         """Of what the index no longer names. What stays behind for an error of the disk is not
         trusted, and is set aside at the next start."""
-        for path in paths:
-            try:
+        try:
+            for path in paths:
                 path.unlink(missing_ok=True)
-            except OSError as error:
-                _log.warning("%s can not be removed: %s", path, error)
-        flush_directory(self._station)
-        flush_directory(self._roots)
+            flush_directory(self._station)
+            flush_directory(self._roots)
+        except OSError as error:
+            _log.warning("a file can not be removed: %s", error)
 
     # Loading
 

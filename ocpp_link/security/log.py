@@ -6,7 +6,6 @@ Unlike the log of frames it is written at once; it is asked for when something w
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 
 from ocpp_link.memory.database import Database
@@ -29,19 +28,13 @@ class SecurityLog:
         self._store = store
         self._file = RotatedFile(path, max_bytes=MAX_BYTES, files=FILES)
 
+    @property
+    def is_there(self) -> bool:
+        """Has anything been written that still stands?"""
+        return bool(parts(self._path))
+
     def write(self, line: bytes) -> None:
         """Never blocks."""
-        self._do(lambda: self._file.append(line))
-
-    def clear(self) -> None:
-        """Empty it. Who does so raises SecurityLogWasCleared."""
-        self._do(self._cleared)
-
-    def _cleared(self) -> None:
-        for part in parts(self._path):
-            part.unlink(missing_ok=True)
-
-    def _do(self, act: Callable[[], None]) -> None:
         done: list[None] = []
 
         def work(_database: Database) -> None:
@@ -49,7 +42,7 @@ class SecurityLog:
                 return  # the store runs it again for the sake of what is beside it
             done.append(None)
             try:
-                act()
+                self._file.append(line)
             except OSError as error:
                 _log.error("the security log can not be written: %s", error)
 

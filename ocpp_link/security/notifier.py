@@ -23,8 +23,11 @@ from ocpp_link.station import Station
 MAX_WAITING = 256
 MAX_INFO_CHARS = 255  # security whitepaper §5.15
 REPEAT_MS = 60_000
-"""The same thing said again within this time is counted and not written down: a peer that sends
-rubbish a thousand times a second fills neither the log nor the queue."""
+REPEATS = 5
+"""The same thing said more often than this within REPEAT_MS is counted and not written down: a peer
+that sends rubbish a thousand times a second fills neither the log nor the queue."""
+MAX_TYPES = 64
+"""Of which what was said last is remembered."""
 RETRY_MS = 60_000
 MAX_REFUSALS = 3
 """CALLERRORs after which an event is given up, so that it holds up no other one."""
@@ -38,6 +41,12 @@ class _Waiting(msgspec.Struct):
     number: int
     event: SecurityEvent
     refusals: int = 0
+
+
+class _Said(msgspec.Struct):
+    info: str
+    since_ms: int
+    times: int = 1
 
 
 class SecurityEvents:
@@ -58,8 +67,7 @@ class SecurityEvents:
         self._waiting = deque(_Waiting(int(n), loaded[n]) for n in sorted(loaded, key=int))
         self._next = self._waiting[-1].number + 1 if self._waiting else 1
         self._sending = False
-        self._last: dict[str, tuple[str, int]] = {}
-        self._repeated: dict[str, int] = {}
+        self._said: dict[str, _Said] = {}
         self.given_up = 0
         self.heard: list[Callable[[SecurityEvent], None]] = []
         """Hear of every event that is written down."""
@@ -99,14 +107,15 @@ class SecurityEvents:
 
     def _damped(self, type_: str, info: str) -> str | None:
         """What to write; None for what was said a moment ago."""
-        now_ms = self._station.clock.now_ms()
-        said, at_ms = self._last.get(type_, ("", -REPEAT_MS))
-        if said == info and now_ms - at_ms < REPEAT_MS:
-            self._repeated[type_] = self._repeated.get(type_, 0) + 1
-            return None
-        self._last[type_] = (info, now_ms)
-        again = self._repeated.pop(type_, 0)
-        return f"{info} (before: {again} more)"[:MAX_INFO_CHARS] if again else info
+        now_ms, said = self._station.clock.now_ms(), self._said.get(type_)
+        if said and said.info == info and now_ms - said.since_ms < REPEAT_MS:
+            said.times += 1
+            return None if said.times > REPEATS else info
+        if len(self._said) >= MAX_TYPES:
+            self._said.clear()
+        self._said[type_] = _Said(info, now_ms)
+        unsaid = said.times - REPEATS if said else 0
+        return f"{info} (before: {unsaid} more)"[:MAX_INFO_CHARS] if unsaid > 0 else info
 
     def _enqueue(self, event: SecurityEvent) -> None:
         if len(self._waiting) >= MAX_WAITING:

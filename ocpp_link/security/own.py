@@ -10,7 +10,7 @@ import msgspec
 from ocpp_link.errors import CertificateInvalid
 from ocpp_link.security import pki
 from ocpp_link.security.certificates import KeyType, Use
-from ocpp_link.security.chain import check_leaf, verify_chain
+from ocpp_link.security.chain import check_client, check_leaf, verify_chain
 from ocpp_link.security.descriptions import describe_own
 from ocpp_link.security.directory import Directory
 from ocpp_link.security.files import write
@@ -47,6 +47,7 @@ class OwnCertificates:
             leaf, *between = pki.read_chain(text)
             pki.check_key(leaf, key)
             pki.check_belongs(leaf, common_name=common_name, organization=organization)
+            check_client(leaf)
             self._check_path(leaf, between, at_ms)
         except CertificateInvalid as error:
             return str(error)

@@ -40,7 +40,8 @@ class Security:
         self._station = station
         store = _store(config)
         credentials = config.directory / CREDENTIALS if config.directory else None
-        self._log = log = SecurityLog(config.log, station.store) if config.log else None
+        log = SecurityLog(config.log, station.store) if config.log else None
+        was_cleared = log is not None and _was_logged(kept) and not log.is_there
         self.events = station.security = SecurityEvents(
             station, kept, told=config.told, write=log.write if log else _unwritten
         )
@@ -57,6 +58,10 @@ class Security:
             "max_chain_size": lambda: str(config.max_chain_chars),
             "max_certificates": lambda: str(config.max_roots),
         }
+        if was_cleared:
+            self.events.event(EventType.LOG_CLEARED)
+        if log is not None:
+            station.keep("security", "logged", True)
         self.events.event(EventType.STARTUP)
 
     def heard(self, stats: RpcStats) -> None:
@@ -66,17 +71,16 @@ class Security:
             self._rubbish = rubbish
             self.events.event(EventType.INVALID_MESSAGES, "a frame that is no valid message")
 
-    def clear_log(self) -> None:
-        """Empty the security log, at an owner's word; what is in it then is that it was emptied."""
-        if self._log is not None:
-            self._log.clear()
-        self.events.event(EventType.LOG_CLEARED)
-
     def _clock_set(self, by_ms: int) -> None:
         self.events.event(EventType.SETTING_SYSTEM_TIME, f"by {by_ms / 1_000:+.1f} s")
 
     def _resetting(self, why: str) -> None:
         self.events.event(EventType.RESET_OR_REBOOT, why)
+
+
+def _was_logged(kept: Snapshot) -> bool:
+    """There was a security log before this start."""
+    return kept.decoded("security", bool, "logged").get("logged", False)
 
 
 def _store(config: SecurityConfig) -> CertificateStore | None:

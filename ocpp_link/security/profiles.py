@@ -18,6 +18,7 @@ import msgspec
 
 BASIC, TLS_BASIC, TLS_CERTIFICATE = 1, 2, 3
 MIN_KEY_BYTES, MAX_KEY_BYTES = 16, 20  # security whitepaper A00.FR.205
+MAX_PLAIN_CHARS = 40  # OCPP 2.0.1 part 2 A00.FR.205
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2}){16,20}")
 
 
@@ -93,6 +94,14 @@ def keys_of(text: str) -> tuple[bytes, ...]:
     if not text.isprintable():
         raise ValueError("a control character")
     return (key,)
+
+
+def plain_key_of(text: str) -> tuple[bytes, ...]:
+    """A BasicAuthPassword of OCPP 2.0.1: 16 to 40 characters, and they are the password (part 2
+    §1.2, A00.FR.205). Raises ValueError for any other text."""
+    if not MIN_KEY_BYTES <= len(text) <= MAX_PLAIN_CHARS or not text.isprintable():
+        raise ValueError("16 to 40 characters")
+    return (text.encode(),)
 
 
 def url_for(profile: int, url: str, secure_url: str = "", mutual_url: str = "") -> str:

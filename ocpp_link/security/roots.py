@@ -66,22 +66,20 @@ class Roots:
 
     def delete(self, wanted: HashData, in_use: Callable[[Root], bool]) -> DeleteStatus:
         """Forget a root, but for one that the connection stands on (M04.FR.06)."""
-        root = self._directory.contents.find(wanted)
-        if root is None:
+        found = self._directory.contents.find(wanted)
+        if not found:
             return DeleteStatus.NOT_FOUND
-        if in_use(root):
+        if any(map(in_use, found)):
             return DeleteStatus.FAILED
         try:
-            self._forget(root)
+            self._forget(*found)
         except OSError:
             return DeleteStatus.FAILED
         return DeleteStatus.ACCEPTED
 
     def drop_fallbacks(self, use: Use) -> None:
         """The new root has proved itself: the one it replaced goes (M05.FR.12). Raises OSError."""
-        for root in self._directory.contents.of(use):
-            if root.replaced_by:
-                self._forget(root)
+        self._forget(*(root for root in self._directory.contents.of(use) if root.replaced_by))
 
     def adopt(self, use: Use, path: Path, at_ms: int) -> None:
         """Take over the roots of a PEM file of the configuration, once: what the back office
@@ -135,11 +133,11 @@ class Roots:
         chain = [certificate] if issuer is certificate else [certificate, issuer]
         write(self._directory.root_path(root), pki.pem(chain).encode("ascii"))
 
-    def _forget(self, root: Root) -> None:
+    def _forget(self, *gone: Root) -> None:
         contents = self._directory.contents
-        kept = tuple(known for known in contents.roots if known != root)
+        kept = tuple(known for known in contents.roots if known not in gone)
         self._directory.save(msgspec.structs.replace(contents, roots=kept))
-        self._directory.remove(self._directory.root_path(root))
+        self._directory.remove(*map(self._directory.root_path, gone))
 
 
 def _demoted(contents: Contents, use: Use, successor: str) -> tuple[tuple[Root, ...], list[Root]]:

@@ -13,6 +13,7 @@ from ocpp_link.records import BootAnswer, Message, StatusReport, TxAnswer, TxRec
 from ocpp_link.rpc.codes import Code, Manners
 from ocpp_link.rpc.rpc import IncomingCall, Payload
 from ocpp_link.rpc.schemas import Schemas
+from ocpp_link.security import profiles
 from ocpp_link.security.events import SecurityEvent
 from ocpp_link.v16 import (
     actions,
@@ -56,6 +57,9 @@ class Dialect16:
 
     def heartbeat_time(self, payload: Payload) -> str:
         return boot.heartbeat_time(payload)
+
+    def passwords(self, key: str) -> tuple[bytes, ...]:
+        return profiles.keys_of(key)
 
     def security_event(self, event: SecurityEvent) -> Message:
         return security.security_event(event)

@@ -13,6 +13,7 @@ from ocpp_link.records import BootAnswer, Message, StatusReport, TxAnswer, TxRec
 from ocpp_link.rpc.codes import Manners
 from ocpp_link.rpc.rpc import IncomingCall, Payload
 from ocpp_link.rpc.schemas import Schemas
+from ocpp_link.security import profiles
 from ocpp_link.security.events import SecurityEvent
 from ocpp_link.v201 import actions, data_transfer, messages, transactions
 
@@ -41,6 +42,9 @@ class Dialect201:
 
     def heartbeat_time(self, payload: Payload) -> str:
         return messages.heartbeat_time(payload)
+
+    def passwords(self, key: str) -> tuple[bytes, ...]:
+        return profiles.plain_key_of(key)
 
     def security_event(self, event: SecurityEvent) -> Message:
         return messages.security_event(event)

@@ -109,7 +109,7 @@ def test_a01_fr_03_the_answer_waits_until_the_key_is_durable(tmp_path: Path, ver
     rig.engine.poll()
     (answer,) = rig.engine.take_frames()
     assert "Accepted" in answer
-    assert CredentialFile(tmp_path / CREDENTIALS).load().key == PLAIN_KEY
+    assert CredentialFile(tmp_path / CREDENTIALS).load().passwords == (PLAIN_KEY.encode(),)
 
 
 def test_7_2_the_key_is_write_only(tmp_path: Path) -> None:
