@@ -11,6 +11,8 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from evse.clock import earliest
 from evse.door.hub import Reply
 from evse.run.ocpp import link_config
