@@ -22,6 +22,26 @@ class FrameLogTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Who charged is not told, either."""
 
 
+class PricingTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[ocpp.pricing]`: a display follows `pricing.*` at the link's door. Left out, the
+    back office is told that there is none."""
+
+    languages: Annotated[
+        tuple[
+            Annotated[
+                str,
+                Meta(
+                    pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}\Z",
+                    description='a language tag such as "en" or "de-AT"',
+                ),
+            ],
+            ...,
+        ],
+        Meta(max_length=20),
+    ] = ()
+    """That it shows price texts in."""
+
+
 class OcppTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[ocpp]`: the back office."""
 
@@ -55,4 +75,5 @@ class OcppTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = ""
     """To go out through; empty: as the system routes."""
     frame_log: FrameLogTable = FrameLogTable()
+    pricing: PricingTable | None = None
     files: FilesTable = FilesTable()

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from evse.config.files import FilesTable
-from evse.config.ocpp import FrameLogTable, OcppTable
+from evse.config.ocpp import FrameLogTable, OcppTable, PricingTable
 from evse.config.read import ConfigError
 from evse.config.station import StationConfig
 from evse.door.peer import access
@@ -23,6 +23,7 @@ from ocpp_link.files.jobs import Trust
 from ocpp_link.files.ports import Sources
 from ocpp_link.files.redact import redacted
 from ocpp_link.ports import EvseInfo, RestartKind, StationInfo
+from ocpp_link.pricing.config import PricingConfig
 from ocpp_link.process import FrameLogConfig, LinkConfig, serve
 from ocpp_link.security.certificates import KeyType
 from ocpp_link.security.config import SecurityConfig
@@ -62,6 +63,7 @@ def link_config(config: StationConfig, *, state_dir: Path, door: Path) -> LinkCo
         basic_auth_key=basic_auth_key(config.ocpp.basic_auth_key_file),
         interface=config.ocpp.interface,
         frame_log=_frame_log(config.ocpp.frame_log, state_dir),
+        pricing=_pricing(config.ocpp.pricing),
         files=_files(config, config.ocpp.files, state_dir),
         security=security_config(config.ocpp, state_dir),
         settings=Settings(
@@ -107,6 +109,10 @@ def profile_of(table: OcppTable) -> int:
 
 def _path(text: str) -> Path | None:
     return Path(text) if text else None
+
+
+def _pricing(table: PricingTable | None) -> PricingConfig | None:
+    return None if table is None else PricingConfig(table.languages)
 
 
 def _frame_log(table: FrameLogTable, state_dir: Path) -> FrameLogConfig:

@@ -70,6 +70,7 @@ class SimLinkProcess(ABC):
             system=SimSystem(self.sim, self),
             files=self._files(),
             security=self.config.secured,
+            pricing=self.config.pricing,
         )
         self.door = LinkDoor(self.engine, _Control(self), self.core, self._store.load())
         self.door.connection_changed(False)
