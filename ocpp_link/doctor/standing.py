@@ -53,8 +53,8 @@ def _kept(config: SecurityConfig) -> Credentials | None:
 def _key(config: SecurityConfig, kept: Credentials | None) -> bytes:
     """As the station reads it first."""
     beside = hashlib.sha256(config.key).hexdigest()
-    if kept is not None and kept.key and kept.beside == beside:
-        return profiles.keys_of(kept.key)[0]
+    if kept is not None and kept.passwords and kept.beside == beside:
+        return kept.passwords[0]
     try:
         return profiles.keys_of(config.key.decode())[0]
     except ValueError:  # text that is no UTF-8 among it

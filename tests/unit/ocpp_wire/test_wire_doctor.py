@@ -384,7 +384,7 @@ def test_what_the_back_office_has_set_since_counts_and_no_file_is_touched(tmp_pa
     assert (before.url, before.basic_auth_key) == ("ws://127.0.0.1:1/ocpp", KEY)
     standing = Standing(configured=1, proven=2)
     beside = hashlib.sha256(KEY).hexdigest()
-    CredentialFile(folder / CREDENTIALS).save(Credentials(standing, "00" * 16, beside))
+    CredentialFile(folder / CREDENTIALS).save(Credentials(standing, (bytes(16),), beside))
     files = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
 
     found: list[Finding] = []
