@@ -28,7 +28,7 @@ def told(rig: Secured) -> list[tuple[str, str]]:
 
 
 def logged(rig: Secured) -> list[dict[str, Any]]:
-    return [msgspec.json.decode(line) for line in rig.log().splitlines()]
+    return [msgspec.json.decode(line) for line in rig.log().splitlines() if line]
 
 
 def event(rig: Secured, type_: EventType = TAMPER, info: str = "") -> None:
