@@ -112,7 +112,11 @@ class Station:
 
     def when_durable(self, act: Callable[[], object]) -> None:
         """Call `act` when all that was kept so far is on the disk."""
-        self.store.submit(_nothing, lambda _done: act())
+
+        def done(_nothing: None) -> None:
+            act()
+
+        self.store.submit(_wait, done)
 
     def forget(self, kind: str, name: str) -> None:
         def work(database: Database) -> None:
@@ -138,7 +142,7 @@ def parse_time(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _nothing(_database: Database) -> None:
+def _wait(_database: Database) -> None:
     """Only its place in the order counts."""
 
 
