@@ -13,8 +13,8 @@ import tarfile
 from pathlib import Path
 
 from ocpp_link.files.errors import PackageInvalid
-from ocpp_link.files.installer import MANIFEST, PRODUCT, SIGNATURE
 from ocpp_link.files.signature import sign
+from ocpp_link.files.unpack import MANIFEST, PRODUCT, SIGNATURE
 
 
 def pack(directory: Path, version: str, out: Path, *, key: Path | None = None) -> None:

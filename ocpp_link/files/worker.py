@@ -79,15 +79,15 @@ def _do(job: Job, on_progress: Teller) -> End:
 
             return bundle.build(job, on_progress)
         case _:
-            return _releases(job)
+            return _releases(job, on_progress)
 
 
-def _releases(job: Install | Confirm | RollBack) -> End:
+def _releases(job: Install | Confirm | RollBack, on_progress: Teller) -> End:
     from ocpp_link.files import installer
 
     match job:
         case Install():
-            return installer.install(job)
+            return installer.install(job, on_progress)
         case Confirm():
             return installer.confirm(job)
         case RollBack():

@@ -110,6 +110,8 @@ class ProcessWorkers:
             return End(Outcome.TIMEOUT, f"not done in {self._job_limit_s:.0f} s, or silent")
         except OSError as error:
             return End(Outcome.FAILED, f"its process can not be started: {error}")
+        except (msgspec.MsgspecError, ValueError) as error:
+            return End(Outcome.FAILED, f"its process speaks in tongues: {error}")
 
     async def _in_process(self, job: Job) -> End:
         process = await asyncio.create_subprocess_exec(

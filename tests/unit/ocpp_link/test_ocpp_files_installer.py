@@ -56,9 +56,13 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644) -> 
     tar.addfile(info, io.BytesIO(content))
 
 
+def alive(_done: int) -> None:
+    """Nobody waits."""
+
+
 def install(root: Path, path: Path, **more: object) -> End:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return installer.install(Install(str(root), str(path), digest, spare_bytes=0, **more))  # type: ignore[arg-type]
+    return installer.install(Install(str(root), str(path), digest, spare_bytes=0, **more), alive)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -229,7 +233,7 @@ def test_another_file_than_the_one_that_was_checked_is_refused(root: Path, tmp_p
     """The signature was checked over the digest: what is installed has to be that file."""
     path = package(tmp_path / "two.pkg")
     with pytest.raises(PackageInvalid, match="not the one"):
-        installer.install(Install(str(root), str(path), "0" * 64, spare_bytes=0))
+        installer.install(Install(str(root), str(path), "0" * 64, spare_bytes=0), alive)
 
 
 def test_with_a_package_key_only_its_packages_are_taken(root: Path, tmp_path: Path) -> None:
@@ -291,4 +295,4 @@ def test_a_disk_without_room_is_left_alone(root: Path, tmp_path: Path) -> None:
     path = package(tmp_path / "two.pkg")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     with pytest.raises(DiskFull):
-        installer.install(Install(str(root), str(path), digest, spare_bytes=1 << 60))
+        installer.install(Install(str(root), str(path), digest, spare_bytes=1 << 60), alive)
