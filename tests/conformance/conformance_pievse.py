@@ -17,7 +17,7 @@ from hil.sim.network import SimNetwork
 from hil.sim.simulation import Simulation
 from hil.sim.socket_ocpp import SocketOcpp
 from hil.sim.virtual_loop import VirtualLoop
-from ocpp_link.files.installer import MANIFEST, PRODUCT
+from ocpp_link.files.unpack import MANIFEST, PRODUCT
 from ocpp_link.security.config import SecurityConfig
 
 
