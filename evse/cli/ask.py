@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from evse.cli.places import SUPERVISOR_SOCKET, add_socket, somebody_at
-from evse.door.client import DoorClient
+from evse.door.client import LINK_SOCKET, DoorClient
 from evse.door.jsonrpc import RpcError
 
+AT_THE_LINK = ("data_transfer", "pricing")
+"""Namespaces that the OCPP link's own door has alone."""
+HANDED_ON = ("ocpp", "ocpp_1_6_charge_point")
+"""Namespaces that both have."""
 ANSWER_S = 30.0
 """A forced unlock may take this long; everything else answers at once."""
 
@@ -39,7 +43,19 @@ def run(arguments: argparse.Namespace) -> int:
     if not isinstance(params, dict):
         print('params are no JSON object such as {"evse": 1}', file=sys.stderr)
         return 2
-    return _show(arguments.socket, arguments.method, params)
+    return _show(door_of(arguments.socket, arguments.method, params), arguments.method, params)
+
+
+def door_of(socket: Path, method: str, params: dict[str, Any]) -> Path:
+    """Where a call goes: to the core's door at `socket`, or to the OCPP link's own beside it for
+    what is there alone, and for what the core would hand on while there is no core."""
+    link = socket.with_name(LINK_SOCKET)
+    variable = str(params.get("variable", "")) if method == "get" else ""
+    namespace = (variable or method).partition(".")[0]
+    if namespace in AT_THE_LINK:
+        return link
+    handed_on = namespace in HANDED_ON and not somebody_at(socket) and somebody_at(link)
+    return link if handed_on else socket
 
 
 def ask(socket: Path, method: str, params: dict[str, Any]) -> Any:

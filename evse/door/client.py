@@ -18,6 +18,8 @@ from msgspec import UNSET, Raw
 from evse.door import jsonrpc
 from evse.door.jsonrpc import Message, RpcError
 
+LINK_SOCKET = "ocpp.sock"
+"""The OCPP link's own door, beside the core's."""
 Notified = Callable[[dict[str, Any]], None]
 """Takes {value, evse?, seq?}."""
 Provided = Callable[[str, dict[str, Any]], Awaitable[Any]]

@@ -14,6 +14,7 @@ from evse.config.files import FilesTable
 from evse.config.ocpp import FrameLogTable, OcppTable, PricingTable
 from evse.config.read import ConfigError
 from evse.config.station import StationConfig
+from evse.door.client import LINK_SOCKET
 from evse.door.peer import access
 from evse.energy.station import watt_lines
 from evse.run.process import EXIT_RESTART_APPLICATION, EXIT_RESTART_HARDWARE, boot_id
@@ -34,8 +35,6 @@ from ocpp_link.wire.frame_log import Level
 SECURITY = "ocpp-security"
 """In the state directory: certificates, keys, and what the back office set of them."""
 SECURITY_LOG = "ocpp-security.jsonl"
-LINK_SOCKET = "ocpp.sock"
-"""The link's own door, beside the core's."""
 FRAME_LOG = "ocpp-frames.jsonl"
 """In the state directory, with those that it was before."""
 MAX_KEY_BYTES = 64
