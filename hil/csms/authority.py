@@ -5,6 +5,7 @@ Keys are on P-256, which takes half a millisecond to make.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -135,6 +136,7 @@ class Authority(Identity):
         organization: str = "",
         other_key: bool = False,
         critical: str = "",
+        usages: Sequence[x509.ObjectIdentifier] = (),
     ) -> Identity:
         """The answer to a CSR; the options make it a wrong one."""
         request = x509.load_pem_x509_csr(request_pem.encode())
@@ -152,6 +154,8 @@ class Authority(Identity):
         if critical:
             unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier(critical), b"\x05\x00")
             builder = builder.add_extension(unknown, critical=True)
+        if usages:
+            builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         return self._issue(builder, None)
 
     def _issue(self, builder: x509.CertificateBuilder, key: Key | None) -> Identity:

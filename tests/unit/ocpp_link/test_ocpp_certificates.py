@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -580,3 +580,37 @@ def test_values_do_not_import_cryptography() -> None:
 
 def _described(root: Authority) -> Root:
     return describe_root(Use.CSMS, root.certificate, root.certificate)
+
+
+def test_m04_fr_02_a_root_for_two_uses_is_deleted_for_both(
+    store: CertificateStore, root: Authority
+) -> None:
+    """Whitepaper M04.FR.02: hash data name a certificate, and no use. Where one of the two is in
+    use, both stay."""
+    install(store, root.pem, Use.CSMS)
+    install(store, root.pem, Use.MANUFACTURER)
+    known = store.contents.roots[0].hashes[0]
+
+    in_use = store.roots.delete(known, lambda found: found.use is Use.CSMS)
+    assert (in_use, len(store.contents.roots)) == (DeleteStatus.FAILED, 2)
+    assert store.roots.delete(known, free) is DeleteStatus.ACCEPTED
+    assert store.contents.roots == ()
+
+
+@pytest.mark.parametrize(
+    ("usages", "problem"),
+    [
+        ([], ""),
+        ([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH], ""),
+        ([ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE], ""),
+        ([ExtendedKeyUsageOID.SERVER_AUTH], "not for TLS clients"),
+    ],
+)
+def test_a00_fr_512_a_certificate_for_something_else_is_refused(
+    store: CertificateStore, root: Authority, usages: list[x509.ObjectIdentifier], problem: str
+) -> None:
+    """Whitepaper A00.FR.512: a back office would not let the station in with it."""
+    install(store, root.pem)
+    signed = root.sign(request(store), usages=usages)
+    assert problem in accept(store, signed.chain_pem)
+    assert bool(store.contents.own) is not bool(problem)

@@ -161,6 +161,14 @@ def test_a_configured_key_may_be_of_any_length(tmp_path: Path) -> None:
     assert secured(tmp_path, key=b"\xff\x00").access.endpoint().basic_auth_key == b"\xff\x00"
 
 
+def test_2_01_a00_fr_205_a_password_of_2_0_1_is_its_characters() -> None:
+    """OCPP 2.0.1 part 2 A00.FR.205: 16 to 40 of them, whatever they look like."""
+    assert profiles.plain_key_of(HEX_KEY) == (HEX_KEY.encode(),)
+    for text in ("x" * 15, "x" * 41, "x" * 20 + "\n"):
+        with pytest.raises(ValueError):
+            profiles.plain_key_of(text)
+
+
 @given(st.text(max_size=50))
 def test_keys_are_read_or_refused(text: str) -> None:
     try:
@@ -267,6 +275,20 @@ def test_a05_fr_08_a_profile_with_which_nothing_connects_is_given_up(
     assert rig.read("SecurityProfile")["value"] == "0"
     assert rig.again().access.profile == 0
     assert rig.write("SecurityProfile", "2") == "Accepted"
+
+
+def test_a05_fr_09_only_a_connection_with_the_new_profile_proves_it(
+    tmp_path: Path, root: Authority
+) -> None:
+    """Whitepaper A05.FR.07, FR.09: an attempt that began with the old one says nothing."""
+    rig = secured(tmp_path, key=PLAIN_KEY.encode())
+    with_root(rig, root)
+    rig.access.endpoint()
+    rig.write("SecurityProfile", "2")
+    rig.disconnect()
+    rig.connect()
+    rig.run(TRIAL_MS / 1_000)
+    assert rig.access.profile == 0
 
 
 def test_a05_fr_08_a_trial_goes_on_over_a_start(tmp_path: Path, root: Authority) -> None:
