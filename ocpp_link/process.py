@@ -162,10 +162,15 @@ class LinkProcess:
     async def run(self) -> None:
         """Serve until cancelled. Raises when nothing can be made durable any more."""
         await self._open_socket()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._until_storage_fault())
-            tasks.create_task(follow_core(self._config.door, self._core, self._runner, self._serve))
-            tasks.create_task(self.connection.run())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._until_storage_fault())
+                tasks.create_task(
+                    follow_core(self._config.door, self._core, self._runner, self._serve)
+                )
+                tasks.create_task(self.connection.run())
+        finally:
+            await self._close_socket()
 
     def _stored(self, act: Callable[[], None]) -> None:
         """On the loop, and so never before this object is whole."""
@@ -202,8 +207,7 @@ class LinkProcess:
         """After `run` was cancelled, before `close`: what works with files ends."""
         await self._workers.close()
 
-    async def close_socket(self) -> None:
-        """Before `close`: nobody comes in any more."""
+    async def _close_socket(self) -> None:
         if self._socket is not None:
             await self._socket.aclose()
 
@@ -285,5 +289,4 @@ async def serve(config: LinkConfig) -> RestartKind:
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
         await process.end_jobs()
-        await process.close_socket()
         process.close()
