@@ -161,3 +161,59 @@ def test_long_names_are_cut_to_the_lengths_of_6_3() -> None:
         "meterType": 25,
         "meterSerialNumber": 25,
     }
+
+
+def beats(rig: Rig) -> int:
+    return len(rig.brain.sent("Heartbeat"))
+
+
+def test_4_6_what_else_is_sent_spares_a_heartbeat() -> None:
+    """§4.6: another message within the interval tells as well that we are here."""
+    rig = Rig(settings=Settings(sample_interval_s=60)).start()
+    rig.plug_in()
+    rig.start_transaction()
+    rig.charge(600)
+    assert len(rig.brain.sent("MeterValues")) == 10
+    assert beats(rig) == 0
+    rig.stop_transaction()
+    rig.run(299)
+    assert beats(rig) == 0
+    rig.run(1)
+    assert beats(rig) == 1
+
+
+def test_4_6_but_the_time_is_asked_for_once_a_day() -> None:
+    rig = Rig(settings=Settings(sample_interval_s=200)).start()
+    rig.plug_in()
+    rig.start_transaction()
+    for _ in range(49 * 60):
+        rig.run(60)
+        rig.meter()
+    assert beats(rig) == 2
+
+
+def test_tc_001_the_interval_is_that_of_the_accepting_answer() -> None:
+    rig = Rig(settings=Settings(heartbeat_interval_s=5))
+    rig.brain.boot_script.extend([("Rejected", 30), ("Accepted", 50)])
+    rig.start()
+    rig.run(30)
+    assert rig.engine.station.operational
+    rig.run(49)
+    assert beats(rig) == 0
+    rig.run(1)
+    assert beats(rig) == 1
+    rig.run(100)
+    assert beats(rig) == 3
+
+
+def test_4_2_a_lost_trigger_s_boot_does_not_shorten_the_wait() -> None:
+    rig = Rig()
+    rig.brain.boot_script.append(("Pending", 400))
+    rig.start()
+    rig.brain.misbehave("BootNotification", Misbehaviour.DROP)
+    rig.ask("TriggerMessage", {"requestedMessage": "BootNotification"})
+    rig.connect()
+    rig.run(399)
+    assert not rig.engine.station.operational
+    rig.run(1)
+    assert rig.engine.station.operational

@@ -372,3 +372,45 @@ def test_queue_all_messages_is_bounded(rig: Rig) -> None:
     rig.connect()
     assert rig.database.load().items.get("status", {}) == {}
     assert statuses(rig)[-1] == "Available"
+
+
+# --- what the table of transitions says -----------------------------------------------------------
+
+
+def test_4_9_an_unplug_on_the_ev_side_says_so(rig: Rig) -> None:
+    rig.session(seconds=5)
+    told = {s["status"]: s.get("info") for s in rig.brain.sent("StatusNotification")}
+    assert told["Finishing"] == "EV side disconnected"
+    assert told["Available"] is None
+
+
+def test_tc_004_identification_alone_is_preparing_and_lapses(rig: Rig) -> None:
+    """A2 and B1 of the table; the core keeps the time."""
+    started = {"reason": "Authorized", "meter_value": METER, "id_tag": token()}
+    rig.event("SessionStarted", session_started=started)
+    rig.event("Authorized")
+    assert statuses(rig) == ["Available", "Preparing"]
+    rig.event("Deauthorized")
+    rig.event("SessionFinished", session_finished={"meter_value": METER})
+    assert statuses(rig) == ["Available", "Preparing", "Available"]
+    assert rig.brain.bill == {}
+
+
+def test_4_9_suspended_by_both_is_suspended_by_the_station(rig: Rig) -> None:
+    rig.plug_in()
+    rig.start_transaction()
+    rig.event("ChargingPausedEV")
+    rig.event("ChargingPausedEVSE", charging_paused_evse={"reasons": ["NoEnergy"]})
+    assert statuses(rig)[-2:] == ["SuspendedEV", "SuspendedEVSE"]
+
+
+def test_pitfall_22_preparing_comes_before_the_transaction_and_not_again(rig: Rig) -> None:
+    rig.session(seconds=5)
+    told = [
+        (name, payload.get("status"))
+        for name, payload in rig.brain.log
+        if name in ("StartTransaction", "StatusNotification") and payload["connectorId"] == 1
+    ]
+    start = told.index(("StartTransaction", None))
+    assert ("StatusNotification", "Preparing") in told[:start]
+    assert ("StatusNotification", "Preparing") not in told[start:]
