@@ -17,13 +17,15 @@ def target(
     unlock_after_stop: bool,
     held_by_deauthorization: bool,
     kept_without_car: bool = False,
+    jammed: bool = False,
 ) -> LockTarget:
     """What the permit asks of the lock in session state `state`.
 
     The plug locks in B even before authorization, and stays locked while current may flow. After
     a stopped transaction it unlocks once the contactor is confirmed open, or at unplug where
     `unlock_after_stop` is off; after a de-authorization only at unplug, for its token or by force
-    (DESIGN "Settled numbers"). `kept_without_car`: a plug whose car left stays locked. While
+    (DESIGN "Settled numbers"). `kept_without_car`: a plug whose car left stays locked. `jammed`:
+    it could not be locked, which ended the session before it began; that shows until unplug. While
     nobody knows whether a plug is there (the start of the core or of ring 1) the lock stays as it
     is: a car held from before must not be let go.
     """
@@ -37,5 +39,5 @@ def target(
         return LockTarget.LOCK
     if state == "booting":
         return LockTarget.KEEP
-    held = held_by_deauthorization or kept_without_car or not unlock_after_stop
+    held = held_by_deauthorization or kept_without_car or jammed or not unlock_after_stop
     return LockTarget.LOCK if state == "finished" and held else LockTarget.UNLOCK

@@ -47,6 +47,8 @@ def _waiting(core: Core, session: Session) -> str:
         return f"is not charging because the car waits for authorization: {awaits}"
     if session.config.connector == "socket" and not session.status.cable_a:
         return "is not charging because the cable's rating (PP) has not been read yet."
+    if not session.locked:
+        return "is not charging because the plug is not locked yet."
     return "is not charging because the meter has not given a fresh reading yet."
 
 

@@ -183,7 +183,7 @@ class SessionMachine(SessionState):
         if token is None:
             return
         self.use_reservation()
-        self.record.transaction = True
+        self.record.transaction = self._had_transaction = True
         self._checkpoint_ms = self._clock.now_ms() + CHECKPOINT_MS
         self._emit(self._write.transaction_started(token, self._clock.utc()))
 
@@ -208,6 +208,7 @@ class SessionMachine(SessionState):
         self._withdrawn = False
         self.phases.end_of_session()
         self.departure.end_of_session()
+        self._had_transaction = False
         self._emit(finished)
 
     def _close_interrupted(self) -> None:

@@ -37,6 +37,8 @@ class Facts(NamedTuple):
     """At least 6 A may be offered."""
     cable_known: bool = True
     """Tethered, or the plug's rating has been read."""
+    locked: bool = True
+    """The plug is held, or there is no lock."""
     metered: bool = True
     """A fresh reading to begin a transaction with, or no meter configured."""
     settled: bool = True
@@ -106,8 +108,8 @@ RULES: dict[str, tuple[Rule, ...]] = {
         _rule("unplugged, disabled or stopped", lambda f: f.over or not f.plugged, "abandon"),
         _rule("a blocking fault", lambda f: f.blocked, "abandon"),
         _rule(
-            "authorized, cable rated, meter fresh",
-            lambda f: f.authorized and f.cable_known and f.metered,
+            "authorized, cable rated, plug locked, meter fresh",
+            lambda f: f.authorized and f.cable_known and f.locked and f.metered,
             "grant",
         ),
     ),

@@ -16,7 +16,7 @@ from evse.faults import CoreCondition, Fault, settings
 from evse.limits import Effective, Limit
 from evse.lock import target
 from evse.metering.start import StartReading
-from evse.model import BoardStatus, LockTarget
+from evse.model import BoardStatus, LockState, LockTarget
 from evse.session import availability
 from evse.session.board import BoardView, MeterView
 from evse.session.chart import SessionChart
@@ -60,6 +60,8 @@ class SessionState:
         self.offer = Offer(config, limits, clock, shared=shared, seed=f"{boot_id} {config.evse_id}")
         self.phases = PhaseSwitch(config)
         self.departure = Departure()
+        self._had_transaction = False
+        """The session that runs."""
         off = frozenset(name for name in settings() if not getattr(config, name))
         self.fault_model = FaultModel(new_uuid, off=off)
         self.authorized = False
@@ -137,6 +139,7 @@ class SessionState:
             user_pause=self.user_pause,
             energy=self.offer.enough,
             cable_known=self.cable_known,
+            locked=self.locked,
             metered=self.meter.suffices(now_ms),
             settled=self._settled(now_ms),
             gave_up_opening=now_ms - self._entered_ms >= STOP_TIMEOUT_MS,
@@ -195,6 +198,11 @@ class SessionState:
         ready = self.state == "waiting_auth" and self.authorized and self.board.plugged
         waits = ready and self.cable_known and not self.meter.suffices(now_ms)
         return self._start_reading.note(waits=waits, now_ms=now_ms)
+
+    @property
+    def locked(self) -> bool:
+        """The plug is held, or there is no lock."""
+        return self.config.lock is None or self.status.lock in (LockState.LOCKED, LockState.ABSENT)
 
     @property
     def cable_known(self) -> bool:
@@ -256,6 +264,14 @@ class SessionState:
             return StopTransactionReason.EVDisconnected
         return StopTransactionReason.EVSEDisabled
 
+    @property
+    def _jammed_at_start(self) -> bool:
+        """The plug could not be locked, and nothing has flowed since: asking the lock for anything
+        else would make the board forget the jam, and the fault with it."""
+        jammed = self.status.lock is LockState.JAMMED
+        closing = jammed and self.board.jammed_for is LockTarget.LOCK
+        return closing and not (self._had_transaction or self.departure.released)
+
     def _lock_target(self) -> LockTarget:
         lock = self.config.lock
         stop = self.stop
@@ -268,4 +284,5 @@ class SessionState:
             and stop.reason is StopTransactionReason.DeAuthorized
             and not self.departure.released,
             kept_without_car=self.outlives_car or self.holds_plug,
+            jammed=self._jammed_at_start,
         )

@@ -84,6 +84,8 @@ class FakeBoard:
     stuck_closed: bool = False
     coil: bool = False
     lock: LockState = LockState.UNLOCKED
+    locks_as: LockState = LockState.LOCKED
+    """What the lock does when it is to lock."""
     duty_bp: int = X1_BP
     phases: int = 3
     phases_stuck: bool = False
@@ -100,7 +102,7 @@ class FakeBoard:
         if not (energised or self.phases_stuck):
             self.phases = phases
         if lock is LockTarget.LOCK:
-            self.lock = LockState.LOCKED
+            self.lock = self.locks_as
         elif lock is LockTarget.UNLOCK and not energised:
             self.lock = LockState.UNLOCKED
         return BoardStatus(

@@ -215,3 +215,35 @@ def test_a_transaction_without_its_car_claims_nothing_of_the_fuse() -> None:
 
 def test_nothing_is_released_while_a_transaction_runs() -> None:
     assert not charging().session.release_plug()
+
+
+def authorized_with(lock: LockState) -> Rig:
+    rig = Rig(socket_evse())
+    rig.board.locks_as = lock
+    rig.tick()
+    rig.car(B)
+    assert rig.session.authorize(token())
+    rig.tick()
+    return rig
+
+
+def test_tc_024_a_transaction_begins_once_the_plug_is_locked() -> None:
+    """DESIGN: the guard closes with lock feedback only; until then there is nothing to bill."""
+    rig = authorized_with(LockState.MOVING)
+    assert rig.session.state == "waiting_auth"
+    rig.board.locks_as = LockState.LOCKED
+    rig.tick()
+    assert rig.session.state == "preparing"
+
+
+def test_tc_024_a_plug_that_can_not_be_locked_begins_nothing_and_shows_it() -> None:
+    rig = authorized_with(LockState.MOVING)
+    rig.board.locks_as = LockState.JAMMED
+    rig.run(5_000)
+    assert rig.session.state == "finished"
+    assert rig.session.fault_model.blocked, "as long as it is plugged in"
+    assert "TransactionStarted" not in rig.names
+    rig.board.locks_as = LockState.LOCKED
+    rig.car(A)
+    assert rig.session.state == "idle"
+    assert not rig.session.fault_model.blocked

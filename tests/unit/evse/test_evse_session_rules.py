@@ -114,7 +114,7 @@ def test_every_transition_of_the_chart_has_a_rule_and_the_other_way_round() -> N
 
 # --- every state × every combination of facts -----------------------------------------------------
 
-TOGETHER = (("cable_known", "metered"), ("ready", "kept"), ("pulse_over", "switch_over"))
+TOGETHER = (("cable_known", "metered", "locked"), ("ready", "kept"), ("pulse_over", "switch_over"))
 """Facts that no rule reads beside one another: one bit stands for all of a group."""
 FLAGS = (
     *((name,) for name in Facts._fields if name not in {"announced", *sum(TOGETHER, ())}),
@@ -200,6 +200,7 @@ def test_a_transaction_begins_authorized_rated_and_metered_only() -> None:
             assert facts.authorized
             assert facts.cable_known
             assert facts.metered
+            assert facts.locked
             assert facts.plugged
             assert not (facts.over)
             assert not (facts.blocked)
