@@ -42,14 +42,22 @@ class SimLinkProcess(ABC):
         self, sim: Simulation, *, disk_ms: int = 0, settings: Settings | None = None
     ) -> None:
         self.sim = sim
-        self.disk_ms = disk_ms
         self.database = Database(":memory:")
+        self._store = InlineStore(self.database, latency_ms=disk_ms)
         self.config = _without_files(link_config(sim.config, state_dir=Path(), door=Path()))
         self.settings = settings or self.config.settings
         self.random = random.Random(sim.seed)
         self._message_ids = 0
         self.engine: ChargePoint | None = None
         sim.parts.append(self)
+
+    @property
+    def disk_ms(self) -> int:
+        return self._store.latency_ms
+
+    @disk_ms.setter
+    def disk_ms(self, latency_ms: int) -> None:
+        self._store.latency_ms = latency_ms
 
     # --- the process ------------------------------------------------------------------------------
 
@@ -148,7 +156,6 @@ class SimLinkProcess(ABC):
         engine = self.engine
         if engine is None:
             return
-        self._store.latency_ms = self.disk_ms
         self._store.poll(now_ms)
         self._follow_core(engine, now_ms)
         while self.engine is engine and self._step(engine, now_ms):
