@@ -90,6 +90,9 @@ def _receive(response: http.client.HTTPResponse, part: PartFile) -> None:
             raise Interrupted("the server sent another range than was asked for")
         total = part.size + length if found[2] == "*" else int(found[2])
         part.begin(total, part.validator)
+    elif response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        part.restart()
+        raise Interrupted("the server has less of it than came before")
     else:
         _judge(response)
         part.restart()

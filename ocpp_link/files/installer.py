@@ -35,6 +35,8 @@ from ocpp_link.files.unpack import MANIFEST, Alive, unpack
 MAX_STARTS = 3
 """A release that did not confirm itself in so many starts is taken back at the next."""
 
+TAKEN_BACK = 3
+
 CODE = Path(ocpp_link.__file__)
 """Where this very program is."""
 
@@ -180,7 +182,14 @@ def _prune(root: Path, keep: set[str]) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-if __name__ == "__main__":
-    said = check_start(Path(sys.argv[1]))
+def main(root: Path) -> int:
+    """The exit code: 0, or TAKEN_BACK where everything has to begin anew from another release."""
+    before = next_start(root)
+    said = check_start(root)
     if said:
         print(said, file=sys.stderr)
+    return 0 if next_start(root) == before else TAKEN_BACK
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

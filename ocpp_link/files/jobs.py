@@ -33,7 +33,6 @@ class Outcome(enum.StrEnum):
     TOO_LARGE = "too large"
     NO_SPACE = "no space"
     INVALID_PACKAGE = "invalid package"
-    CANCELLED = "cancelled"
     FAILED = "failed"
 
 

@@ -96,7 +96,10 @@ class PartFile:
     def finish(self) -> End:
         """All is there: durable under its name. Raises Interrupted where it is not."""
         if self.total and self.size != self.total:
-            raise Interrupted(f"{self.size} of {self.total} bytes came")
+            came = self.size
+            if came > self.total:
+                self.restart()
+            raise Interrupted(f"{came} of {self.total} bytes came")
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import socketserver
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -306,3 +308,69 @@ def test_a_disk_without_room_is_left_alone(tmp_path: Path) -> None:
         greedy = Limits(spare_bytes=1 << 60)
         end = do(Download(server.url("image"), str(tmp_path / "image"), limits=greedy))
     assert end.outcome is Outcome.NO_SPACE
+
+
+@contextlib.contextmanager
+def raw_server(answer: bytes) -> Iterator[str]:
+    """Says just this to whoever comes, whatever they want."""
+
+    class Raw(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while self.rfile.readline().strip():
+                pass
+            self.wfile.write(answer)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Raw) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/x"
+        server.shutdown()
+        thread.join(5)
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+PART = b"HTTP/1.1 206 Partial Content\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"\x00\xff\r\n\r\n",
+        b"HTTP/1.1 999\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: ftp://h/x\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: http://[::\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 416 No\r\nContent-Length: 0\r\n\r\n",
+        OK + b"Content-Length: many\r\n\r\nabc",
+        OK + b"Content-Length: -3\r\n\r\nabc",
+        OK + b"Content-Length: 99\r\n\r\nabc",
+        OK + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n",
+        OK + b"X: " + b"y" * 100_000 + b"\r\n\r\n",
+        PART + b"Content-Length: 3\r\n\r\nabc",
+        PART + b"Content-Range: bytes 7-9/10\r\nContent-Length: 3\r\n\r\nabc",
+    ],
+    ids=lambda answer: answer[:60].decode("latin1").replace("\r\n", " ") or "nothing",
+)
+def test_a_server_that_speaks_nonsense_gives_no_file(answer: bytes, tmp_path: Path) -> None:
+    """Every one of them is a failure in words; none is a file, and none breaks the next attempt."""
+    with raw_server(answer) as url:
+        end = do(Download(url, str(tmp_path / "image"), limits=QUICK))
+    assert end.outcome is not Outcome.DONE
+    assert end.says
+    assert not (tmp_path / "image").exists()
+
+
+def test_a_part_that_its_server_can_not_go_on_with_is_given_up(tmp_path: Path) -> None:
+    """416, or a smaller file than came before: the next attempt begins anew."""
+    (tmp_path / "image.part").write_bytes(b"x" * 50)
+    for answer in (
+        b"HTTP/1.1 416 No\r\nContent-Length: 0\r\n\r\n",
+        PART + b"Content-Range: bytes 50-59/10\r\nContent-Length: 0\r\n\r\n",
+    ):
+        (tmp_path / "image.tag").write_text('"tag"')
+        with raw_server(answer) as url:
+            assert (
+                do(Download(url, str(tmp_path / "image"), limits=QUICK)).outcome is not Outcome.DONE
+            )
+        assert (tmp_path / "image.part").read_bytes() == b""
