@@ -1,16 +1,12 @@
 """`docs/interface.md`: interfaces, variables, commands and types, read off the code.
 
-What the core serves comes from the tables of the door, what the OCPP link does is looked up in its
-sources; whether the door reads the older spellings is tried out on it.
+What core and link serve comes from the tables of their doors; whether the door reads the older
+spellings is tried out on it.
 """
 
 from __future__ import annotations
 
-import ast
-import functools
-import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec.inspect as fields_of
@@ -27,6 +23,7 @@ from evse.types.interfaces import INTERFACES
 from evse.types.seed import accept
 from evse.types.seed.spelling import ARGUMENTS
 from hil.docs.interface_golden import golden_json
+from hil.docs.interface_link import link_names, link_sections
 from hil.docs.interface_roles import roles_sections
 from hil.docs.interface_type import limits_text, type_section, type_text
 from hil.docs.interface_types import SEED, pages
@@ -52,7 +49,6 @@ with `get`, both with `variable` = `interface.variable`. Each call to `evse_mana
   `Error`, `PermanentFault` and `AllErrorsCleared` come without a number, for the journal does not
   have them. `evse_manager` spells `iso15118_certificate_request` as in 2023 to everybody."""
 
-LINK = Path(__file__).resolve().parents[2] / "ocpp_link"
 NOT_YET = "not yet"
 _BASIC: dict[str, Any] = {
     "hello": Hello,
@@ -73,7 +69,7 @@ def interface_markdown() -> str:
     """The whole page."""
     parts = [_INTRO, "\n".join(_served()), *(part for i in INTERFACES for part in _interface(i))]
     parts += ["## Beside the pages", "\n".join(_beside())]
-    parts += [*roles_sections(), "## Types"]
+    parts += [*link_sections(), *roles_sections(), "## Types"]
     for page, types in pages().items():
         parts.append(f"### {_TITLES.get(page, page)}")
         parts += (type_section(type_, golden_json(type_)) for type_ in types.values())
@@ -83,15 +79,6 @@ def interface_markdown() -> str:
 def serves(name: str) -> bool:
     """Does the core serve this command or variable?"""
     return name in TABLE or name in VARIABLES
-
-
-@functools.cache
-def link_names() -> frozenset[str]:
-    """The commands and variables that the OCPP link speaks of: `ocpp.` and a word."""
-    sources = (path.read_text(encoding="utf-8") for path in sorted(LINK.rglob("*.py")))
-    nodes = (node for source in sources for node in ast.walk(ast.parse(source)))
-    texts = (n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str))
-    return frozenset(text for text in texts if re.fullmatch(r"ocpp(_1_6_charge_point)?\.\w+", text))
 
 
 def reads_older_spellings() -> bool:

@@ -12,8 +12,9 @@ from evse.door.methods import TABLE
 from evse.door.roles import METHODS, NAMESPACES, Role
 from evse.door.variables import VARIABLES
 from evse.types.interfaces import INTERFACES
-from hil.docs.interface import interface_markdown, link_names, reads_older_spellings
+from hil.docs.interface import interface_markdown, reads_older_spellings
 from hil.docs.interface_golden import GOLDEN, golden, golden_files
+from hil.docs.interface_link import link_names
 from hil.docs.interface_types import anchors, fields, is_enum
 
 TYPES = tuple(anchors())
