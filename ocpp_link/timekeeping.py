@@ -72,12 +72,14 @@ class Timekeeper:
         self._mends = kept.decoded(KIND, Mends, "mends").get("mends", {})
         known = kept.decoded(KIND, datetime, "known").get("known", EARLIEST)
         self._known = max(known, EARLIEST)
+        self._began = self._zero()
         self.trusted = clock.utc() >= self._known
 
     def mark_of(self, timestamp: str) -> str:
         """What to note with a time of this computer: empty where it can be believed."""
         early = parse_time(timestamp) < EARLIEST
-        return self._system.boot_id if early or not self.trusted else ""
+        doubtful = early or not (self.trusted or self._was_set())
+        return self._system.boot_id if doubtful else ""
 
     def mended(self, timestamp: str, mark: str) -> str:
         """A noted time, in the time that is known now."""
@@ -97,12 +99,22 @@ class Timekeeper:
         took_ms = self._clock.now_ms() - asked_ms
         offset_ms = (theirs - self._clock.utc()) // timedelta(milliseconds=1)
         if not self.trusted:
-            self._mend(offset_ms)
+            self._mend(offset_ms + (self._zero() - self._began) // timedelta(milliseconds=1))
         if abs(offset_ms) > THRESHOLD_MS + took_ms:
             self._set(offset_ms)
         self._note(theirs)
 
+    def _zero(self) -> datetime:
+        """The wall time at which the monotonic clock began: it moves when the wall clock is set."""
+        return self._clock.utc() - timedelta(milliseconds=self._clock.now_ms())
+
+    def _was_set(self) -> bool:
+        """Somebody else set the clock since, to a time that can be (NTP)."""
+        moved = abs(self._zero() - self._began) > timedelta(milliseconds=THRESHOLD_MS)
+        return moved and self._clock.utc() >= self._known
+
     def _mend(self, offset_ms: int) -> None:
+        """What was noted since the start was wrong by this."""
         self.trusted = True
         others = {k: v for k, v in self._mends.items() if k != self._system.boot_id}
         self._mends = dict([*others.items(), (self._system.boot_id, offset_ms)][-MENDS:])

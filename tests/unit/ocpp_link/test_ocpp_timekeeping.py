@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ocpp_rig import FakeClock, Rig
@@ -116,6 +117,35 @@ def test_another_boot_s_clock_was_wrong_by_something_else(tmp_path: Path) -> Non
     rig.database.close()
     again = behind(YEARS_S / 2, database=Database(tmp_path / "link.db"), boot_id="boot 2").start()
     assert times(again, "StartTransaction")[0].startswith("1976-")
+
+
+def test_somebody_else_may_set_the_clock_before_the_back_office_does() -> None:
+    """NTP is quicker: what came before is mended all the same, what came after is right."""
+    rig = behind(YEARS_S)
+    rig.engine.on_core_connected()
+    rig.session("s-1", seconds=70)
+    rig.run(30)
+    assert isinstance(rig.clock, FakeClock)
+    rig.clock.wrong = timedelta()
+    rig.session("s-2", seconds=70)
+    rig.connect()
+    assert rig.system.set == []
+    assert times(rig, "StartTransaction") == [
+        "2026-01-01T00:00:00.000Z",
+        "2026-01-01T00:01:40.000Z",
+    ]
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["2026-01-01T02:00:00.5+02:00", "2026-01-01T00:00:00.46Z", "2026-01-01T00:00:00"],
+)
+def test_pitfall_8_fractions_and_offsets_are_read(told: str) -> None:
+    """OCPP 1.6 §3.15."""
+    rig = behind(86_400)
+    rig.engine.station.time.told(told, rig.clock.now_ms())
+    (when,) = rig.system.set
+    assert when.strftime("%Y-%m-%dT%H:%M:%S") == "2026-01-01T00:00:00"
 
 
 def test_a_clock_behind_the_last_known_time_is_doubted(tmp_path: Path) -> None:
