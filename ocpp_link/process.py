@@ -73,6 +73,8 @@ class LinkConfig(msgspec.Struct, frozen=True, kw_only=True):
     station: StationInfo
     boot_id: str = "unknown"
     """Of this boot of the computer."""
+    sets_clock: bool = False
+    """By the back office's time."""
     basic_auth_key: bytes = b""
     """Password of HTTP Basic, with the identity as user; empty: none is sent."""
     versions: tuple[str, ...] = ("1.6",)
@@ -132,7 +134,9 @@ class LinkProcess:
             defaults=config.settings,
             security=config.secured,
             pricing=config.pricing,
-            system=ProcessSystem(config.boot_id, self._on_restart),
+            system=ProcessSystem(
+                config.boot_id, self._on_restart, may_set_clock=config.sets_clock
+            ),
             files=_files(config, self._workers),
         )
         self._runner = Runner(self.engine, loop)

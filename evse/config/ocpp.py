@@ -74,6 +74,9 @@ class OcppTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = ""
     """To go out through; empty: as the system routes."""
+    sets_clock: bool = False
+    """Set the computer's clock by what the back office tells. For a computer that has no other
+    source of time; needs CAP_SYS_TIME. Without it only what is told is corrected."""
     frame_log: FrameLogTable = FrameLogTable()
     pricing: PricingTable | None = None
     files: FilesTable = FilesTable()

@@ -59,6 +59,7 @@ def link_config(config: StationConfig, *, state_dir: Path, door: Path) -> LinkCo
         database=state_dir / "ocpp.db",
         station=_station(config),
         boot_id=boot_id(),
+        sets_clock=config.ocpp.sets_clock,
         basic_auth_key=basic_auth_key(config.ocpp.basic_auth_key_file),
         interface=config.ocpp.interface,
         frame_log=_frame_log(config.ocpp.frame_log, state_dir),

@@ -85,3 +85,9 @@ def test_a_file_that_cannot_be_read_is_named_at_the_start() -> None:
 
 def test_9_1_7_the_link_knows_the_phase_rotation_of_the_configuration(tmp_path: Path) -> None:
     assert linked("", tmp_path).settings.phase_rotation == ("1.RST",)
+
+
+def test_the_computer_s_clock_is_the_link_s_to_set_only_where_that_is_configured(
+    tmp_path: Path,
+) -> None:
+    assert not linked("", tmp_path).sets_clock
