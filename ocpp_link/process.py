@@ -134,9 +134,7 @@ class LinkProcess:
             defaults=config.settings,
             security=config.secured,
             pricing=config.pricing,
-            system=ProcessSystem(
-                config.boot_id, self._on_restart, may_set_clock=config.sets_clock
-            ),
+            system=ProcessSystem(config.boot_id, self._on_restart, may_set_clock=config.sets_clock),
             files=_files(config, self._workers),
         )
         self._runner = Runner(self.engine, loop)
