@@ -130,7 +130,7 @@ class ChargePoint:
         self.security = Security(station, self.model, security or SecurityConfig(), kept)
         self.availability = Availability(station, self.status, kept.decoded("availability", bool))
         known = KnownTokens(station, kept)
-        self.authorization = Authorization(station, known)
+        self.authorization = Authorization(station, known, self.model)
         self.transactions = Transactions(station, kept)
         self.charging = SmartCharging(station, kept)
         self.vendors = Vendors(station)

@@ -16,6 +16,7 @@ from evse.types.authorization import (
     IdToken,
     ProvidedIdToken,
 )
+from ocpp_link.device.model import DeviceModel, WriteStatus
 from ocpp_link.device.settings import Settings
 from ocpp_link.ports import CoreReply
 from ocpp_link.records import Verdict
@@ -41,7 +42,7 @@ OnVerdict = Callable[[Verdict | NoVerdict], None]
 class Authorization:
     """A validator for the core."""
 
-    def __init__(self, station: Station, known: KnownTokens) -> None:
+    def __init__(self, station: Station, known: KnownTokens, model: DeviceModel) -> None:
         self._station = station
         self.known = known
         self.on_asked: list[Callable[[str], None]] = []
@@ -49,6 +50,8 @@ class Authorization:
         self.on_refused: list[Callable[[str], None]] = []
         """Hear of each token that the core was told nothing good about."""
         self._asking: dict[str, list[OnVerdict]] = {}
+        if not any(evse.has_lock for evse in station.info.evses):
+            self._never_unlock(model)
         station.occasions.core_came.append(self._core_came)
         station.occasions.configured.append(self._configured)
 
@@ -74,6 +77,15 @@ class Authorization:
         """The group of a token that is good, as far as it is known here; empty = not known."""
         verdict = self.known.find(token)
         return verdict.parent if verdict is not None and is_valid(verdict) else ""
+
+    def _never_unlock(self, model: DeviceModel) -> None:
+        """1.6 errata 3.84: without anything to unlock the setting is false and stays so."""
+        self._station.settings = msgspec.structs.replace(
+            self._station.settings, unlock_on_ev_disconnect=False
+        )
+        model.guards["unlock_on_ev_disconnect"] = lambda wanted: (
+            WriteStatus.REJECTED if wanted else WriteStatus.ACCEPTED
+        )
 
     def _core_came(self) -> None:
         """What the core keeps only while it lives."""

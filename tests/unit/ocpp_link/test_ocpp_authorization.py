@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from ocpp_rig import Rig, token
 
 from evse.authorization.validators import VALIDATION_TIMEOUT_MS
-from evse.clock import rfc3339
+from evse.clock import VirtualClock, rfc3339
 from evse.types.authorization import AuthorizationStatus
-from hil.csms.brain import Misbehaviour
+from hil.csms.brain import CsmsBrain, Misbehaviour
 from ocpp_link.device.settings import Settings
 from ocpp_link.memory.database import Database
 from ocpp_link.ports import CoreReply
@@ -343,3 +343,62 @@ def test_the_last_word_of_the_back_office_counts(told: list[tuple[str, str]]) ->
         last[name.casefold()] = status
     found = {name: known.find(name.upper()) for name in last}
     assert {name: one.status.value for name, one in found.items() if one} == last
+
+
+def test_errata_3_84_without_a_lock_there_is_nothing_to_unlock() -> None:
+    """UnlockConnectorOnEVSideDisconnect of a fixed cable."""
+    rig, name = Rig(has_lock=False).start(), "UnlockConnectorOnEVSideDisconnect"
+
+    def value() -> str:
+        _, answer = rig.ask("GetConfiguration", {"key": [name]})
+        return str(answer["configurationKey"][0]["value"])
+
+    assert value() == "false"
+    rejected = ("result", {"status": "Rejected"})
+    assert rig.ask("ChangeConfiguration", {"key": name, "value": "true"}) == rejected
+    assert value() == "false"
+
+
+class Careless(CsmsBrain):
+    """Fills what it does not know with null, and adds what nobody asked for."""
+
+    def _tag_info(self, id_tag: str) -> dict[str, Any]:
+        return {**super()._tag_info(id_tag), "parentIdTag": None, "expiryDate": None, "note": 7}
+
+
+def test_pitfall_42_null_and_unknown_fields_are_taken_for_absent() -> None:
+    clock = VirtualClock()
+    rig = Rig(clock=clock, brain=Careless(clock)).start()
+    assert verdict(rig.validate()) == "Accepted"
+    rig.session()
+    assert rig.brain.complaints == []
+    entry = {"idTag": "A", "idTagInfo": {"status": "Accepted", "parentIdTag": None}, "note": 1}
+    update = {"listVersion": 1, "updateType": "Full", "localAuthorizationList": [entry]}
+    assert rig.ask("SendLocalList", update) == ("result", {"status": "Accepted"})
+
+
+@pytest.mark.parametrize("parent", ["x" * 21, "x" * 5_000, 7, []])
+def test_pitfall_42_a_parent_that_is_none_starts_nothing_and_breaks_nothing(
+    parent: Any, rig: Rig
+) -> None:
+    rig.brain.parents["CARD"] = parent
+    assert "gave no answer" in verdict(rig.validate())
+    rig.brain.parents.clear()
+    assert verdict(rig.validate()) == "Accepted"
+
+
+def test_pitfall_12_a_card_that_came_to_nothing_leaves_nothing_behind(rig: Rig) -> None:
+    """Also offline, and after a restart of the core: the core's events rule the status."""
+    rig.disconnect()
+    rig.event(
+        "SessionStarted", session_started={"reason": "Authorized", "meter_value": rig.meter()}
+    )
+    rig.event("Authorized")
+    rig.event("Deauthorized")
+    rig.plug_out()
+    state = rig.engine.station.states[1]
+    assert (state.session, state.authorized, state.plugged) == ("", False, False)
+    rig.session(uuid="s-2", seconds=5)
+    rig.connect()
+    assert rig.brain.statuses[1] == "Available"
+    assert len(rig.brain.sent("StartTransaction")) == 1
