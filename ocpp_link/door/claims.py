@@ -17,6 +17,8 @@ from ocpp_link.data_transfer import VendorAnswer, VendorMessage, VendorStatus
 from ocpp_link.door.params import ClaimVendor
 from ocpp_link.vendors import OnAnswer, Vendors
 
+MAX_CLAIMS = 32
+"""Of one peer."""
 ASKED = "data_transfer.data_transfer"
 
 
@@ -32,6 +34,9 @@ class Claims:
 
     def _claim(self, connection: Connection, params: Raw | UnsetType, reply: Reply) -> None:
         wanted: ClaimVendor = jsonrpc.decode_params(params, ClaimVendor)
+        mine = self._claimed.setdefault(connection, [])
+        if len(mine) >= MAX_CLAIMS:
+            raise RpcError(jsonrpc.NOT_ALLOWED, f"you serve {MAX_CLAIMS} vendors already")
         try:
             self._vendors.serve(
                 wanted.vendor_id,
@@ -40,7 +45,7 @@ class Claims:
         except ValueError as error:
             field = {"field": "vendor_id"}
             raise RpcError(jsonrpc.NOT_ALLOWED, str(error), field) from error
-        self._claimed.setdefault(connection, []).append(wanted.vendor_id)
+        mine.append(wanted.vendor_id)
         reply(True)
 
     def _ask(self, peer: Connection, message: VendorMessage, on_answer: OnAnswer) -> None:

@@ -25,6 +25,9 @@ VARIABLES: Mapping[str, Any] = types.MappingProxyType(
 )
 """Variable -> its type."""
 
+OF_AN_EVSE = frozenset({"pricing.running_cost"})
+"""Those of them of which each EVSE has one."""
+
 
 class Following:
     """Registers both at the hub. `now[variable]()` is the value of one that is made when somebody
@@ -45,7 +48,11 @@ class Following:
 
     def _get(self, _connection: Connection, params: Raw | UnsetType, reply: Reply) -> None:
         wanted: Get = jsonrpc.decode_params(params, Get)
-        reply(self._last(wanted.variable, self._checked(wanted)))
+        evse = self._checked(wanted)
+        if evse is None and wanted.variable in OF_AN_EVSE and len(self._evses) > 1:
+            text = f"evse is needed: one of {list(self._evses)}"
+            raise RpcError(jsonrpc.INVALID_PARAMS, text, {"field": "evse"})
+        reply(self._last(wanted.variable, evse))
 
     def _last(self, variable: str, evse: int | None) -> Any:
         if made := self._now.get(variable):

@@ -186,6 +186,7 @@ def test_all_of_a_running_cost_is_shown(rig: PriceRig) -> None:
         "idle_price": {"hour_price": "0.5"},
     }
     assert rig.peer().result("get", {"variable": "pricing.running_cost", "evse": 2}) == told
+    assert rig.peer().error("get", {"variable": "pricing.running_cost"})[2] == "evse"
 
 
 def test_a_running_cost_of_a_transaction_that_does_not_run_is_rejected(rig: PriceRig) -> None:
