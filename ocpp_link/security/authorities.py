@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from ocpp_link.errors import CertificateInvalid
 from ocpp_link.files.ports import SignerVerdict
-from ocpp_link.memory.database import Database, Snapshot
+from ocpp_link.memory.database import Database
 from ocpp_link.security.certificates import (
     Contents,
     DeleteStatus,
@@ -33,7 +33,6 @@ from ocpp_link.security.times import judged_ms
 from ocpp_link.station import Station
 
 T = TypeVar("T")
-DAY_MS = 86_400_000
 
 _log = logging.getLogger(__name__)
 
@@ -46,12 +45,10 @@ class Authorities:
         station: Station,
         config: SecurityConfig,
         store: CertificateStore | None,
-        kept: Snapshot,
     ) -> None:
         self._station = station
         self._config = config
         self.store = store
-        self._seen_ms = kept.decoded("security", int, "seen_ms").get("seen_ms", 0)
         self._with_fallbacks = False
         self._found: list[bytes] | None = []
         """What the handshake of this attempt stood on; empty without TLS, None where it did not
@@ -60,7 +57,6 @@ class Authorities:
         """Fingerprints of what the connection stands on; None: it is not known."""
         station.occasions.connected.append(self._connected)
         station.occasions.disconnected.append(self._disconnected)
-        station.occasions.registered.append(self._saw_the_time)
 
     @property
     def contents(self) -> Contents:
@@ -68,7 +64,7 @@ class Authorities:
 
     def judged_ms(self) -> int:
         """The time to judge certificates by."""
-        return judged_ms(self._station.utc_ms(), self._seen_ms)
+        return judged_ms(self._station.utc_ms())
 
     def has_csms_root(self, at_ms: int) -> bool:
         return any(root.holds(at_ms) for root in self.contents.of(Use.CSMS))
@@ -197,13 +193,6 @@ class Authorities:
         if store := self.store:
             self.on_disk(lambda: said(lambda: store.roots.drop_fallbacks(Use.CSMS)), complain)
 
-    def _saw_the_time(self) -> None:
-        """The back office told it: no earlier time will be believed, also after a start."""
-        now_ms = self._station.utc_ms()
-        if now_ms - self._seen_ms >= DAY_MS:
-            self._seen_ms = now_ms
-            self._station.keep("security", "seen_ms", now_ms)
-
     def _reconfigured(self, what: str) -> None:
         self._station.security.event(EventType.RECONFIGURATION, what)
 
@@ -211,12 +200,20 @@ class Authorities:
         """Run `work`, which does not raise, on the thread that waits for the disk, and once."""
         ended: list[T] = []
 
-        def once(_database: Database) -> T:
-            if not ended:  # the store runs it again for the sake of what is beside it
+        def once(_database: Database) -> None:
+            if ended:
+                return  # the store runs it again for the sake of what is beside it
+            try:
                 ended.append(work())
-            return ended[0]
+            except Exception:  # noqa: BLE001 - a stranger's certificate must not end the storage:
+                # the call stays without an answer, and the link lives
+                _log.exception("a fault in the work with certificates")
 
-        self._station.store.submit(once, on_done)
+        def done(_nothing: None) -> None:
+            if ended:
+                on_done(ended[0])
+
+        self._station.store.submit(once, done)
 
 
 def said(work: Callable[[], None]) -> str:

@@ -45,7 +45,7 @@ class Security:
         self.events = station.security = SecurityEvents(
             station, kept, told=config.told, write=log.write if log else _unwritten
         )
-        self.authorities = Authorities(station, config, store, kept)
+        self.authorities = Authorities(station, config, store)
         self.access = Access(station, model, config, CredentialFile(credentials), self.authorities)
         self.renewal = Renewal(station, config, self.authorities, self.access)
         self._rubbish = 0
@@ -57,6 +57,7 @@ class Security:
             "additional_root_check": lambda: str(config.additional_root_check).lower(),
             "max_chain_size": lambda: str(config.max_chain_chars),
             "max_certificates": lambda: str(config.max_roots),
+            "certificate_entries": lambda: str(len(self.authorities.contents.roots)),
         }
         if was_cleared:
             self.events.event(EventType.LOG_CLEARED)

@@ -53,7 +53,7 @@ def read_chain(pem: str, *, limit: int = MAX_CERTIFICATES) -> list[Certificate]:
 
 def _parse_whole(certificate: Certificate) -> None:
     """The library parses late: let what is damaged show here. Raises UNREADABLE."""
-    _ = certificate.subject, certificate.issuer, certificate.extensions
+    _ = certificate.subject, certificate.issuer, certificate.extensions, certificate.public_key()
     _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if certificate.serial_number <= 0:
         raise ValueError("the serial number is not positive")  # security whitepaper A00.FR.508

@@ -133,8 +133,8 @@ def _check_name(certificate: dict[str, Any], host: str) -> None:
 
 
 def _check_times(chain: list[bytes], judged_ms: int) -> None:
-    """Without a clock a certificate can be told to have expired, and not that it is too young:
-    the time that is known to have passed may lie years back."""
+    """Without a clock a certificate can be told to have expired, and not that it is too young: the
+    time that is known to have passed may lie years back."""
     from cryptography import x509
 
     from ocpp_link.security import pki

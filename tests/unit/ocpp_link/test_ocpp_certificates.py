@@ -551,17 +551,22 @@ def test_no_text_makes_an_installation_raise(
 
 
 @given(st.integers(0, 2_000), st.integers(0, 255))
-def test_no_damaged_certificate_is_installed_or_raises(
+def test_no_damaged_certificate_is_taken_or_raises(
     tmp_path_factory: pytest.TempPathFactory, place: int, value: int
 ) -> None:
-    """One byte of the DER changed: rejected, or the change was none."""
+    """One byte of the DER changed: rejected, or the change was none. On the storage thread an error
+    would end the link."""
     store = CertificateStore(tmp_path_factory.getbasetemp() / "damaged")
+    if not store.directory.request.exists():
+        request(store)
     der = bytearray(SOUND.certificate.public_bytes(serialization.Encoding.DER))
     before = bytes(der)
     der[place % len(der)] = value
+    text = ssl.DER_cert_to_PEM_cert(bytes(der))
 
-    done = install(store, ssl.DER_cert_to_PEM_cert(bytes(der)))
+    done = install(store, text)
     assert done.status is InstallStatus.REJECTED or bytes(der) == before
+    assert accept(store, text + SOUND.pem) != ""
 
 
 SOUND = Authority("Sound")
