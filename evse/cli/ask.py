@@ -91,9 +91,10 @@ def explain(error: Exception, socket: Path) -> int:
 
 def _show(socket: Path, method: str, params: dict[str, Any]) -> int:
     try:
-        print(json.dumps(ask(socket, method, params), indent=2))
+        answer = ask(socket, method, params)
     except (RpcError, OSError) as error:
         return explain(error, socket)
+    print(json.dumps(answer, indent=2))
     return 0
 
 
