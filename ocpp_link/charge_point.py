@@ -160,7 +160,11 @@ class ChargePoint:
             on_unreadable=self._reject,
         )
         self.sampling = Sampling(
-            station, self.model, append=self.transactions.append, send=self.transactions.send
+            station,
+            self.model,
+            append=self.transactions.append,
+            send=self.transactions.send,
+            note=self.transactions.note,
         )
         self.pricing = part.pricing(
             pricing,
@@ -222,7 +226,7 @@ class ChargePoint:
 
     def on_frame(self, text: str) -> None:
         """A text frame of the peer."""
-        if not self.station.boot.silent:
+        if not self.station.boot.silent or self._dialect.manners.answers_while_rejected:
             self.station.rpc.receive(text, self._now_ms())
             self.security.heard(self.station.rpc.stats)
 

@@ -142,6 +142,10 @@ class Dialect(Protocol):
     subprotocol: str
     max_token_chars: int
     manners: Manners
+    retells_statuses: bool
+    """After an interruption that was too long every status is told again, changed or not."""
+    end_samples_apart: bool
+    """The samples that go with a transaction's end have an interval of their own."""
 
     @property
     def validator(self) -> Validator: ...
@@ -163,6 +167,9 @@ class Dialect(Protocol):
 
     def authorize(self, token: IdToken) -> Message: ...
     def authorize_answer(self, payload: Payload) -> Verdict: ...
+    def seen(self, report: StatusReport) -> StatusReport:
+        """The report, less the differences for which the version has no words."""
+
     def status(self, report: StatusReport) -> list[Message]:
         """Empty where the version has no message for it."""
 
@@ -173,6 +180,10 @@ class Dialect(Protocol):
 
     def answered(self, record: TxRecord, payload: Payload) -> TxAnswer:
         """What the answer to a record's message says."""
+
+    def reservation_ended(self, reservation_id: int, status: str) -> Message | None:
+        """It ended unused; `status` is a ReservationUpdate. None where the version has no word
+        for it."""
 
     def firmware_status(self, report: FirmwareReport) -> Message | None:
         """None where the version has no word for it."""

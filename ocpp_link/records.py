@@ -41,7 +41,7 @@ class Trigger(enum.StrEnum):
     CABLE_PLUGGED_IN = "CablePluggedIn"
     CHARGING_STATE_CHANGED = "ChargingStateChanged"
     DEAUTHORIZED = "Deauthorized"
-    EV_DEPARTED = "EVDeparted"
+    EV_COMMUNICATION_LOST = "EVCommunicationLost"
     EV_CONNECT_TIMEOUT = "EVConnectTimeout"
     STOP_AUTHORIZED = "StopAuthorized"
     REMOTE_START = "RemoteStart"

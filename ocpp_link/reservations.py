@@ -129,6 +129,7 @@ class Reservations:
             return
         self._drop(reservation_id)
         if status in ("Expired", "Removed"):
+            self._tell_ended(reservation_id, status)
             for hear in self.on_ended:
                 hear(reservation_id, status)
 
@@ -146,6 +147,12 @@ class Reservations:
         if booking.evse is not None:
             asked["evse_id"] = booking.evse
         self._station.core.call("reservation.check", {"check": asked}, done)
+
+    def _tell_ended(self, reservation_id: int, status: str) -> None:
+        """Only while somebody listens: who was away counts on the expiry that it set itself."""
+        message = self._station.dialect.reservation_ended(reservation_id, status)
+        if message is not None and self._station.operational:
+            self._station.request(message)
 
     # --- inside -----------------------------------------------------------------------------------
 

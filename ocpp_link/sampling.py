@@ -12,13 +12,14 @@ Sources: OCPP 1.6 §3.16, §4.7, §5.17, §7.35; pitfalls 13 to 17.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import msgspec
 from msgspec import UNSET
 
-from evse.clock import parse_time, rfc3339
+from evse.clock import parse_time
 from evse.types.powermeter import Powermeter
+from ocpp_link.clock_grid import ClockGrid
 from ocpp_link.device.model import DeviceModel, WriteStatus
 from ocpp_link.device.settings import Settings
 from ocpp_link.measurands import delivers
@@ -26,11 +27,12 @@ from ocpp_link.records import RecordKind, SampleContext, TxRecord
 from ocpp_link.station import Station
 from ocpp_link.station_meter import sum_of
 
+OWN, OF_END = "sample", "end_sample"
+"""Timers of each transaction: samples that are told as they are taken, and those for its end."""
 FRESH_MS = 90_000
 """An older reading is not sampled; the slowest meter is read every 60 s (evse.config.evse)."""
-CLOCK_CHECK_MS = 60_000
-"""So often the wall clock is looked at for a grid point that a jump of it may have brought."""
 LISTS = (
+    "start_measurands",
     "sampled_measurands",
     "aligned_measurands",
     "stop_sampled_measurands",
@@ -39,7 +41,8 @@ LISTS = (
 
 
 class Sampling:
-    """`append` queues a sample; `send` sends one that was asked for."""
+    """`append` queues a sample; `send` sends one that was asked for; `note` keeps one for the end
+    of its transaction, and for nothing else."""
 
     def __init__(
         self,
@@ -48,28 +51,37 @@ class Sampling:
         *,
         append: Callable[[TxRecord], None],
         send: Callable[[TxRecord], None],
+        note: Callable[[TxRecord], None],
     ) -> None:
         self._station = station
         self._append = append
         self._send = send
-        self._due_ms: dict[int, int] = {}
-        """Of the next sample of each transaction."""
-        self._before: dict[tuple[int, SampleContext], Powermeter] = {}
+        self._note = note
+        self._due_ms: dict[tuple[str, int], int] = {}
+        """Of the next sample of each transaction, by the timer's name and the EVSE."""
+        self._before: dict[tuple[str, int, SampleContext], Powermeter] = {}
         """The last sample of each series."""
-        self._grid = self._grid_point()
-        station.on_timer["sample"] = self._sample
-        station.on_timer["aligned"] = self._look_at_clock
+        self._grid = ClockGrid(
+            station, "aligned", lambda: station.settings.aligned_interval_s, self._sample_grid
+        )
+        self._end_grid = ClockGrid(
+            station,
+            "end_aligned",
+            lambda: station.settings.stop_aligned_interval_s,
+            self._note_grid,
+        )
+        station.on_timer[OWN] = self._sample
+        station.on_timer[OF_END] = self._note_sample
         occasions = station.occasions
         occasions.configured.append(self._configured)
-        occasions.clock_set.append(lambda _ms: self._await_grid())
         occasions.transaction_started.append(self._started)
         occasions.transaction_ended.append(self._ended)
         for name in LISTS:
             model.guards[name] = self._accepts
         model.guards["phase_rotation"] = self._knows
         for evse in station.evses:
-            self._resume(evse)
-        self._await_grid()
+            for timer in (OWN, OF_END):
+                self._resume(timer, evse)
 
     # --- on request -------------------------------------------------------------------------------
 
@@ -81,12 +93,13 @@ class Sampling:
         waits = state is not None and state.in_transaction and not station.operational
         return station.rpc.is_open and not waits and self._reading(evse) is not None
 
-    def now(self, evses: Iterable[int]) -> None:
-        """Send what the meters of those say now that have anything to say; 0 is all together."""
+    def now(self, evses: Iterable[int], *, apart: bool = False) -> None:
+        """Send what the meters of those say now that have anything to say; 0 is all together.
+        `apart`: as a reading of the EVSE, even where a transaction runs."""
         for evse in evses:
             record = self._record(evse, SampleContext.TRIGGER)
             if record is not None:
-                self._send(record)
+                self._send(msgspec.structs.replace(record, session="") if apart else record)
 
     def other(self, evse: int) -> None:
         """Send a sample for a reason of the station's own."""
@@ -96,78 +109,73 @@ class Sampling:
 
     # --- in a transaction -------------------------------------------------------------------------
 
-    @property
-    def _interval_ms(self) -> int:
-        return self._station.settings.sample_interval_s * 1_000
+    def _interval_ms(self, timer: str) -> int:
+        settings = self._station.settings
+        wanted = settings.sample_interval_s if timer == OWN else settings.stop_sample_interval_s
+        return wanted * 1_000
 
-    def _resume(self, evse: int) -> None:
+    def _resume(self, timer: str, evse: int) -> None:
         """A transaction that was found running keeps its rhythm."""
         state = self._station.states[evse]
-        if not state.in_transaction or not self._interval_ms:
+        interval_ms = self._interval_ms(timer)
+        if not state.in_transaction or not interval_ms:
             return
         began = parse_time(self._station.time.mended(state.started_at, state.clock))
         gone_ms = (self._station.clock.utc() - began) // timedelta(milliseconds=1)
-        self._await_sample(evse, self._interval_ms - max(0, gone_ms) % self._interval_ms)
+        self._await_sample(timer, evse, interval_ms - max(0, gone_ms) % interval_ms)
 
     def _started(self, evse: int) -> None:
-        for context in SampleContext:
-            self._before.pop((evse, context), None)
-        self._await_sample(evse, self._interval_ms)
+        for timer in (OWN, OF_END):
+            for context in SampleContext:
+                self._before.pop((timer, evse, context), None)
+            self._await_sample(timer, evse, self._interval_ms(timer))
 
     def _ended(self, evse: int) -> None:
-        self._station.timers.cancel(("sample", evse))
-        self._due_ms.pop(evse, None)
+        for timer in (OWN, OF_END):
+            self._cancel(timer, evse)
 
-    def _await_sample(self, evse: int, wait_ms: int) -> None:
-        if not self._interval_ms or not self._station.states[evse].in_transaction:
-            self._ended(evse)
+    def _cancel(self, timer: str, evse: int) -> None:
+        self._station.timers.cancel((timer, evse))
+        self._due_ms.pop((timer, evse), None)
+
+    def _await_sample(self, timer: str, evse: int, wait_ms: int) -> None:
+        if not self._interval_ms(timer) or not self._station.states[evse].in_transaction:
+            self._cancel(timer, evse)
             return
-        self._due_ms[evse] = self._station.clock.now_ms() + wait_ms
-        self._station.timers.set(("sample", evse), self._due_ms[evse])
+        due_ms = self._due_ms[timer, evse] = self._station.clock.now_ms() + wait_ms
+        self._station.timers.set((timer, evse), due_ms)
+
+    def _await_next(self, timer: str, evse: int) -> None:
+        """Samples that a sleeping process missed are not made up for."""
+        interval_ms = self._interval_ms(timer)
+        late_ms = self._station.clock.now_ms() - self._due_ms.get((timer, evse), 0)
+        self._await_sample(timer, evse, interval_ms - late_ms % max(1, interval_ms))
 
     def _sample(self, evse: int) -> None:
-        """The timer `sample`. Samples that a sleeping process missed are not made up for."""
-        late_ms = self._station.clock.now_ms() - self._due_ms.get(evse, 0)
-        self._await_sample(evse, self._interval_ms - late_ms % max(1, self._interval_ms))
+        """The timer `sample`."""
+        self._await_next(OWN, evse)
         record = self._record(evse, SampleContext.PERIODIC)
         if record is not None and record.session:
             stop = bool(self._station.settings.stop_sampled_measurands)
-            self._append(msgspec.structs.replace(record, is_for_end=stop))
+            self._append(self._told_again(record, stop))
+
+    def _note_sample(self, evse: int) -> None:
+        """The timer `end_sample`."""
+        self._await_next(OF_END, evse)
+        if self._station.settings.stop_sampled_measurands:
+            self._note_of(evse, SampleContext.PERIODIC, "")
+
+    def _note_of(self, evse: int, context: SampleContext, at: str) -> None:
+        """For the end alone, in the versions that set that apart."""
+        record = self._record(evse, context, at, series=OF_END)
+        if record is not None and record.session and self._station.dialect.end_samples_apart:
+            self._note(record)
+
+    def _told_again(self, record: TxRecord, with_end: bool) -> TxRecord:
+        apart = self._station.dialect.end_samples_apart
+        return msgspec.structs.replace(record, is_for_end=with_end and not apart)
 
     # --- on the grid ------------------------------------------------------------------------------
-
-    def _grid_point(self) -> datetime:
-        """The last point of the grid before now, or at it."""
-        now = self._station.clock.utc()
-        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        step = timedelta(seconds=self._station.settings.aligned_interval_s or 86_400)
-        return midnight + (now - midnight) // step * step
-
-    def _await_grid(self) -> None:
-        """From now on: what has been is not made up for."""
-        self._grid = self._grid_point()
-        self._start_clock()
-
-    def _start_clock(self) -> None:
-        interval_s = self._station.settings.aligned_interval_s
-        if not interval_s:
-            self._station.timers.cancel(("aligned",))
-            return
-        now = self._station.clock.utc()
-        tomorrow = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-        point = min(self._grid_point() + timedelta(seconds=interval_s), tomorrow)
-        wait_ms = -((now - point) // timedelta(milliseconds=1))
-        self._station.start_timer(min(wait_ms, CLOCK_CHECK_MS), "aligned")
-
-    def _look_at_clock(self) -> None:
-        """The timer `aligned`."""
-        point = self._grid_point()
-        if point != self._grid:
-            forward = point > self._grid
-            self._grid = point
-            if forward:
-                self._sample_grid(rfc3339(point))
-        self._start_clock()
 
     def _sample_grid(self, at: str) -> None:
         """Every connector, the station too, in a transaction or not."""
@@ -175,11 +183,18 @@ class Sampling:
             record = self._record(evse, SampleContext.CLOCK, at)
             if record is not None:
                 stop = bool(record.session and self._station.settings.stop_aligned_measurands)
-                self._append(msgspec.structs.replace(record, is_for_end=stop))
+                self._append(self._told_again(record, stop))
+
+    def _note_grid(self, at: str) -> None:
+        if self._station.settings.stop_aligned_measurands:
+            for evse in self._station.evses:
+                self._note_of(evse, SampleContext.CLOCK, at)
 
     # --- the sample -------------------------------------------------------------------------------
 
-    def _record(self, evse: int, context: SampleContext, at: str = "") -> TxRecord | None:
+    def _record(
+        self, evse: int, context: SampleContext, at: str = "", *, series: str = OWN
+    ) -> TxRecord | None:
         station, meter = self._station, self._reading(evse)
         if meter is None:
             return None
@@ -187,9 +202,9 @@ class Sampling:
         running = state is not None and state.in_transaction
         timestamp = at or station.timestamp()
         offered_a, offered_w = self._offered(evse)
-        before = self._before.get((evse, context))
+        before = self._before.get((series, evse, context))
         if context in (SampleContext.PERIODIC, SampleContext.CLOCK):
-            self._before[evse, context] = meter
+            self._before[series, evse, context] = meter
         return TxRecord(
             session=state.session if state and running else "",
             kind=RecordKind.SAMPLE,
@@ -231,10 +246,17 @@ class Sampling:
 
     def _configured(self, before: Settings, now: Settings) -> None:
         if now.sample_interval_s != before.sample_interval_s:
-            for evse in self._station.evses:
-                self._await_sample(evse, self._interval_ms)
+            self._restart(OWN)
+        if now.stop_sample_interval_s != before.stop_sample_interval_s:
+            self._restart(OF_END)
         if now.aligned_interval_s != before.aligned_interval_s:
-            self._await_grid()
+            self._grid.restart()
+        if now.stop_aligned_interval_s != before.stop_aligned_interval_s:
+            self._end_grid.restart()
+
+    def _restart(self, timer: str) -> None:
+        for evse in self._station.evses:
+            self._await_sample(timer, evse, self._interval_ms(timer))
 
     def _accepts(self, wanted: tuple[str, ...]) -> WriteStatus:
         """§3.16.4: what no meter here can say is refused, once one of them has been heard."""

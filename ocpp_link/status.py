@@ -34,6 +34,9 @@ class StatusReporter:
         self._fault_clocks: dict[int, str] = {}
         """As TxRecord.clock, of the faults' times."""
         self._told: dict[int, StatusReport] = {}
+        """As the spoken version sees it."""
+        self._gone_ms: int | None = None
+        """Since when the back office is out of reach, where it was in reach before."""
         self._core_lost = False
         self._faults: dict[int, tuple[FaultReport, ...]] = {}
         self._warnings: dict[int, str] = {}
@@ -44,7 +47,8 @@ class StatusReporter:
         station.on_timer["retell"] = self.sync
         station.on_timer["settle"] = self.tell
         station.occasions.registered.append(self._registered)
-        station.occasions.resumed.append(self.sync)
+        station.occasions.disconnected.append(self._disconnected)
+        station.occasions.resumed.append(self._resumed)
         station.occasions.core_came.append(self.core_came)
         station.occasions.evse_changed.append(self.tell)
 
@@ -60,8 +64,23 @@ class StatusReporter:
         for connector in (0, *self._station.evses):
             self.tell(connector)
 
+    def _disconnected(self) -> None:
+        if self._gone_ms is None:
+            self._gone_ms = self._station.clock.now_ms()
+
+    def _resumed(self) -> None:
+        """2.0.1 B04: after a long interruption everything is told again."""
+        station, since_ms = self._station, self._gone_ms
+        self._gone_ms = None
+        threshold_ms = station.settings.offline_threshold_s * 1_000
+        gone_ms = 0 if since_ms is None else station.clock.now_ms() - since_ms
+        if station.dialect.retells_statuses and gone_ms > threshold_ms:
+            self._told.clear()
+        self.sync()
+
     def _registered(self) -> None:
         """After a registration everything is told again."""
+        self._gone_ms = None
         self._told.clear()
         self.sync()
 
@@ -103,6 +122,7 @@ class StatusReporter:
         `even_if_known`: the back office asked, which allows it before registration too.
         """
         report, station = self.current(connector), self._station
+        seen = station.dialect.seen(report)
         if not (station.core_up or self._core_lost):
             return  # before the core has spoken nothing is known to tell
         if even_if_known:
@@ -110,17 +130,21 @@ class StatusReporter:
                 self._send(connector, report)
         elif not station.operational or len(self._backlog):
             self._put_off(connector, report)
-        elif _same(self._told.get(connector), report):
+        elif _same(self._told.get(connector), seen):
             self._young.pop(connector, None)
-        elif self._has_lasted(connector, report):
+        elif self._has_lasted(connector, seen):
             self._send(connector, report)
 
     def _put_off(self, connector: int, report: StatusReport) -> None:
         """Nobody hears it now; by default the present status is told later, and no other."""
-        last = self._backlog.last_of(connector) or self._told.get(connector)
-        if self._station.settings.queue_all_messages and not _same(last, report):
+        if not self._station.settings.queue_all_messages:
+            return
+        seen = self._station.dialect.seen
+        kept = self._backlog.last_of(connector)
+        last = self._told.get(connector) if kept is None else seen(kept)
+        if not _same(last, seen(report)):
             self._backlog.add(report)
-            self._told[connector] = report
+            self._told[connector] = seen(report)
 
     def _has_lasted(self, connector: int, report: StatusReport) -> bool:
         """OCPP 1.6 §9.1.20: a status that was left within the minimal duration is never told. The
@@ -137,7 +161,7 @@ class StatusReporter:
         return now_ms - since_ms >= minimum_ms
 
     def _send(self, connector: int, report: StatusReport) -> None:
-        self._told[connector] = report
+        self._told[connector] = self._station.dialect.seen(report)
         self._young.pop(connector, None)
 
         def done(outcome: Outcome) -> None:

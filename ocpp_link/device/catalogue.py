@@ -26,6 +26,8 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fact: str = ""
     """Told by the part that knows it; see DeviceModel.facts."""
     const: str | None = None
+    settable: bool = False
+    """Of a `const`: it may be written, though with no other value."""
     secret: str = ""
     """Written through DeviceModel.guards, never read."""
     view: str = ""
@@ -45,7 +47,7 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def is_read_only(self) -> bool:
-        return not (self.field or self.secret or self.view)
+        return not (self.field or self.secret or self.view or self.settable)
 
     def parsed(self, text: str) -> Value:
         """Raises ValueError for a text that is no value of this variable."""

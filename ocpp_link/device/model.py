@@ -120,6 +120,9 @@ class DeviceModel:
             return WriteResult(WriteStatus.REJECTED, str(error))
         if row.view:
             return self._write_view(row, text)
+        if row.settable:
+            same = text_of(value) == row.const
+            return WriteResult(WriteStatus.ACCEPTED if same else WriteStatus.REJECTED)
         guard = self.guards.get(row.field or row.secret)
         status = guard(value) if guard else WriteStatus.ACCEPTED
         if row.secret and guard is None:

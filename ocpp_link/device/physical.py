@@ -35,7 +35,7 @@ def rows(station: Station) -> list[Row]:
                 _row(component, evse, connector, "Problem", DataType.BOOLEAN),
                 _row(component, evse, connector, "SupplyPhases", DataType.INTEGER),
             ]
-        made.append(_row("EVSE", evse, None, "Power", DataType.DECIMAL, unit="W"))
+        made.append(_row("EVSE", evse, None, "Power", DataType.DECIMAL, "W", _max_w(station, evse)))
         made.append(_row("EVSE", evse, None, "AllowReset", DataType.BOOLEAN))
         made.append(_row("Connector", evse, CONNECTOR, "ConnectorType", DataType.STRING))
     return made
@@ -71,6 +71,12 @@ def _of_evse(station: Station, status: StatusReporter, evse: int) -> dict[str, C
     }
 
 
+def _max_w(station: Station, evse: int) -> int:
+    """As much as its wiring bears at the nominal voltage."""
+    info = station.info.evses[evse - 1]
+    return round(info.max_current_a * info.phases * station.info.nominal_voltage_v)
+
+
 def _power_w(station: Station, evse: int) -> str:
     meter = station.meters.get(evse)
     power = getattr(meter, "power_W", None)
@@ -89,12 +95,14 @@ def _row(
     variable: str,
     type_: DataType,
     unit: str = "",
+    max_: int | None = None,
 ) -> Row:
     return Row(
         component=component,
         variable=variable,
         type=type_,
         unit=unit,
+        max=max_,
         values=STATES if variable == "AvailabilityState" else (),
         fact=f"{evse}.{variable}",
         evse=evse,

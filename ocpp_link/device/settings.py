@@ -32,6 +32,8 @@ class Settings(msgspec.Struct, frozen=True):
     message_retry_s: int = 60
     queue_all_messages: bool = False
     reset_retries: int = 1
+    offline_threshold_s: int = 60
+    """After a longer interruption every status is told again, by the versions that want that."""
 
     # Sessions
     connection_timeout_s: int = 120
@@ -59,6 +61,8 @@ class Settings(msgspec.Struct, frozen=True):
     # Meter values
     sample_interval_s: int = 60
     """Between samples of a transaction; 0 = none."""
+    start_measurands: tuple[str, ...] = ("Energy.Active.Import.Register",)
+    """Of the reading that goes with a transaction's start, by the versions that tell one."""
     sampled_measurands: tuple[str, ...] = DEFAULT_MEASURANDS
     aligned_interval_s: int = 0
     """Between samples on the clock's grid from midnight UTC; 0 = none."""
@@ -66,6 +70,11 @@ class Settings(msgspec.Struct, frozen=True):
     stop_sampled_measurands: tuple[str, ...] = ()
     """Of the samples that go with a transaction's end."""
     stop_aligned_measurands: tuple[str, ...] = ()
+    stop_sample_interval_s: int = 0
+    """Between the samples that go with a transaction's end, in the versions that set it apart;
+    0 = none but the end's own reading."""
+    stop_aligned_interval_s: int = 0
+    """The same on the clock's grid; 0 = none."""
 
     # Smart charging
     ignored_purposes_offline: tuple[str, ...] = ()

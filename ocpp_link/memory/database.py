@@ -147,7 +147,7 @@ class Database:
         if record is None:
             return None
         if record.is_for_end:
-            self._note_for_end(record)
+            self.note_for_end(record)
         if record.kind is RecordKind.FINISHED:
             record = msgspec.structs.replace(record, samples=self._taken_for_end(record.session))
         return self.append(record)
@@ -159,7 +159,8 @@ class Database:
             "DELETE FROM sample WHERE session NOT IN (SELECT value FROM json_each(?))", (open_,)
         )
 
-    def _note_for_end(self, record: TxRecord) -> None:
+    def note_for_end(self, record: TxRecord) -> None:
+        """Keep a sample until its transaction ends; of too many every second one goes."""
         self._db.execute(
             "INSERT OR IGNORE INTO sample (session, kind, seq, body) VALUES (?, ?, ?, ?)",
             (record.session, record.kind.value, record.seq, msgspec.json.encode(record)),

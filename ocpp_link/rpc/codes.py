@@ -34,4 +34,6 @@ class Manners(msgspec.Struct, frozen=True):
     """Where it differs from the name here."""
     answers_unreadable: bool = False
     """A frame without a readable id is answered, to the id `-1` (2.0.1 and later)."""
+    answers_while_rejected: bool = False
+    """A CALL is answered, with an error, also while the registration stands rejected."""
     max_frame_chars: int = 65_000

@@ -108,7 +108,11 @@ class LocalList:
 
     def facts(self) -> dict[str, Callable[[], str]]:
         """For the device model."""
-        return {"list_max": lambda: str(MAX_ENTRIES), "list_send_max": lambda: str(MAX_UPDATE)}
+        return {
+            "list_max": lambda: str(MAX_ENTRIES),
+            "list_send_max": lambda: str(MAX_UPDATE),
+            "list_entries": lambda: str(len(self)),
+        }
 
     @property
     def version(self) -> int:
@@ -116,6 +120,12 @@ class LocalList:
         if not self.enabled:
             return NO_LIST
         return self._version if self._listed else EMPTY
+
+    @property
+    def last_version(self) -> int:
+        """Of the last update, also where it left nothing on the list; 0 before the first, and
+        where the list is switched off."""
+        return self._version if self.enabled else EMPTY
 
     def get(self, name: str) -> Verdict | None:
         """What the list says of a token. `ConcurrentTx` marks a valid one here (1.6 §3.5.2)."""

@@ -70,6 +70,12 @@ class Transactions:
             self._station.states[record.evse] = state
         self.queue.append(state, record)
 
+    def note(self, record: TxRecord) -> None:
+        """Keep a sample for its transaction's end, and for nothing else."""
+        self._newest_sample = max(self._newest_sample + 1, record.seq)
+        noted = msgspec.structs.replace(record, seq=self._newest_sample)
+        self._station.store.submit(lambda database: database.note_for_end(noted))
+
     def send(self, record: TxRecord) -> None:
         """Send a sample that the back office asked for: ahead of the queue where it can be, for
         it is not related to a transaction (1.6 §3.7). In one whose id is not known, or whose

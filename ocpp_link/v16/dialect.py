@@ -42,6 +42,8 @@ class Dialect16:
     )
     subprotocol = "ocpp1.6"
     max_token_chars = authorization.ID_TAG_CHARS
+    retells_statuses = False
+    end_samples_apart = False
 
     def __init__(self) -> None:
         self.validator = Schemas("v16")
@@ -73,6 +75,9 @@ class Dialect16:
     def authorize_answer(self, payload: Payload) -> Verdict:
         return authorization.verdict_of(payload["idTagInfo"])
 
+    def seen(self, report: StatusReport) -> StatusReport:
+        return report
+
     def status(self, report: StatusReport) -> list[Message]:
         return [status.status_notification(report)]
 
@@ -83,6 +88,9 @@ class Dialect16:
 
     def answered(self, record: TxRecord, payload: Payload) -> TxAnswer:
         return transactions.answered(record, payload)
+
+    def reservation_ended(self, _reservation_id: int, _status: str) -> Message | None:
+        return None
 
     def firmware_status(self, report: FirmwareReport) -> Message | None:
         return firmware.firmware_status(report)

@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ocpp_link.records import BootStatus
 from ocpp_link.rpc.codes import Code
 from ocpp_link.rpc.rpc import IncomingCall
-from ocpp_link.v201 import data_transfer, reports, requests, reset, triggers, variables
+from ocpp_link.v201 import (
+    data_transfer,
+    local_list,
+    reports,
+    requests,
+    reservation,
+    reset,
+    triggers,
+    variables,
+)
 
 if TYPE_CHECKING:
     from ocpp_link.charge_point import ChargePoint
@@ -31,7 +41,7 @@ Handler = Callable[[IncomingCall, "ChargePoint"], None]
 def handle(call: IncomingCall, engine: ChargePoint) -> None:
     """Answer one CALL whose payload is valid."""
     handler = HANDLERS.get(call.action)
-    if not engine.station.boot.accepted and call.action not in BEFORE_ACCEPTED:
+    if not _is_allowed(call.action, engine.station.boot.status):
         call.refuse(Code.SECURITY, f"{call.action} is not allowed before the station is accepted")
     elif handler is None:
         call.refuse(Code.NOT_SUPPORTED, f"{call.action} is not supported by this station")
@@ -39,9 +49,18 @@ def handle(call: IncomingCall, engine: ChargePoint) -> None:
         handler(call, engine)
 
 
+def _is_allowed(action: str, status: BootStatus | None) -> bool:
+    """B03.FR.08: nothing at all while it is rejected."""
+    if status is BootStatus.REJECTED:
+        return False
+    return status is BootStatus.ACCEPTED or action in BEFORE_ACCEPTED
+
+
 HANDLERS: dict[str, Handler] = {
     **variables.HANDLERS,
     **data_transfer.HANDLERS,
+    **local_list.HANDLERS,
+    **reservation.HANDLERS,
     **reports.HANDLERS,
     **requests.HANDLERS,
     **reset.HANDLERS,

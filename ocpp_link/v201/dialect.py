@@ -15,7 +15,7 @@ from ocpp_link.rpc.rpc import IncomingCall, Payload
 from ocpp_link.rpc.schemas import Schemas
 from ocpp_link.security import profiles
 from ocpp_link.security.events import SecurityEvent
-from ocpp_link.v201 import actions, data_transfer, messages, transactions
+from ocpp_link.v201 import actions, data_transfer, messages, reservation, transactions
 
 if TYPE_CHECKING:
     from ocpp_link.charge_point import ChargePoint
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 class Dialect201:
     """See ports.Dialect."""
 
-    manners = Manners(answers_unreadable=True, max_frame_chars=65_000)
+    manners = Manners(answers_unreadable=True, answers_while_rejected=True, max_frame_chars=65_000)
     subprotocol = "ocpp2.0.1"
     max_token_chars = messages.ID_TOKEN_CHARS
+    retells_statuses = True
+    end_samples_apart = True
 
     def __init__(self) -> None:
         self.validator = Schemas("v201")
@@ -58,6 +60,9 @@ class Dialect201:
     def authorize_answer(self, payload: Payload) -> Verdict:
         return messages.verdict_of(payload["idTokenInfo"])
 
+    def seen(self, report: StatusReport) -> StatusReport:
+        return messages.seen(report)
+
     def status(self, report: StatusReport) -> list[Message]:
         return messages.status_notification(report)
 
@@ -68,6 +73,9 @@ class Dialect201:
 
     def answered(self, record: TxRecord, payload: Payload) -> TxAnswer:
         return transactions.answered(record, payload)
+
+    def reservation_ended(self, reservation_id: int, status: str) -> Message | None:
+        return reservation.status_update(reservation_id, status)
 
     def firmware_status(self, report: FirmwareReport) -> Message | None:
         return messages.firmware_status(report)

@@ -19,12 +19,15 @@ ID_TOKEN_CHARS = 36
 CONNECTOR = 1
 """Each EVSE has one connector."""
 
-STATUS = {
-    EvseStatus.AVAILABLE: "Available",
-    EvseStatus.RESERVED: "Reserved",
-    EvseStatus.UNAVAILABLE: "Unavailable",
-    EvseStatus.FAULTED: "Faulted",
-}
+FREE = frozenset(
+    {
+        EvseStatus.AVAILABLE,
+        EvseStatus.RESERVED,
+        EvseStatus.UNAVAILABLE,
+        EvseStatus.FAULTED,
+    }
+)
+OCCUPIED = EvseStatus.PREPARING
 """Whatever else an EVSE does, its connector is `Occupied` (part 2 §3.17)."""
 
 
@@ -55,13 +58,19 @@ def heartbeat_time(payload: dict[str, Any]) -> str:
     return str(payload["currentTime"])
 
 
+def seen(report: StatusReport) -> StatusReport:
+    """In the five words that there are here; why it is so is told by other means."""
+    status = report.status if report.status in FREE else OCCUPIED
+    return StatusReport(report.connector, status, timestamp=report.timestamp)
+
+
 def status_notification(report: StatusReport) -> list[Message]:
     """Of one connector. There is none for the station as a whole (G01.FR.01)."""
     if report.connector == 0:
         return []
     payload = {
         "timestamp": report.timestamp,
-        "connectorStatus": STATUS.get(report.status, "Occupied"),
+        "connectorStatus": report.status.value if report.status in FREE else "Occupied",
         "evseId": report.connector,
         "connectorId": CONNECTOR,
     }

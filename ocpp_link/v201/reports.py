@@ -8,17 +8,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from ocpp_link.device.catalogue import Row
 from ocpp_link.device.model import DeviceModel
+from ocpp_link.device.values import DataType
 from ocpp_link.records import Message
+from ocpp_link.rpc.codes import Code
 from ocpp_link.rpc.rpc import IncomingCall
+from ocpp_link.v201.meter_values import KNOWN
 
 if TYPE_CHECKING:
     from ocpp_link.charge_point import ChargePoint
 
-PART_ROWS = 50
-"""Of one NotifyReport: at most 2 500 characters a value make far less than a frame."""
+Entry = dict[str, Any]
+"""A ReportData."""
+
+PART_ROWS = 40
+PART_CHARS = 40_000
+"""Of one NotifyReport: what it carries, well within a frame."""
+MAX_ITEMS = 100
+"""Of one GetReport: DeviceDataCtrlr.ItemsPerMessage."""
 SUMMARY = frozenset({"AvailabilityState", "Problem", "Available"})
+CHOICES = frozenset({DataType.OPTION_LIST, DataType.MEMBER_LIST, DataType.SEQUENCE_LIST})
 
 CRITERIA = {
     "Active": "Active",
@@ -37,16 +49,23 @@ def get_base_report(call: IncomingCall, engine: ChargePoint) -> None:
 
 
 def get_report(call: IncomingCall, engine: ChargePoint) -> None:
-    """B08: of the named variables, those whose component meets one of the criteria."""
+    """B08: of the named variables, those whose component meets one of the criteria; where none is
+    named, the variables that meet them."""
     criteria = call.payload.get("componentCriteria", [])
     wanted = call.payload.get("componentVariable", [])
+    if len(wanted) > MAX_ITEMS:
+        call.refuse(Code.OCCURRENCE, f"at most {MAX_ITEMS} variables at once")  # B08.FR.17
+        return
     model = engine.model
-    rows = [
-        row
-        for row in model.rows
-        if (not wanted or any(_is_meant(row, item) for item in wanted))
-        and (not criteria or any(_meets(model, row, name) for name in criteria))
-    ]
+    if wanted:
+        rows = [
+            row
+            for row in model.rows
+            if any(_is_meant(row, item) for item in wanted)
+            and (not criteria or any(_meets(model, row, name) for name in criteria))
+        ]
+    else:
+        rows = [row for row in model.rows if not criteria or _is_met(model, row, criteria)]
     _report(call, engine, rows)
 
 
@@ -68,32 +87,45 @@ def _report(call: IncomingCall, engine: ChargePoint, rows: list[Row]) -> None:
     call.respond({"status": "Accepted"})
     generated_at = engine.station.timestamp()
     request_id = call.payload["requestId"]
-    for number, start in enumerate(range(0, len(rows), PART_ROWS)):
-        part = rows[start : start + PART_ROWS]
+    parts = list(_parts([_entry(engine.model, row) for row in rows]))
+    for number, part in enumerate(parts):
         payload: dict[str, Any] = {
             "requestId": request_id,
             "generatedAt": generated_at,
             "seqNo": number,
-            "reportData": [_entry(engine.model, row) for row in part],
-            "tbc": start + PART_ROWS < len(rows),
+            "reportData": part,
+            "tbc": number + 1 < len(parts),
         }
         engine.station.request(Message("NotifyReport", payload))
 
 
-def _entry(model: DeviceModel, row: Row) -> dict[str, Any]:
+def _parts(entries: list[Entry]) -> Iterator[list[Entry]]:
+    part: list[Entry] = []
+    chars = 0
+    for entry in entries:
+        size = len(msgspec.json.encode(entry))
+        if part and (len(part) == PART_ROWS or chars + size > PART_CHARS):
+            yield part
+            part, chars = [], 0
+        part.append(entry)
+        chars += size
+    yield part
+
+
+def _entry(model: DeviceModel, row: Row) -> Entry:
     attribute: dict[str, Any] = {"type": "Actual", "mutability": mutability(row)}
     value = model.read(row)
     if value is not None:
         attribute["value"] = value
     if row.const is not None:
         attribute["constant"] = True
-    if row.field:
+    if not row.is_read_only:
         attribute["persistent"] = True
     return {
         "component": component_of(row),
         "variable": variable_of(row),
         "variableAttribute": [attribute],
-        "variableCharacteristics": _characteristics(row),
+        "variableCharacteristics": _characteristics(row, value),
     }
 
 
@@ -116,17 +148,31 @@ def variable_of(row: Row) -> dict[str, Any]:
     return {"name": row.variable, **({"instance": row.instance} if row.instance else {})}
 
 
-def _characteristics(row: Row) -> dict[str, Any]:
-    shown: dict[str, Any] = {"dataType": row.type.value, "supportsMonitoring": False}
+def _characteristics(row: Row, value: str | None) -> dict[str, Any]:
+    """A list without anything to choose from is a string: it would have to name its members
+    (B07, TC_B_53)."""
+    choices = _choices(row, value)
+    is_text = row.type in CHOICES and not choices
+    type_ = DataType.STRING if is_text else row.type
+    shown: dict[str, Any] = {"dataType": type_.value, "supportsMonitoring": False}
     if row.unit:
         shown["unit"] = row.unit
     if row.min is not None:
         shown["minLimit"] = row.min
     if row.max is not None:
         shown["maxLimit"] = row.max
-    if row.values:
-        shown["valuesList"] = ",".join(row.values)
+    if choices:
+        shown["valuesList"] = choices
     return shown
+
+
+def _choices(row: Row, value: str | None) -> str:
+    """What a list may name; one that can not be changed, what it names."""
+    if row.values:
+        return ",".join(row.values)
+    if row.check == "measurands":
+        return ",".join(sorted(KNOWN))
+    return (value or "") if row.type in CHOICES and row.is_read_only else ""
 
 
 def _is_meant(row: Row, item: dict[str, Any]) -> bool:
@@ -134,6 +180,7 @@ def _is_meant(row: Row, item: dict[str, Any]) -> bool:
     component, variable = item["component"], item.get("variable", {})
     evse = component.get("evse", {})
     asked: Iterable[tuple[object, object]] = (
+        (component.get("instance") or None, ""),
         (component["name"].casefold(), row.component.casefold()),
         (evse.get("id"), row.evse),
         (evse.get("connectorId"), row.connector),
@@ -141,6 +188,11 @@ def _is_meant(row: Row, item: dict[str, Any]) -> bool:
         (variable.get("instance", row.instance), row.instance),
     )
     return all(wanted in (None, found) for wanted, found in asked)
+
+
+def _is_met(model: DeviceModel, row: Row, criteria: list[str]) -> bool:
+    """B08.FR.07 to FR.10, TC_B_16: the variable of a criterion's name, where it is true."""
+    return any(CRITERIA[name] == row.variable for name in criteria) and model.read(row) == "true"
 
 
 def _meets(model: DeviceModel, row: Row, criterion: str) -> bool:

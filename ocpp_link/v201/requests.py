@@ -1,5 +1,5 @@
 """RequestStart and RequestStop (F01 to F03), GetTransactionStatus (E14), ChangeAvailability (G03,
-G04), UnlockConnector (F05), ClearCache (C11), DataTransfer (P01) of OCPP 2.0.1."""
+G04), UnlockConnector (F05), ClearCache (C11) of OCPP 2.0.1."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ def _status(call: IncomingCall, status: str, **more: Any) -> None:
 
 
 def _start(call: IncomingCall, engine: ChargePoint) -> None:
-    """F01, F02. The token is asked about where AuthCtrlr.AuthorizeRemoteStart says so."""
+    """F01, F02. The token is asked about where AuthCtrlr.AuthorizeRemoteStart says so. Charging
+    profiles of this version are not known here, and ignored (F01.FR.12)."""
     token, evse_id = call.payload["idToken"], call.payload.get("evseId")
     evse = engine.remote.evse_to_start(evse_id, token["idToken"])
     too_long = len(token["idToken"]) > ID_TOKEN_CHARS
-    if evse is None or too_long or "chargingProfile" in call.payload:
+    if evse is None or too_long:
         _status(call, "Rejected")
         return
     presented = ProvidedIdToken(
@@ -94,11 +95,6 @@ def _clear_cache(call: IncomingCall, engine: ChargePoint) -> None:
     )
 
 
-def _data_transfer(call: IncomingCall, _engine: ChargePoint) -> None:
-    """P01: no vendor's extension is known."""
-    _status(call, "UnknownVendorId")
-
-
 def _evse_of(engine: ChargePoint, transaction_id: str) -> int | None:
     """The EVSE on which this transaction runs; its id is the session's."""
     for evse, state in engine.station.states.items():
@@ -114,5 +110,4 @@ HANDLERS = {
     "ChangeAvailability": _change_availability,
     "UnlockConnector": _unlock,
     "ClearCache": _clear_cache,
-    "DataTransfer": _data_transfer,
 }

@@ -11,10 +11,7 @@ from ocpp_link.rpc.rpc import IncomingCall
 if TYPE_CHECKING:
     from ocpp_link.charge_point import ChargePoint
 
-MODES = {
-    "Immediate": (ResetMode.GRACEFUL, BootReason.REMOTE_RESET),
-    "OnIdle": (ResetMode.WHEN_IDLE, BootReason.SCHEDULED_RESET),
-}
+MODES = {"Immediate": ResetMode.GRACEFUL, "OnIdle": ResetMode.WHEN_IDLE}
 
 
 def reset(call: IncomingCall, engine: ChargePoint) -> None:
@@ -22,8 +19,14 @@ def reset(call: IncomingCall, engine: ChargePoint) -> None:
     if "evseId" in call.payload:
         call.respond({"status": "Rejected", "statusInfo": {"reasonCode": "NotSupported"}})
         return
-    mode, cause = MODES[call.payload["type"]]
+    mode = MODES[call.payload["type"]]
+    waits = mode is ResetMode.WHEN_IDLE and _is_busy(engine)
+    cause = BootReason.SCHEDULED_RESET if waits else BootReason.REMOTE_RESET
     call.respond({"status": engine.reset.ask(mode, cause).value})
+
+
+def _is_busy(engine: ChargePoint) -> bool:
+    return any(state.in_transaction for state in engine.station.states.values())
 
 
 HANDLERS = {"Reset": reset}

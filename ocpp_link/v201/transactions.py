@@ -11,7 +11,6 @@ from typing import Any
 
 from evse.types.session import StopTransactionReason
 from ocpp_link.device.settings import Settings
-from ocpp_link.measurands import Measured, measured
 from ocpp_link.records import (
     EvseStatus,
     Message,
@@ -22,18 +21,18 @@ from ocpp_link.records import (
     TxRecord,
 )
 from ocpp_link.v201.messages import CONNECTOR, id_token, verdict_of
+from ocpp_link.v201.meter_values import MeterValue, meter_values
 
 R = StopTransactionReason
 
 STOPPED = {
-    # The stop's reason: what triggered the last event, and the reason that the standard knows
-    # (None: Local, which is left out).
+    # The stop's reason: what triggered the last event, and the reason that the standard knows.
     R.EmergencyStop: (Trigger.ABNORMAL_CONDITION, "EmergencyStop"),
-    R.EVDisconnected: (Trigger.EV_DEPARTED, "EVDisconnected"),
+    R.EVDisconnected: (Trigger.EV_COMMUNICATION_LOST, "EVDisconnected"),
     R.HardReset: (Trigger.RESET, "ImmediateReset"),
     R.SoftReset: (Trigger.RESET, "ImmediateReset"),
     R.Reboot: (Trigger.RESET, "Reboot"),
-    R.Local: (Trigger.STOP_AUTHORIZED, None),
+    R.Local: (Trigger.STOP_AUTHORIZED, "Local"),
     R.Other: (Trigger.ABNORMAL_CONDITION, "Other"),
     R.PowerLoss: (Trigger.ABNORMAL_CONDITION, "PowerLoss"),
     R.Remote: (Trigger.REMOTE_STOP, "Remote"),
@@ -64,20 +63,21 @@ CHARGING_STATE = {
 
 SAMPLED = {
     SampleContext.PERIODIC: Trigger.METER_VALUE_PERIODIC,
+    SampleContext.CLOCK: Trigger.METER_VALUE_CLOCK,
     SampleContext.TRIGGER: Trigger.TRIGGER,
 }
 
 
 def render(record: TxRecord, _transaction_id: int | None, settings: Settings) -> Message | None:
     """The message for a record. Outside a transaction there is a MeterValues (J01)."""
-    values = meter_value(record, settings)
+    values = meter_values(record, settings)
     if not record.session:
-        payload = {"evseId": record.evse, "meterValue": [values]}
+        payload = {"evseId": record.evse, "meterValue": values}
         return Message("MeterValues", payload) if values else None
     trigger, stopped = _cause(record)
     info: dict[str, Any] = {"transactionId": record.session}
     if record.status is not None:
-        info["chargingState"] = CHARGING_STATE.get(record.status, "Idle")
+        info["chargingState"] = _charging_state(record, record.status)
     if stopped:
         info["stoppedReason"] = stopped
     if record.remote_start_id is not None:
@@ -107,20 +107,29 @@ EVENT_TYPE = {
 
 
 def _cause(record: TxRecord) -> tuple[Trigger, str | None]:
+    """What triggered the event; and of an end, why it came."""
     if record.kind is RecordKind.FINISHED:
         return STOPPED[record.reason or StopTransactionReason.Local]
     if record.kind is RecordKind.SAMPLE:
         return SAMPLED.get(record.context, Trigger.METER_VALUE_PERIODIC), None
+    if record.remote_start_id is not None:
+        return Trigger.REMOTE_START, None  # F01.FR.19, F02.FR.21: whatever came last
     return record.trigger or Trigger.CHARGING_STATE_CHANGED, None
 
 
-def _more(record: TxRecord, values: dict[str, Any] | None) -> dict[str, Any]:
+def _charging_state(record: TxRecord, status: EvseStatus) -> str:
+    """A car that left is not connected, whatever its EVSE was doing."""
+    gone = record.kind is RecordKind.FINISHED and record.reason is R.EVDisconnected
+    return "Idle" if gone else CHARGING_STATE.get(status, "Idle")
+
+
+def _more(record: TxRecord, values: list[MeterValue]) -> dict[str, Any]:
     """What is told only where there is something to tell."""
     more: dict[str, Any] = {}
     if record.offline:
         more["offline"] = True
     if values:
-        more["meterValue"] = [values]
+        more["meterValue"] = values
     if record.token:  # the start and, where a token ended it, the end (E03.FR.01)
         more["idToken"] = id_token(record.token, record.token_type)
     if record.kind is RecordKind.STARTED:  # once (E01.FR.16, pitfall 33)
@@ -128,30 +137,3 @@ def _more(record: TxRecord, values: dict[str, Any] | None) -> dict[str, Any]:
         if record.reservation_id is not None:
             more["reservationId"] = record.reservation_id
     return more
-
-
-CONTEXT = {
-    RecordKind.STARTED: "Transaction.Begin",
-    RecordKind.FINISHED: "Transaction.End",
-}
-
-
-def meter_value(record: TxRecord, settings: Settings) -> dict[str, Any] | None:
-    """A MeterValueType, or None where there is nothing to say."""
-    context = CONTEXT.get(record.kind, record.context.value)
-    values = [_sample(found, context) for found in measured(record, settings.sampled_measurands)]
-    return {"timestamp": record.timestamp, "sampledValue": values} if values else None
-
-
-def _sample(found: Measured, context: str) -> dict[str, Any]:
-    sample: dict[str, Any] = {
-        "value": round(found.value, 3),
-        "context": context,
-        "measurand": found.measurand,
-        "location": "Outlet",
-    }
-    if found.unit:
-        sample["unitOfMeasure"] = {"unit": found.unit}
-    if found.phase:
-        sample["phase"] = found.phase
-    return sample

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ocpp_link.ports import BootReason
 from ocpp_link.rpc.rpc import IncomingCall
+from ocpp_link.v201.messages import firmware_status, log_status
 
 if TYPE_CHECKING:
     from ocpp_link.charge_point import ChargePoint
@@ -46,25 +47,38 @@ def _status(engine: ChargePoint, evse: int | None) -> Act | None:
     return lambda: engine.status.tell(evse, even_if_known=True)
 
 
-def _samples(engine: ChargePoint, evse: int | None, *, in_transaction: bool) -> Act | None:
-    station = engine.station
-    wanted = list(station.evses) if evse is None else [evse]
-    known = [
-        each
-        for each in wanted
-        if each in station.meters and (station.states[each].in_transaction or not in_transaction)
-    ]
-    if not known or not station.operational:
-        return None
-    return lambda: engine.sampling.now(known)
-
-
 def _meter_values(engine: ChargePoint, evse: int | None) -> Act | None:
-    return _samples(engine, evse, in_transaction=False)
+    """F06.FR.06: a MeterValues, whatever else the EVSE does."""
+    known = [each for each in _meant(engine, evse) if engine.sampling.can_tell(each)]
+    return (lambda: engine.sampling.now(known, apart=True)) if known else None
 
 
 def _transaction_event(engine: ChargePoint, evse: int | None) -> Act | None:
-    return _samples(engine, evse, in_transaction=True)
+    """F06.FR.07: of transactions that run."""
+    states = engine.station.states
+    known = [
+        each
+        for each in _meant(engine, evse)
+        if states[each].in_transaction and engine.sampling.can_tell(each)
+    ]
+    return (lambda: engine.sampling.now(known)) if known else None
+
+
+def _log_status(engine: ChargePoint, _evse: int | None) -> Act | None:
+    """F06.FR.14, FR.15."""
+    message = log_status(engine.logs.status)
+    return lambda: engine.station.request(message)
+
+
+def _firmware_status(engine: ChargePoint, _evse: int | None) -> Act | None:
+    """F06.FR.16, L01.FR.25; an EVSE that is named does not matter (F06.FR.03)."""
+    message = firmware_status(engine.firmware.status)
+    return lambda: engine.station.request(message)
+
+
+def _meant(engine: ChargePoint, evse: int | None) -> list[int]:
+    """F06.FR.11: without one, all."""
+    return list(engine.station.evses) if evse is None else [evse]
 
 
 TRIGGERS: dict[str, Callable[[ChargePoint, int | None], Act | None]] = {
@@ -73,6 +87,8 @@ TRIGGERS: dict[str, Callable[[ChargePoint, int | None], Act | None]] = {
     "StatusNotification": _status,
     "MeterValues": _meter_values,
     "TransactionEvent": _transaction_event,
+    "LogStatusNotification": _log_status,
+    "FirmwareStatusNotification": _firmware_status,
 }
 
 HANDLERS = {"TriggerMessage": trigger_message}

@@ -6,10 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from ocpp_link.device.catalogue import Row
 from ocpp_link.device.model import DeviceModel, WriteStatus
+from ocpp_link.rpc.codes import Code
 from ocpp_link.rpc.rpc import IncomingCall
 
 if TYPE_CHECKING:
     from ocpp_link.charge_point import ChargePoint
+
+MAX_ITEMS = 100
+"""Of one request: DeviceDataCtrlr.ItemsPerMessage."""
+REASON = {WriteStatus.REJECTED: "InvalidValue", WriteStatus.READ_ONLY: "ReadOnly"}
+"""Reason codes of part 2 appendix 5."""
 
 SET_STATUS = {
     WriteStatus.ACCEPTED: "Accepted",
@@ -20,21 +26,28 @@ SET_STATUS = {
 
 
 def get_variables(call: IncomingCall, engine: ChargePoint) -> None:
-    """B06."""
+    """B06; more than ItemsPerMessage are refused (B06.FR.16)."""
     asked = call.payload["getVariableData"]
+    if len(asked) > MAX_ITEMS:
+        call.refuse(Code.OCCURRENCE, f"at most {MAX_ITEMS} variables at once")
+        return
     call.respond({"getVariableResult": [_read(engine.model, item) for item in asked]})
 
 
 def set_variables(call: IncomingCall, engine: ChargePoint) -> None:
-    """B05, once it is durable."""
-    results = [_write(engine.model, item) for item in call.payload["setVariableData"]]
+    """B05, once it is durable. Of more than ItemsPerMessage (B05.FR.11) none is set."""
+    asked = call.payload["setVariableData"]
+    if len(asked) > MAX_ITEMS:
+        call.refuse(Code.OCCURRENCE, f"at most {MAX_ITEMS} variables at once")
+        return
+    results = [_write(engine.model, item) for item in asked]
     engine.station.when_durable(lambda: call.respond({"setVariableResult": results}))
 
 
 def _read(model: DeviceModel, item: dict[str, Any]) -> dict[str, Any]:
     result = _result(item)
     row, why = _found(model, item)
-    if row is None or result.get("attributeType", "Actual") != "Actual":
+    if row is None or result["attributeType"] != "Actual":
         return {**result, "attributeStatus": why or "NotSupportedAttributeType"}
     value = model.read(row)
     if value is None:  # B06.FR.09: written and never read
@@ -45,20 +58,21 @@ def _read(model: DeviceModel, item: dict[str, Any]) -> dict[str, Any]:
 def _write(model: DeviceModel, item: dict[str, Any]) -> dict[str, Any]:
     result = _result(item)
     row, why = _found(model, item)
-    if row is None or result.get("attributeType", "Actual") != "Actual":
+    if row is None or result["attributeType"] != "Actual":
         return {**result, "attributeStatus": why or "NotSupportedAttributeType"}
     written = model.write(row, item["attributeValue"])
     answer = {**result, "attributeStatus": SET_STATUS[written.status]}
+    if written.status in REASON:
+        answer["attributeStatusInfo"] = {"reasonCode": REASON[written.status]}
     if written.says:
-        answer["attributeStatusInfo"] = {
-            "reasonCode": "InvalidValue",
-            "additionalInfo": written.says[:512],
-        }
+        answer["attributeStatusInfo"]["additionalInfo"] = written.says[:512]
     return answer
 
 
 def _found(model: DeviceModel, item: dict[str, Any]) -> tuple[Row | None, str]:
     component, variable = item["component"], item["variable"]
+    if component.get("instance"):
+        return None, "UnknownComponent"  # no component here has instances (B06.FR.14)
     evse = component.get("evse", {})
     row = model.find(
         component["name"],
@@ -74,11 +88,13 @@ def _found(model: DeviceModel, item: dict[str, Any]) -> tuple[Row | None, str]:
 
 
 def _result(item: dict[str, Any]) -> dict[str, Any]:
-    """What an answer repeats of its item."""
-    kept = {"component": item["component"], "variable": item["variable"]}
-    if "attributeType" in item:
-        kept["attributeType"] = item["attributeType"]
-    return kept
+    """What an answer repeats of its item; an attribute that is not named is the actual value
+    (B05.FR.12, B06.FR.11)."""
+    return {
+        "component": item["component"],
+        "variable": item["variable"],
+        "attributeType": item.get("attributeType", "Actual"),
+    }
 
 
 HANDLERS = {"GetVariables": get_variables, "SetVariables": set_variables}

@@ -113,10 +113,10 @@ def test_e01_e06_a_transaction_is_started_updated_and_ended_once_without_gaps() 
         "ChargingStateChanged",
         "MeterValuePeriodic",
         "MeterValuePeriodic",
-        "EVDeparted",
+        "EVCommunicationLost",
     ]
     states = [event["transactionInfo"]["chargingState"] for event in told.events]
-    assert states == ["EVConnected", "Charging", "Charging", "Charging", "EVConnected"]
+    assert states == ["EVConnected", "Charging", "Charging", "Charging", "Idle"]
     assert told.events[0]["idToken"] == {"idToken": "CARD", "type": "ISO14443"}
     assert told.events[-1]["transactionInfo"]["stoppedReason"] == "EVDisconnected"
     assert told.energy_wh == pytest.approx(130 * 7_360 / 3_600, abs=1)
