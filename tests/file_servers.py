@@ -119,6 +119,10 @@ class _HttpHandler(BaseHTTPRequestHandler):
         if name.startswith("elsewhere/"):
             self._redirect(f"/{name.removeprefix('elsewhere/')}")
             return
+        if name.startswith("to/"):
+            scheme, port, rest = name.removeprefix("to/").split("/", 2)
+            self._redirect(f"{scheme}://127.0.0.1:{port}/{rest}")
+            return
         if name == "loop":
             self._redirect("/loop")
             return

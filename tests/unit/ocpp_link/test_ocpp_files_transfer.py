@@ -265,6 +265,23 @@ def test_redirects_are_followed_and_bounded(tmp_path: Path) -> None:
         assert end.outcome is Outcome.UNREACHABLE
 
 
+def test_credentials_stay_with_their_server_and_tls_stays_tls(
+    served: dict[str, FileServer], trust: Trust, tmp_path: Path
+) -> None:
+    """Whoever is redirected gives another server no password, and is not led to plain text."""
+    path, secure = str(tmp_path / "image"), served["https"]
+    with http_server(served["http"].directory) as other:
+        url = served["http"].url(f"to/http/{other.port}/image.bin", credentials=CREDENTIALS)
+        assert do(Download(url, path, trust, QUICK)).outcome is Outcome.DONE
+        assert "Authorization" in served["http"].faults.headers[-1]
+        assert "Authorization" not in other.faults.headers[-1]
+        url = secure.url(f"to/http/{other.port}/image.bin", credentials=CREDENTIALS)
+        assert do(Download(url, path, trust, QUICK)).outcome is Outcome.UNTRUSTED
+        assert len(other.faults.requests) == 1
+    url = secure.url(f"to/https/{secure.port}/image.bin", credentials=CREDENTIALS)
+    assert do(Download(url, path, trust, QUICK)).outcome is Outcome.DONE
+
+
 @pytest.mark.parametrize(
     ("status", "outcome"),
     [
