@@ -51,14 +51,6 @@ class EndpointSource(Protocol):
         told from it."""
 
 
-class Reconnects(Protocol):
-    """The connection, for who changes what it connects with."""
-
-    def reconnect(self, reason: str) -> None:
-        """Write what is still unsent, close, and connect again at once with a new endpoint.
-        Without a connection, cut the wait for the next attempt short. `reason` is for the log."""
-
-
 def basic_authorization(identity: str, key: bytes) -> str:
     """The Authorization header of HTTP Basic (RFC 7617), as OCPP-J's security profiles use it.
     `identity` holds no colon."""
