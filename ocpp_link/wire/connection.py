@@ -94,6 +94,7 @@ class Connection:
             self._wanted.set()
         self._hurry = asyncio.Event()
         self._dialing: asyncio.Task[ClientConnection] | None = None
+        self._called_off = False
         self._conversation: Conversation | None = None
         self._url = ""
         self._last: Failure | None = None
@@ -140,16 +141,14 @@ class Connection:
     def disconnect(self) -> None:
         """Be disconnected until `connect`; what has been said is still sent."""
         self._wanted.clear()
-        if self._dialing is not None:
-            self._dialing.cancel()
+        self._call_off()
         self._end("this station was told to stay away")
 
     def reconnect(self, why: str) -> None:
         """Begin anew at once, with the endpoint as it is now; what has been said is still sent."""
         self._backoff.begin_anew()
         self._hurry.set()
-        if self._dialing is not None:
-            self._dialing.cancel()
+        self._call_off()
         self._end(why)
 
     async def flush(self) -> bool:
@@ -204,15 +203,22 @@ class Connection:
     async def _dialed(self, endpoint: Endpoint) -> ClientConnection | None:
         """None: it was called off, because nobody wants it or another endpoint. Raises
         AttemptFailed."""
-        self._dialing = asyncio.ensure_future(dial(endpoint, self._offers.now, self._sleep))
+        self._called_off = False
+        dialing = asyncio.ensure_future(dial(endpoint, self._offers.now, self._sleep))
+        self._dialing = dialing
         try:
-            return await self._dialing
+            websocket = await dialing
         except asyncio.CancelledError:
+            _hang_up(dialing)
             if _is_ending():
                 raise
             return None
         finally:
             self._dialing = None
+        if self._called_off:
+            websocket.transport.abort()
+            return None
+        return websocket
 
     async def _serve(self, websocket: ClientConnection, where: Address) -> Failure:
         served = self._served
@@ -240,6 +246,12 @@ class Connection:
             served.disconnect()
             self._on_change(False)
 
+    def _call_off(self) -> None:
+        """The attempt under way; it may be through already, and nobody has looked yet."""
+        if self._dialing is not None:
+            self._called_off = True
+            self._dialing.cancel()
+
     def _end(self, why: str) -> None:
         if self._conversation is not None:
             self._conversation.end(why)
@@ -261,6 +273,12 @@ class Connection:
             self._told = failure
             _log.warning("no connection to %s: %s", self._url, failure)
             self._note(f"no connection: {failure}")
+
+
+def _hang_up(dialing: asyncio.Task[ClientConnection]) -> None:
+    """Where it was through, and who waited for it was cancelled."""
+    if dialing.done() and not dialing.cancelled() and dialing.exception() is None:
+        dialing.result().transport.abort()
 
 
 def _is_ending() -> bool:

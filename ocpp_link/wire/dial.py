@@ -26,6 +26,7 @@ MAX_FRAME_BYTES = 1 << 18
 
 class _Progress:
     phase = Phase.ADDRESS
+    opened: ClientConnection | None = None
 
 
 async def dial(
@@ -35,8 +36,8 @@ async def dial(
 ) -> ClientConnection:
     """An open WebSocket on which one of the offered subprotocols was agreed.
 
-    Raises AttemptFailed, whose `failure` names the phase; nothing stays open then. Raises
-    ValueError for what `address` refuses.
+    Raises AttemptFailed, whose `failure` names the phase. Raises ValueError for what `address`
+    refuses. Nothing stays open then, nor when this is cancelled, however late.
     """
     where = address(endpoint.url, endpoint.identity)
     progress = _Progress()
@@ -44,6 +45,10 @@ async def dial(
         return await within(OPEN_TIMEOUT_S, _open(endpoint, where, offers, progress), sleep)
     except (OSError, WebSocketException, ValueError, LinkError) as error:
         raise AttemptFailed(explain(progress.phase, error, where)) from error
+    except asyncio.CancelledError:
+        if progress.opened is not None:
+            progress.opened.transport.abort()
+        raise
 
 
 async def _open(
@@ -77,6 +82,7 @@ async def _open(
     except BaseException:
         sock.close()
         raise
+    progress.opened = websocket
     if websocket.subprotocol not in offers:
         # A server that agrees to no version answers without one (OCPP-J 1.6 §3.2).
         await websocket.close(1002, "no OCPP version in common")

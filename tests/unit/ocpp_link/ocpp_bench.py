@@ -132,8 +132,7 @@ class Bench:
             door=self._path / "core.sock",
             database=self._path / "link.db",
             station=StationInfo(vendor="PiEVSE", model="Bench"),
-            backoff=QUICK,
-            **self._options,
+            **{"backoff": QUICK, **self._options},
         )
 
     def link(self, url: str | None = None) -> None:

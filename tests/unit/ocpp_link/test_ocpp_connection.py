@@ -19,6 +19,7 @@ from ocpp_link import core_client
 from ocpp_link.device.settings import Settings
 from ocpp_link.process import FrameLogConfig
 from ocpp_link.wire.frame_log import Line
+from ocpp_link.wire.reconnect import BackoffSettings
 
 
 def test_a_session_through_real_sockets_is_billed(tmp_path: Path) -> None:
@@ -326,3 +327,22 @@ def test_a_disk_that_refuses_the_log_costs_frames_of_the_log_alone(
 
     run(test)
     assert caplog.text.count("log of frames can not be written (No such file or directory)") == 1
+
+
+def test_the_back_office_sets_how_soon_it_is_called_again(tmp_path: Path) -> None:
+    """OCPP 2.0.1 part 4 §8.1 to 8.3, under the names that 1.6 stations give these settings."""
+
+    async def test() -> None:
+        async with bench(tmp_path, backoff=None) as b:
+            await until(lambda: b.csms.peers)
+            assert b.process._backoff() == BackoffSettings(2, 3, 5)
+            for key, value in (
+                ("RetryBackoffWaitMinimum", "7"),
+                ("RetryBackoffRandomRange", "0"),
+                ("RetryBackoffRepeatTimes", "1"),
+            ):
+                answer = await b.csms.call("CP 1/a", call.ChangeConfiguration(key=key, value=value))
+                assert answer.status == "Accepted"
+            assert b.process._backoff() == BackoffSettings(7, 0, 1)
+
+    run(test)

@@ -10,7 +10,7 @@ from http import HTTPStatus
 import pytest
 from msgspec.structs import replace
 from websockets.utils import accept_key
-from wire_rig import Office, raw_server, run, turns, until, wire
+from wire_rig import Office, Wire, raw_server, run, turns, until, wire
 
 from ocpp_link.device.settings import Settings
 from ocpp_link.wire.conversation import MAX_UNSENT, PONG_TIMEOUT_S
@@ -332,6 +332,34 @@ def test_reconnect_calls_an_attempt_with_the_old_endpoint_off() -> None:
             w.connection.disconnect()
             await until(lambda: not w.connection.is_connected)
             await office.close()
+
+    run(test)
+
+
+@pytest.mark.parametrize("ends", ["disconnect", "cancelled"])
+def test_an_attempt_that_is_called_off_at_any_moment_leaves_nothing_open(ends: str) -> None:
+    """Also in the instant between the server's agreement and our hearing of it: such a connection
+    would stand for ever, and its back office would believe that the station is there."""
+
+    async def test() -> None:
+        office = Office()
+        await office.open()
+        seen = 0
+        for count in range(60):
+            w = Wire(office, ("ocpp1.6",), wanted=True)
+            await turns(count)
+            seen += bool(office.peers)
+            if ends == "disconnect":
+                w.connection.disconnect()
+                await until(lambda w=w: not w.connection.is_connected)
+            w.task.cancel()
+            await asyncio.gather(w.task, return_exceptions=True)
+            await until(lambda: not office.peers)
+            await turns()
+            assert not office.peers
+            assert w.engine.lost == len(w.engine.connected_as)
+        assert seen, "some came so far"
+        await office.close()
 
     run(test)
 
