@@ -316,7 +316,9 @@ class ChargePoint:
     def on_faults(self, evse: int, value: list[Any]) -> None:
         """The faults that stand at the EVSE."""
         try:
-            self.status.faults_are(evse, msgspec.convert(value, tuple[FaultReport, ...]))
+            faults = msgspec.convert(value, tuple[FaultReport, ...])
+            self.status.faults_are(evse, faults)
+            self.security.faults_are(faults)
         except (msgspec.ValidationError, KeyError) as error:
             self._reject("faults", error)
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from evse.telling.fault_report import FaultReport
 from ocpp_link.device.model import DeviceModel
 from ocpp_link.errors import CertificateInvalid
 from ocpp_link.memory.database import Snapshot
@@ -24,6 +25,8 @@ from ocpp_link.station import Station
 
 CREDENTIALS = "credentials.json"
 CERTIFICATES = "certificates"
+DISK_FULL = "JournalNotWritten"
+"""Sub-type of the core's fault (evse/faults.toml)."""
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +52,7 @@ class Security:
         self.access = Access(station, model, config, CredentialFile(credentials), self.authorities)
         self.renewal = Renewal(station, config, self.authorities, self.access)
         self._rubbish = 0
+        self._disk_faults: set[str] = set()
         if store is not None:
             _adopt(config, store, self.authorities.judged_ms())
         station.occasions.clock_set.append(self._clock_set)
@@ -71,6 +75,15 @@ class Security:
         if rubbish != self._rubbish:
             self._rubbish = rubbish
             self.events.event(EventType.INVALID_MESSAGES, "a frame that is no valid message")
+
+    def faults_are(self, faults: tuple[FaultReport, ...]) -> None:
+        """What stands at an EVSE now: a disk that takes nothing is a security officer's, too."""
+        found = {fault.uuid: fault.message for fault in faults if fault.sub_type == DISK_FULL}
+        for uuid, message in found.items():
+            if uuid not in self._disk_faults:
+                self.events.event(EventType.MEMORY_EXHAUSTION, message)
+        self._disk_faults |= found.keys()
+        self._disk_faults &= found.keys()
 
     def _clock_set(self, by_ms: int) -> None:
         self.events.event(EventType.SETTING_SYSTEM_TIME, f"by {by_ms / 1_000:+.1f} s")

@@ -224,6 +224,35 @@ def test_8_real_occasions_raise_their_events(tmp_path: Path) -> None:
     assert logged(rig)[-1]["type"] == "InvalidMessages"
 
 
+def test_8_a_full_disk_is_told_once(tmp_path: Path) -> None:
+    """Whitepaper §8: MemoryExhaustion, each time that the core says so anew."""
+    rig = secured(tmp_path)
+
+    def faults(*uuids: str) -> None:
+        rig.engine.on_faults(
+            1,
+            [
+                {
+                    "type": "evse_board_support/VendorWarning",
+                    "sub_type": "JournalNotWritten",
+                    "uuid": uuid,
+                    "severity": "Low",
+                    "message": "the disk takes no events",
+                    "description": "",
+                    "blocks": False,
+                    "state": "Active",
+                    "timestamp": rfc3339(NOW),
+                }
+                for uuid in uuids
+            ],
+        )
+        rig.flush()
+
+    for uuids in (("a",), ("a",), (), ("b",)):
+        faults(*uuids)
+    assert told(rig)[1:] == [("MemoryExhaustion", "the disk takes no events")] * 2
+
+
 def test_a_peer_that_sends_rubbish_fills_neither_log_nor_queue(tmp_path: Path) -> None:
     """Bounded under a flood: said five times a minute, then with how often it happened."""
     rig = secured(tmp_path)
