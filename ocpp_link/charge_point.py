@@ -148,6 +148,7 @@ class ChargePoint:
             roots=self.security.authorities,
             on_security_event=lambda name, info: station.security.event(EventType(name), info),
         )
+        self.registration.answers.append(lambda _answer: self.firmware.boot_answered())
         self.logs = LogUploads(station, files, kept, documents=lambda: documents(station))
         self._journal_id = kept.decoded("core", str).get("journal")
         last_seq = kept.decoded("journal", int).get("seq", 0)
