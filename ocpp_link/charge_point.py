@@ -123,9 +123,7 @@ class ChargePoint:
             station.clock, station.system, kept, station.occasions, station.keep
         )
         self.model = DeviceModel(lambda: station.settings, self.configure)
-        self.registration = Registration(
-            station, self.model, kept.decoded("boot", BootReason), boot_reason, self._on_accepted
-        )
+        self.registration = Registration(station, self.model, kept, boot_reason, self._on_accepted)
         self.status = StatusReporter(station, kept)
         self.security = Security(station, self.model, security or SecurityConfig(), kept)
         self.availability = Availability(station, self.status, kept.decoded("availability", bool))

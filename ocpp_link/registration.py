@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from ocpp_link.device.model import DeviceModel
 from ocpp_link.device.settings import Settings
+from ocpp_link.memory.database import Snapshot
 from ocpp_link.ports import BootReason
 from ocpp_link.records import BootAnswer
 from ocpp_link.rpc.outcome import Outcome, OutcomeKind
@@ -19,27 +20,38 @@ HEARTBEAT_AT_LEAST_MS = 86_400_000
 
 
 class Registration:
-    """`on_accepted` hears of every registration. `answers` hears every answer to a boot.
-    `kept["reason"]`: why the station restarted, where it did so by itself; else `reason` holds."""
+    """`on_accepted` hears of every registration. `answers` hears every answer to a boot."""
 
     def __init__(
         self,
         station: Station,
         model: DeviceModel,
-        kept: dict[str, BootReason],
+        kept: Snapshot,
         reason: BootReason,
         on_accepted: Callable[[], None],
     ) -> None:
         self._station = station
         self._model = model
-        self._reason_kept = "reason" in kept
-        self._reason = kept.get("reason", reason)
+        self._reason_kept = False
+        self._reason = self._why(kept, reason)
         self._on_accepted = on_accepted
         self._heartbeat_ms = station.clock.now_ms()
         """When the back office was last asked for the time."""
         self.answers: list[Callable[[BootAnswer], None]] = []
         station.on_timer["heartbeat"] = self.heartbeat_due
         station.occasions.configured.append(self._configured)
+
+    def _why(self, kept: Snapshot, reason: BootReason) -> BootReason:
+        """Why this start is: what was kept for it; `reason`, if the computer booted; else only the
+        program began anew."""
+        known = kept.decoded("boot", BootReason).get("reason")
+        boot_id = self._station.system.boot_id
+        before = kept.decoded("computer", str).get("boot_id")
+        if boot_id != before:
+            self._station.keep("computer", "boot_id", boot_id)
+        self._reason_kept = known is not None
+        again = boot_id == before and reason is BootReason.POWER_UP
+        return known or (BootReason.APPLICATION_RESET if again else reason)
 
     @property
     def next_deadline_ms(self) -> int | None:

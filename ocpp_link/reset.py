@@ -78,6 +78,8 @@ class Reset:
         self._cause = BootReason.REMOTE_RESET
         self._give_up_ms: int | None = None
         """When what has not ended by then is left; None while nothing is being ended."""
+        self._ending: set[str] = set()
+        """Sessions whose transactions the core was asked to end."""
         self._tries = 0
         station.on_timer["reset_begin"] = self._begin
         station.on_timer["reset_watch"] = self._watch
@@ -104,18 +106,25 @@ class Reset:
         """End what runs, unless it may end by itself."""
         if self._mode is None:
             return
+        self._status.warn(0, "")
         if self._mode is not ResetMode.WHEN_IDLE:
             limit_ms = FORCED_MS if self._mode is ResetMode.FORCED else GRACEFUL_MS
             self._give_up_ms = self._station.clock.now_ms() + limit_ms
-            for evse in self._running():
-                self._end(evse, _REASON[self._mode])
-        self._station.start_timer(WATCH_MS, "reset_watch")
+            self._ending.clear()
+        self._watch()
 
-    def _end(self, evse: int, reason: StopTransactionReason) -> None:
-        self._events.will_end(self._station.states[evse].session, reason)
-        self._station.stop_transaction(evse, reason)
+    def _end_running(self, reason: StopTransactionReason) -> None:
+        """Each once; one that begins in the meantime too."""
+        for evse in self._running():
+            session = self._station.states[evse].session
+            if session not in self._ending:
+                self._ending.add(session)
+                self._events.will_end(session, reason)
+                self._station.stop_transaction(evse, reason)
 
     def _watch(self) -> None:
+        if self._mode is not None and self._give_up_ms is not None:
+            self._end_running(_REASON[self._mode])
         now_ms = self._station.clock.now_ms()
         late = self._give_up_ms is not None and now_ms >= self._give_up_ms
         if self._settled() or late:

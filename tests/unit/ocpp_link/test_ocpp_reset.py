@@ -113,9 +113,9 @@ def test_why_it_restarted_is_told_at_the_next_registration_and_only_then(tmp_pat
     rig.run(2)
     rig.database.close()
 
-    def reasons(*answers: bool) -> list[str]:
+    def reasons(boot_id: str) -> list[str]:
         found = []
-        again = Rig(database=Database(tmp_path / "link.db"), versions=("2.0.1",))
+        again = Rig(database=Database(tmp_path / "link.db"), versions=("2.0.1",), boot_id=boot_id)
         again.engine.on_core_connected()
         again.engine.on_connected()
         for frame in again.engine.take_frames():
@@ -128,8 +128,9 @@ def test_why_it_restarted_is_told_at_the_next_registration_and_only_then(tmp_pat
         again.database.close()
         return found
 
-    assert BootReason.REMOTE_RESET.value in reasons()[0]
-    assert BootReason.POWER_UP.value in reasons()[0]
+    assert BootReason.REMOTE_RESET.value in reasons("boot 2")[0]
+    assert BootReason.APPLICATION_RESET.value in reasons("boot 2")[0]
+    assert BootReason.POWER_UP.value in reasons("boot 3")[0]
 
 
 def test_9_1_22_a_restart_that_does_not_come_is_tried_again_and_then_told() -> None:
@@ -187,3 +188,25 @@ def test_whoever_waits_for_it_hears_of_the_reset(rig: Rig) -> None:
     asked(rig, "Soft")
     rig.run(1)
     assert heard == ["RemoteReset"]
+
+
+def test_5_14_a_transaction_that_begins_while_the_others_end_ends_too() -> None:
+    rig = Rig(evses=2).start()
+    rig.plug_in(1, "s-1")
+    rig.start_transaction(1, "s-1")
+    asked(rig, "Soft")
+    rig.run(0.1)
+    rig.plug_in(2, "s-2")
+    rig.start_transaction(2, "s-2")
+    rig.run(0.5)
+    assert [params["evse"] for params in rig.core.called("stop_transaction")] == [1, 2]
+
+
+def test_a_failure_is_taken_back_by_the_next_reset(rig: Rig) -> None:
+    rig.system.refuses = "not now"
+    asked(rig, "Soft")
+    rig.run(600)
+    assert rig.brain.sent("StatusNotification")[-1]["errorCode"] == "ResetFailure"
+    asked(rig, "Soft")
+    rig.run(0.1)
+    assert rig.brain.sent("StatusNotification")[-1]["errorCode"] == "NoError"
