@@ -23,7 +23,6 @@ class Look:
     backup_supply: bool = False
     """It lives on after a power cut for long enough to say good-bye."""
     reservations: bool = True
-    local_list: bool = True
     security_profile: Literal[0, 1, 2, 3] = 0
 
 

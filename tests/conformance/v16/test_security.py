@@ -196,7 +196,7 @@ def test_TC_083_CS(bench: Bench16) -> None:
     known = len(bench.csms.visits)
     bench.stop_csms()
     bench.start_csms(bench.pki.rules(bench.station, 1))
-    bench.wait(1_800)
+    bench.wait(900)
     assert len(bench.csms.visits) == known, "it fell back"
     bench.stop_csms()
     bench.start_csms(bench.pki.rules(bench.station, 2))
