@@ -82,8 +82,7 @@ class Security:
         for uuid, message in found.items():
             if uuid not in self._disk_faults:
                 self.events.event(EventType.MEMORY_EXHAUSTION, message)
-        self._disk_faults |= found.keys()
-        self._disk_faults &= found.keys()
+        self._disk_faults = set(found)
 
     def _clock_set(self, by_ms: int) -> None:
         self.events.event(EventType.SETTING_SYSTEM_TIME, f"by {by_ms / 1_000:+.1f} s")
