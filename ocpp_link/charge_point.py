@@ -317,7 +317,7 @@ class ChargePoint:
         try:
             faults = msgspec.convert(value, tuple[FaultReport, ...])
             self.status.faults_are(evse, faults)
-            self.security.faults_are(faults)
+            self.security.faults_are(evse, faults)
         except (msgspec.ValidationError, KeyError) as error:
             self._reject("faults", error)
 

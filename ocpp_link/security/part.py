@@ -52,7 +52,7 @@ class Security:
         self.access = Access(station, model, config, CredentialFile(credentials), self.authorities)
         self.renewal = Renewal(station, config, self.authorities, self.access)
         self._rubbish = 0
-        self._disk_faults: set[str] = set()
+        self._disk_faults: dict[int, set[str]] = {}
         if store is not None:
             _adopt(config, store, self.authorities.judged_ms())
         station.occasions.clock_set.append(self._clock_set)
@@ -76,13 +76,14 @@ class Security:
             self._rubbish = rubbish
             self.events.event(EventType.INVALID_MESSAGES, "a frame that is no valid message")
 
-    def faults_are(self, faults: tuple[FaultReport, ...]) -> None:
-        """What stands at an EVSE now: a disk that takes nothing is a security officer's, too."""
+    def faults_are(self, evse: int, faults: tuple[FaultReport, ...]) -> None:
+        """What stands at an EVSE now: a disk that takes nothing is a security officer's, too. All
+        EVSEs have it; it is said once."""
+        known = set[str]().union(*self._disk_faults.values())
         found = {fault.uuid: fault.message for fault in faults if fault.sub_type == DISK_FULL}
-        for uuid, message in found.items():
-            if uuid not in self._disk_faults:
-                self.events.event(EventType.MEMORY_EXHAUSTION, message)
-        self._disk_faults = set(found)
+        self._disk_faults[evse] = set(found)
+        if found and not known:
+            self.events.event(EventType.MEMORY_EXHAUSTION, next(iter(found.values())))
 
     def _clock_set(self, by_ms: int) -> None:
         self.events.event(EventType.SETTING_SYSTEM_TIME, f"by {by_ms / 1_000:+.1f} s")

@@ -28,7 +28,11 @@ class Secured(Rig):
             identity="CP-1", directory=directory, log=directory / "security.log", **more
         )
         super().__init__(
-            clock=VirtualClock(start_utc=NOW), database=database, security=config, serial="SN-1"
+            clock=VirtualClock(start_utc=NOW),
+            database=database,
+            security=config,
+            serial="SN-1",
+            evses=2,
         )
         self.access = self.engine.security.access
         self.reconnects: list[str] = []

@@ -228,9 +228,9 @@ def test_8_a_full_disk_is_told_once(tmp_path: Path) -> None:
     """Whitepaper §8: MemoryExhaustion, each time that the core says so anew."""
     rig = secured(tmp_path)
 
-    def faults(*uuids: str) -> None:
+    def faults(evse: int, *uuids: str) -> None:
         rig.engine.on_faults(
-            1,
+            evse,
             [
                 {
                     "type": "evse_board_support/VendorWarning",
@@ -248,8 +248,8 @@ def test_8_a_full_disk_is_told_once(tmp_path: Path) -> None:
         )
         rig.flush()
 
-    for uuids in (("a",), ("a",), (), ("b",)):
-        faults(*uuids)
+    for evse, *uuids in ((1, "a"), (1, "a"), (2, "x"), (1,), (2, "x"), (2,), (1, "b")):
+        faults(evse, *uuids)
     assert told(rig)[1:] == [("MemoryExhaustion", "the disk takes no events")] * 2
 
 
