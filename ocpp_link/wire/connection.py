@@ -15,9 +15,9 @@ import msgspec
 from websockets.asyncio.client import ClientConnection
 
 from ocpp_link.wire.address import Address, address
+from ocpp_link.wire.attempt import Attempt
 from ocpp_link.wire.conversation import Conversation, Listener, Nobody
-from ocpp_link.wire.dial import dial
-from ocpp_link.wire.endpoint import Endpoint, EndpointSource
+from ocpp_link.wire.endpoint import EndpointSource
 from ocpp_link.wire.failure import AttemptFailed, Failure, Phase
 from ocpp_link.wire.reconnect import Backoff
 from ocpp_link.wire.subprotocols import Offers
@@ -93,16 +93,13 @@ class Connection:
         if wanted:
             self._wanted.set()
         self._hurry = asyncio.Event()
-        self._dialing: asyncio.Task[ClientConnection] | None = None
-        self._called_off = False
+        self._attempt: Attempt | None = None
         self._conversation: Conversation | None = None
         self._url = ""
         self._last: Failure | None = None
         self._told: Failure | None = None
         self.attempts = 0
         self.faults = 0
-
-    # What others ask for
 
     @property
     def is_connected(self) -> bool:
@@ -141,14 +138,16 @@ class Connection:
     def disconnect(self) -> None:
         """Be disconnected until `connect`; what has been said is still sent."""
         self._wanted.clear()
-        self._call_off()
+        if self._attempt is not None:
+            self._attempt.call_off()
         self._end("this station was told to stay away")
 
     def reconnect(self, why: str) -> None:
         """Begin anew at once, with the endpoint as it is now; what has been said is still sent."""
         self._backoff.begin_anew()
         self._hurry.set()
-        self._call_off()
+        if self._attempt is not None:
+            self._attempt.call_off()
         self._end(why)
 
     async def flush(self) -> bool:
@@ -159,8 +158,6 @@ class Connection:
         """The engine wants another interval."""
         if self._conversation is not None:
             self._conversation.ping_interval_changed()
-
-    # The loop
 
     async def run(self) -> None:
         """Connect, serve, wait, again."""
@@ -190,35 +187,18 @@ class Connection:
         try:
             where = address(endpoint.url, endpoint.identity)
             self._url = where.url
-            websocket = await self._dialed(endpoint)
+            self._attempt = Attempt(endpoint, self._offers.now, self._sleep)
+            websocket = await self._attempt.run()
         except (AttemptFailed, ValueError) as error:
             self._failed(error)
             return
+        finally:
+            self._attempt = None
         if websocket is None:
             return
         self._offers.agreed()
         self._source.succeeded()
         self._ended(await self._serve(websocket, where))
-
-    async def _dialed(self, endpoint: Endpoint) -> ClientConnection | None:
-        """None: it was called off, because nobody wants it or another endpoint. Raises
-        AttemptFailed."""
-        self._called_off = False
-        dialing = asyncio.ensure_future(dial(endpoint, self._offers.now, self._sleep))
-        self._dialing = dialing
-        try:
-            websocket = await dialing
-        except asyncio.CancelledError:
-            _hang_up(dialing)
-            if _is_ending():
-                raise
-            return None
-        finally:
-            self._dialing = None
-        if self._called_off:
-            websocket.transport.abort()
-            return None
-        return websocket
 
     async def _serve(self, websocket: ClientConnection, where: Address) -> Failure:
         served = self._served
@@ -246,12 +226,6 @@ class Connection:
             served.disconnect()
             self._on_change(False)
 
-    def _call_off(self) -> None:
-        """The attempt under way; it may be through already, and nobody has looked yet."""
-        if self._dialing is not None:
-            self._called_off = True
-            self._dialing.cancel()
-
     def _end(self, why: str) -> None:
         if self._conversation is not None:
             self._conversation.end(why)
@@ -273,14 +247,3 @@ class Connection:
             self._told = failure
             _log.warning("no connection to %s: %s", self._url, failure)
             self._note(f"no connection: {failure}")
-
-
-def _hang_up(dialing: asyncio.Task[ClientConnection]) -> None:
-    """Where it was through, and who waited for it was cancelled."""
-    if dialing.done() and not dialing.cancelled() and dialing.exception() is None:
-        dialing.result().transport.abort()
-
-
-def _is_ending() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
