@@ -16,6 +16,10 @@ from ocpp_link.station import Station
 
 CATCH_UP_MS = 5_000
 """After a core came: for what happened meanwhile to be told. Only then it is known who charges."""
+CORE_GONE_MS = 10 * 60_000
+"""A core that is away for so long lets nobody charge: it may be what the update is to mend."""
+LOOK_MS = 60_000
+"""Between two looks at whether it is away."""
 PRIORITY = 10
 """Of the wish: before those of the interface (100) and of the back office (5 000)."""
 
@@ -29,18 +33,21 @@ class Hold:
         self._on_idle = on_idle
         self._wanted = False
         self._knows = False
+        self._core_seen_ms = station.clock.now_ms()
         self._to_lift = bool(kept.decoded("firmware", bool, "held"))
         """The core may still hold what nobody wants held any more."""
         self._held: set[int] = set()
         station.on_timer["firmware_hold"] = self._caught_up
+        station.on_timer["firmware_core"] = self._look_for_core
         station.occasions.core_came.append(self._core_came)
         station.occasions.transaction_ended.append(self._transaction_ended)
 
     @property
     def is_idle(self) -> bool:
         """It is known that no transaction runs."""
-        busy = any(state.in_transaction for state in self._station.states.values())
-        return self._station.core_up and self._knows and not busy
+        if not self._station.core_up:
+            return self._station.clock.now_ms() - self._core_seen_ms >= CORE_GONE_MS
+        return self._knows and not any(s.in_transaction for s in self._station.states.values())
 
     def set(self, wanted: bool) -> None:
         if wanted and not self._to_lift:
@@ -49,12 +56,22 @@ class Hold:
         changed, self._wanted = wanted != self._wanted, wanted
         if changed:
             self._tell()
+            self._look_for_core()
 
     def _core_came(self) -> None:
         """It may have forgotten, or never have heard; and there may be events to come."""
         self._held.clear()
         self._knows = False
         self._station.start_timer(CATCH_UP_MS, "firmware_hold")
+
+    def _look_for_core(self) -> None:
+        """As long as somebody waits for nobody to charge."""
+        if not self._wanted:
+            return
+        if self._station.core_up:
+            self._core_seen_ms = self._station.clock.now_ms()
+        self._station.start_timer(LOOK_MS, "firmware_core")
+        self._on_idle()
 
     def _caught_up(self) -> None:
         self._knows = True

@@ -17,6 +17,7 @@ from ocpp_link.files.records import FirmwareReport, FirmwareStatus
 from ocpp_link.files.signature import is_signed_digest
 from ocpp_link.files.update import Act, Phase, Request, Step, Update
 from ocpp_link.memory.database import Snapshot
+from ocpp_link.records import BootStatus
 from ocpp_link.station import Station
 
 LOOK_MS = 3_600_000
@@ -75,7 +76,6 @@ class FirmwareUpdates:
             "firmware_restart": self._restart,
         }
         station.occasions.core_came.append(self._look_at_health)
-        station.occasions.registered.append(self._look_at_health)
         station.occasions.resetting.append(lambda _why: self._restarting())
         station.occasions.clock_set.append(lambda _by_ms: self._look_at_clock())
 
@@ -132,6 +132,10 @@ class FirmwareUpdates:
 
     # What happens
 
+    def boot_answered(self) -> None:
+        """The back office answered a BootNotification, in whatever way."""
+        self._look_at_health()
+
     def _due(self) -> None:
         if self.update:
             self._take(firmware.due(self.update, self._station.utc_ms()))
@@ -168,7 +172,9 @@ class FirmwareUpdates:
             self._take(firmware.sick(self.update))
 
     def _look_at_health(self) -> None:
-        if self.update and self._station.core_up and self._station.boot.accepted:
+        """The core is there, and the back office has taken the station or lets it wait."""
+        known = self._station.boot.status in (BootStatus.ACCEPTED, BootStatus.PENDING)
+        if self.update and self._station.core_up and known:
             self._take(firmware.healthy(self.update))
 
     def _look_for_idle(self) -> None:

@@ -78,7 +78,7 @@ def trigger_diagnostics(engine: ChargePoint, _connector: int | None) -> Callable
     report = engine.logs.status
     of_get_log = report.request_id is not None
     message = _diagnostics_status(LogStatus.IDLE if of_get_log else report.status)
-    return lambda: engine.station.request(message, lambda _outcome: None)
+    return lambda: engine.station.request(message)
 
 
 def trigger_log(engine: ChargePoint, _connector: int | None) -> Callable[[], None] | None:
@@ -86,7 +86,7 @@ def trigger_log(engine: ChargePoint, _connector: int | None) -> Callable[[], Non
     report = engine.logs.status
     of_get_log = report.request_id is not None
     message = get_log_status(report if of_get_log else LogReport(LogStatus.IDLE))
-    return lambda: engine.station.request(message, lambda _outcome: None)
+    return lambda: engine.station.request(message)
 
 
 def _diagnostics_status(status: LogStatus) -> Message:

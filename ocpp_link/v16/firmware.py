@@ -95,13 +95,13 @@ def trigger_status(engine: ChargePoint, _connector: int | None) -> Callable[[], 
     """§4.5: what goes on now, or Idle."""
     status = STATUS.get(engine.firmware.status.status, STATUS[FirmwareStatus.IDLE])
     message = Message("FirmwareStatusNotification", {"status": status})
-    return lambda: engine.station.request(message, lambda _outcome: None)
+    return lambda: engine.station.request(message)
 
 
 def trigger_signed_status(engine: ChargePoint, _connector: int | None) -> Callable[[], None] | None:
     """Whitepaper L01.FR.28, L01.FR.29: the last that was told, Idle after Installed."""
     message = signed_status(engine.firmware.last_status)
-    return lambda: engine.station.request(message, lambda _outcome: None)
+    return lambda: engine.station.request(message)
 
 
 def _request(payload: dict[str, Any], location: str, retrieve_at: str, **more: Any) -> Request:

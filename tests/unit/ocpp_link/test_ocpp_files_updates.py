@@ -213,6 +213,36 @@ def test_who_charges_is_known_only_after_the_core_has_told_what_happened(rig: Fi
     assert rig.installer.asked == []
 
 
+def test_an_update_may_mend_a_core_that_does_not_come(rig: FilesRig) -> None:
+    """Without its core the station lets nobody charge: after ten minutes nobody is waited for."""
+    begin(rig)
+    rig.engine.on_core_lost()
+    rig.end_job()
+    rig.run(9 * 60)
+    assert rig.installer.asked == []
+    rig.run(3 * 60)
+    assert rig.installer.asked == ["install"]
+
+
+def test_a_release_that_the_back_office_lets_wait_works(rig: FilesRig) -> None:
+    """Pending is an answer; Installed is told once it takes the station."""
+    begin(rig)
+    rig.end_job()
+    rig.installer.end(RESTART)
+    rig.flush()
+    rig.run(5)
+    rig.installer.start()
+    new = FilesRig(rig.installer, evses=2, database=rig.database, clock=rig.clock)
+    new.brain.boot_script.append(("Pending", 1_800))
+    new.settled()
+    assert new.installer.asked[-1] == "confirm"
+    new.installer.confirmed(End(Outcome.DONE))
+    new.flush()
+    assert new.statuses() == []
+    new.run(1_800)
+    assert new.statuses() == ["Installed"]
+
+
 def test_a_clock_that_is_set_is_looked_at(rig: FilesRig) -> None:
     """What waits for a date is due when the clock says so, whoever set it."""
     begin(rig, after_s=7_200)
