@@ -80,6 +80,7 @@ def security_config(table: OcppTable, state_dir: Path) -> SecurityConfig:
     given = table.security
     return SecurityConfig(
         profile=profile_of(table) if given.profile is None else given.profile,
+        profile_is_named=given.profile is not None,
         secure_url=given.tls_url,
         mutual_url=given.certificate_url,
         system_roots=given.system_roots,

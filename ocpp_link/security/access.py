@@ -55,7 +55,11 @@ class Access:
         self._beside = hashlib.sha256(config.key).hexdigest()
         same = kept is not None and kept.beside == self._beside
         self._given = kept.passwords if kept and same else ()
-        self._standing = profiles.at_start(kept.standing if kept else None, config.profile)
+        self._standing = profiles.at_start(
+            kept.standing if kept else None,
+            config.profile,
+            is_owners_word=config.profile_is_named,
+        )
         self._key_turn = self._certificate_turn = 0
         self._attempted = self._standing.proven
         """The profile of this attempt or connection."""

@@ -20,6 +20,8 @@ class SecurityConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Of the CSMS, without the identity."""
     identity: str = ""
     profile: int = 0
+    profile_is_named: bool = True
+    """By the owner; False: it follows from what else is configured."""
     key: bytes = b""
     """Password of HTTP Basic until the back office gives one; empty: none."""
     secure_url: str = ""

@@ -46,11 +46,14 @@ class Means(msgspec.Struct, frozen=True):
     certificate: bool
 
 
-def at_start(kept: Standing | None, configured: int) -> Standing:
-    """What was reached holds, unless the owner has changed the configuration since."""
-    if kept is None or kept.configured != configured:
+def at_start(kept: Standing | None, configured: int, *, is_owners_word: bool = True) -> Standing:
+    """What was reached holds, unless the owner has named another profile since. One that only
+    follows from what else is configured (`is_owners_word` False) raises, and never lowers."""
+    if kept is None:
         return Standing(configured, configured)
-    return kept
+    if kept.configured == configured or (not is_owners_word and configured <= kept.proven):
+        return kept
+    return Standing(configured, configured)
 
 
 def objection(standing: Standing, wanted: int, means: Means) -> str:

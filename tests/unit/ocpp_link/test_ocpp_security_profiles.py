@@ -312,6 +312,15 @@ def test_a00_fr_005_the_owner_may_lower_the_profile(tmp_path: Path) -> None:
     ] == [{"key": "SecurityProfile", "readonly": False, "value": "0"}]
 
 
+def test_a00_fr_005_a_profile_that_nobody_named_lowers_nothing() -> None:
+    """Whitepaper A00.FR.005: a file that is added to the configuration says nothing of a profile
+    that the back office raised further."""
+    raised = profiles.connected(profiles.begun(Standing(0, 0), 2))
+    assert profiles.at_start(raised, 1, is_owners_word=False) == raised
+    assert profiles.at_start(raised, 3, is_owners_word=False) == Standing(3, 3)
+    assert profiles.at_start(raised, 1) == Standing(1, 1)
+
+
 def test_a00_fr_401_profile_3_shows_a_certificate_and_no_password(
     tmp_path: Path, root: Authority
 ) -> None:
