@@ -20,7 +20,7 @@ from ocpp_link.wire.conversation import Conversation, Listener, Nobody
 from ocpp_link.wire.endpoint import EndpointSource
 from ocpp_link.wire.failure import AttemptFailed, Failure, Phase
 from ocpp_link.wire.reconnect import Backoff
-from ocpp_link.wire.subprotocols import Offers
+from ocpp_link.wire.subprotocols import Offers, is_about_versions
 from ocpp_link.wire.within import Sleep, within
 
 _log = logging.getLogger(__name__)
@@ -233,7 +233,7 @@ class Connection:
     def _failed(self, error: AttemptFailed | ValueError) -> None:
         if isinstance(error, AttemptFailed):
             failure = error.failure
-            if failure.phase in (Phase.HTTP, Phase.SUBPROTOCOL):
+            if is_about_versions(failure):
                 self._offers.refused()
         else:
             failure = Failure(Phase.ADDRESS, str(error))

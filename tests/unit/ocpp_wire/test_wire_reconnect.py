@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ocpp_link.wire.failure import Failure, Phase
 from ocpp_link.wire.reconnect import STABLE_MS, Backoff, BackoffSettings
-from ocpp_link.wire.subprotocols import ATTEMPTS_AS_LIST, Offers
+from ocpp_link.wire.subprotocols import ATTEMPTS_AS_LIST, Offers, is_about_versions
 
 
 def test_5_3_the_wait_doubles_repeat_times_and_then_stays() -> None:
@@ -73,33 +74,65 @@ def test_3_1_2_the_versions_are_offered_in_order_of_preference() -> None:
     assert offers.now == ("ocpp2.0.1", "ocpp1.6")
 
 
-def test_1_a_server_that_chokes_on_a_list_is_offered_each_version_alone() -> None:
-    """Pitfall 1. After the last one, the list again; what was agreed to stays on offer."""
-    offers = Offers(("ocpp2.0.1", "ocpp1.6"))
+BOTH = ("ocpp2.0.1", "ocpp1.6")
+NEW, OLD = ("ocpp2.0.1",), ("ocpp1.6",)
+
+
+def offered(offers: Offers, refusals: int) -> list[tuple[str, ...]]:
+    """So many that are refused."""
     seen = []
-    for _ in range(ATTEMPTS_AS_LIST + 3):
+    for _ in range(refusals):
         seen.append(offers.now)
         offers.refused()
-    as_list = ("ocpp2.0.1", "ocpp1.6")
-    assert seen == [as_list] * ATTEMPTS_AS_LIST + [("ocpp2.0.1",), ("ocpp1.6",), as_list]
-    for _ in range(ATTEMPTS_AS_LIST):
-        offers.refused()
+    return seen
+
+
+def test_1_a_server_that_chokes_on_a_list_is_offered_each_version_alone() -> None:
+    """Pitfall 1. After the last one, the list again."""
+    offers = Offers(BOTH)
+    assert offered(offers, ATTEMPTS_AS_LIST + 3) == [BOTH] * ATTEMPTS_AS_LIST + [NEW, OLD, BOTH]
+
+
+def test_a_station_does_not_stay_with_the_version_that_it_likes_least() -> None:
+    """The list comes first again, and one refusal of it is enough where it was refused before."""
+    offers = Offers(BOTH)
+    offered(offers, ATTEMPTS_AS_LIST + 1)
+    assert offers.now == OLD
     offers.agreed()
-    assert offers.now == ("ocpp1.6",)
+    assert offered(offers, 3) == [BOTH, OLD, NEW]
+    offers.agreed()
+    assert offered(offers, ATTEMPTS_AS_LIST + 1)[-2:] == [BOTH, NEW]
+
+
+@pytest.mark.parametrize(
+    ("phase", "status", "about"),
+    [
+        (Phase.SUBPROTOCOL, 0, True),
+        (Phase.HTTP, 0, True),
+        (Phase.HTTP, 400, True),
+        (Phase.HTTP, 500, True),
+        (Phase.HTTP, 401, False),
+        (Phase.HTTP, 404, False),
+        (Phase.HTTP, 503, False),
+        (Phase.TLS, 0, False),
+        (Phase.TCP, 0, False),
+    ],
+)
+def test_a_wrong_key_or_an_outage_is_not_about_versions(
+    phase: Phase, status: int, about: bool
+) -> None:
+    assert is_about_versions(Failure(phase, "words", status)) is about
 
 
 def test_refusals_before_an_agreement_do_not_count() -> None:
-    offers = Offers(("a", "b"))
+    offers = Offers(BOTH)
     for _ in range(10):
         offers.refused()
         offers.agreed()
-    assert offers.now == ("a", "b")
+    assert offers.now == BOTH
 
 
 def test_a_single_version_is_all_there_is_to_offer() -> None:
-    offers = Offers(("ocpp1.6",))
-    for _ in range(5):
-        assert offers.now == ("ocpp1.6",)
-        offers.refused()
+    assert set(offered(Offers(OLD), 9)) == {OLD}
     with pytest.raises(ValueError):
         Offers(())
