@@ -13,7 +13,12 @@ from evse.authorization.selection import Place
 from evse.clock import Clock, Timers
 from evse.config.access import AuthorizationTable
 from evse.session.session import Session
-from evse.types.authorization import ProvidedIdToken, TokenValidationStatus
+from evse.types.authorization import (
+    IdToken,
+    IdTokenType,
+    ProvidedIdToken,
+    TokenValidationStatus,
+)
 
 S = TokenValidationStatus
 
@@ -85,6 +90,16 @@ class Assignments:
             return False
         self._pending[evse] = token
         self._timers.cancel(("connection", evse))
+        return True
+
+    def set_group(self, evse: int, token: str, group: str) -> bool:
+        """The group of the token that an EVSE is authorized by, learnt only after that. False
+        where it is authorized by another one, or by none."""
+        session = self._sessions[evse]
+        known = session.record.token
+        if known is None or known.id_token.value.casefold() != token.casefold():
+            return False
+        session.set_group(IdToken(value=group, type=IdTokenType.Central))
         return True
 
     def withdraw(self, evse: int, status: TokenValidationStatus = S.Withdrawn) -> None:

@@ -36,7 +36,6 @@ from evse.session.session import Session
 from evse.types.authorization import (
     AuthorizationStatus,
     IdToken,
-    IdTokenType,
     ProvidedIdToken,
     TokenValidationStatus,
     ValidationResult,
@@ -119,7 +118,9 @@ class Broker:
             places = self.assignments.places(evses)
             if not places:
                 return self._refuse(token, evses, NO_EVSE)
-            if not (self._may_claim or self._placing.could_start(token, places)):
+            # a validator of somebody else's may name a reservation that the token is for
+            asks_all = self._config.mode == "door"
+            if not (asks_all or self._placing.could_start(token, places)):
                 return self._refuse(token, evses, RESERVED)
         if self._config.mode == "free" or token.prevalidated is True:
             return self._conclude(token, ACCEPTED)
@@ -156,21 +157,6 @@ class Broker:
         if pending or on_their_way:
             return W.Accepted
         return W.Rejected if held else W.AuthorizationNotFound
-
-    def set_group(self, evse: int, token: str, group: str) -> bool:
-        """The group of the token that an EVSE is authorized by, learnt only after that. False
-        where it is authorized by another one, or by none."""
-        session = self._sessions[evse]
-        known = session.record.token
-        if known is None or known.id_token.value.casefold() != token.casefold():
-            return False
-        session.set_group(IdToken(value=group, type=IdTokenType.Central))
-        return True
-
-    def set_departure(self, *, ends_transaction: bool, frees_plug: bool) -> None:
-        """What unplugging at the car's end does, at every EVSE (session/departure.py)."""
-        for session in self._sessions.values():
-            session.set_departure(ends_transaction=ends_transaction, frees_plug=frees_plug)
 
     def set_connection_timeout(self, seconds: int) -> None:
         """How long an authorization waits for its car, from the next one on."""
@@ -213,11 +199,6 @@ class Broker:
         self._placing.poll()
 
     # --- validation -------------------------------------------------------------------------------
-
-    @property
-    def _may_claim(self) -> bool:
-        """A validator of somebody else's may name a reservation that the token is for."""
-        return self._config.mode == "door"
 
     @property
     def _asks_at_door(self) -> bool:

@@ -83,15 +83,17 @@ def _set_connection_timeout(core: Core, params: SetConnectionTimeout, reply: Rep
 
 
 def _set_departure(core: Core, params: SetDeparture, reply: Reply) -> None:
-    core.authorization.set_departure(
-        ends_transaction=params.stop_transaction, frees_plug=params.unlock_connector
-    )
+    for session in core.sessions.values():
+        session.set_departure(
+            ends_transaction=params.stop_transaction, frees_plug=params.unlock_connector
+        )
     reply(None)
 
 
 def _set_group(core: Core, params: SetGroup, reply: Reply) -> None:
     _known(core, "evse", params.evse)
-    reply(core.authorization.set_group(params.evse, params.id_token, params.parent_id_token))
+    known = core.authorization.assignments
+    reply(known.set_group(params.evse, params.id_token, params.parent_id_token))
 
 
 def _reserve_now(core: Core, params: ReserveNow, reply: Reply) -> None:

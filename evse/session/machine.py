@@ -20,10 +20,10 @@ from evse.model import CommandVerb, Reason
 from evse.ports import SessionPorts
 from evse.session.chart import Act
 from evse.session.forced_unlock import ForcedUnlock
+from evse.session.plug import PlugState
 from evse.session.record import EventWriter, Snapshot, end_of_interrupted
 from evse.session.rules import Facts, next_event
 from evse.session.self_test import SelfTestRun
-from evse.session.state import SessionState
 from evse.types.session import (
     EnableDisableSource,
     SessionEvent,
@@ -41,7 +41,7 @@ MAX_SETTLE_STEPS = 12
 _AVAILABILITY = frozenset({SessionEventEnum.Enabled, SessionEventEnum.Disabled})
 
 
-class SessionMachine(SessionState):
+class SessionMachine(PlugState):
     """The one place that moves an EVSE's session."""
 
     def __init__(
@@ -224,17 +224,6 @@ class SessionMachine(SessionState):
 
     def _emit(self, event: SessionEvent) -> None:
         self._ports.emit(event, self.record.encode())
-
-    def _note_departure(self) -> None:
-        """Once the car of a finished session has left, another plug-in is another session, also
-        with the same cable."""
-        if self.state != "finished":
-            return
-        if not self.board.plugged:
-            self.departure.seen = True
-        elif self.departure.seen:
-            self.board.renew()
-        self.departure.cleared = self.departure.cleared or self.board.newcomer
 
     # --- reservation ------------------------------------------------------------------------------
 

@@ -3,7 +3,8 @@
 Guarantees: the permit allows closing in state `charging` alone; an ask that may not be granted
 says so and changes nothing. Assumes: the guard enforces the electrical interlocks whatever is
 asked here. Pure but for the ports it is given. In layers, each a file: what it knows (state.py),
-how it moves (machine.py), what it is told (told.py), what it is asked (asked.py).
+what it wants of the plug (plug.py), how it moves (machine.py), what it is told (told.py), what it
+is asked (asked.py).
 """
 
 from __future__ import annotations

@@ -14,9 +14,8 @@ from evse.energy import current_guard
 from evse.fault_model import FaultModel
 from evse.faults import CoreCondition, Fault, settings
 from evse.limits import Effective, Limit
-from evse.lock import target
 from evse.metering.start import StartReading
-from evse.model import BoardStatus, LockState, LockTarget
+from evse.model import BoardStatus, LockState
 from evse.session import availability
 from evse.session.board import BoardView, MeterView
 from evse.session.chart import SessionChart
@@ -223,34 +222,14 @@ class SessionState:
     @property
     def outlives_car(self) -> bool:
         """The transaction would go on without its car, for as long as its cable is here."""
-        here = self.board.plugged or self.config.connector == "cable" or self._cable_left
-        return self.record.transaction and not self.departure.ends_transaction and here
+        if self.departure.ends_transaction or not self.record.transaction:
+            return False
+        return self.board.plugged or self.config.connector == "cable" or self._cable_left
 
     @property
     def _cable_left(self) -> bool:
         socket = self.config.connector == "socket"
         return socket and self.board.cable_in(self._clock.now_ms())
-
-    @property
-    def holds_plug(self) -> bool:
-        """The car left its transaction, and its cable is locked until the token is presented."""
-        left = self.departure
-        held = left.ended_it and not (left.frees_plug or left.released or left.cleared)
-        fitted = self.config.lock is not None
-        return held and fitted and self.state == "finished" and self._cable_left
-
-    @property
-    def bars_plug(self) -> bool:
-        """Nobody but its token, or force, frees the plug of the session that has ended."""
-        stop, released = self.stop, self.departure.released
-        barred = stop is not None and stop.reason is StopTransactionReason.DeAuthorized
-        return self.holds_plug or (barred and self.state == "finished" and not released)
-
-    @property
-    def has_room(self) -> bool:
-        """Only a cable is left of the session that has ended: another one may begin."""
-        away = self.state == "finished" and not self.board.plugged
-        return away and not (self.holds_plug or self.disable_wanted)
 
     @property
     def _kept(self) -> bool:
@@ -263,26 +242,3 @@ class SessionState:
         if not (self.board.plugged or self.outlives_car):
             return StopTransactionReason.EVDisconnected
         return StopTransactionReason.EVSEDisabled
-
-    @property
-    def _jammed_at_start(self) -> bool:
-        """The plug could not be locked, and nothing has flowed since: asking the lock for anything
-        else would make the board forget the jam, and the fault with it."""
-        jammed = self.status.lock is LockState.JAMMED
-        closing = jammed and self.board.jammed_for is LockTarget.LOCK
-        return closing and not (self._had_transaction or self.departure.released)
-
-    def _lock_target(self) -> LockTarget:
-        lock = self.config.lock
-        stop = self.stop
-        return target(
-            self.state,
-            self.status,
-            plugged=self.board.plugged,
-            unlock_after_stop=lock is None or lock.unlock_after_stop,
-            held_by_deauthorization=stop is not None
-            and stop.reason is StopTransactionReason.DeAuthorized
-            and not self.departure.released,
-            kept_without_car=self.outlives_car or self.holds_plug,
-            jammed=self._jammed_at_start,
-        )

@@ -207,7 +207,7 @@ def test_tc_068_nobody_is_asked_about_a_token_that_could_end_nothing() -> None:
     rig.start(1, "ONE")
     assert rig.swipe("OTHER") == "Rejected"
     assert rig.door.asked == []
-    assert rig.broker.set_group(1, "one", "FLEET")
+    assert rig.broker.assignments.set_group(1, "one", "FLEET")
     assert rig.swipe("OTHER") == "Processing"
     rig.door.answer(good("FLEET"))
     assert rig.statuses[-1] == "OTHER UsedToStop"
@@ -216,9 +216,9 @@ def test_tc_068_nobody_is_asked_about_a_token_that_could_end_nothing() -> None:
 
 def test_3_10_a_group_is_learnt_of_the_token_that_is_there_only() -> None:
     rig = AuthRig()
-    assert not rig.broker.set_group(1, "ONE", "FLEET")
+    assert not rig.broker.assignments.set_group(1, "ONE", "FLEET")
     rig.start(1, "ONE")
-    assert not rig.broker.set_group(1, "OTHER", "FLEET")
+    assert not rig.broker.assignments.set_group(1, "OTHER", "FLEET")
     assert rig.swipe("OTHER") == "Rejected"
 
 
