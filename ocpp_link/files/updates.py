@@ -14,6 +14,7 @@ from ocpp_link.files.jobs import Download, End
 from ocpp_link.files.notices import Notices
 from ocpp_link.files.ports import Cancel, Files, NoRoots, SignerVerdict, SigningRoots
 from ocpp_link.files.records import FirmwareReport, FirmwareStatus
+from ocpp_link.files.restart import Restart
 from ocpp_link.files.signature import is_signed_digest
 from ocpp_link.files.update import Act, Phase, Request, Step, Update
 from ocpp_link.memory.database import Snapshot
@@ -22,11 +23,6 @@ from ocpp_link.station import Station
 
 LOOK_MS = 3_600_000
 """A long wait is looked at again now and then: the clock may have been set."""
-RESTART_WAIT_MS = 10_000
-"""For the back office to hear of a restart before it happens."""
-RESTART_AGAIN_MS = 120_000
-"""A restart that did not happen is asked for again, so often:"""
-MAX_RESTARTS = 5
 PROVING_MS = 15 * 60_000
 """In which a new release has to reach the core and the back office, or it is taken back."""
 OnSecurityEvent = Callable[[str, str], None]
@@ -50,18 +46,15 @@ class FirmwareUpdates:
         files: Files | None,
         kept: Snapshot,
         *,
-        restart: Callable[[], None] | None = None,
+        restart: Callable[[], None],
         roots: SigningRoots | None = None,
         on_security_event: OnSecurityEvent = lambda _type, _info: None,
     ) -> None:
         self._station = station
         self._files = files
-        self._ask_restart = restart
         self._roots = roots or NoRoots()
         self._on_security_event = on_security_event
         self._cancel_fetch: Cancel = _nothing
-        self._wants_restart = False
-        self._restarts = 0
         self._hold = Hold(station, kept, self._look_for_idle)
         self.update = kept.decoded("firmware", Update, "update").get("update")
         self._notices = Notices(
@@ -70,10 +63,16 @@ class FirmwareUpdates:
             self._told,
             self.update.untold if self.update else (),
         )
+        self._restart = Restart(
+            station,
+            restart,
+            is_told=lambda: not len(self._notices),
+            is_due=lambda: self.update is not None and self.update.phase in RESTARTS,
+            on_stuck=self._stuck,
+        )
         station.on_timer |= {
             "firmware": self._due,
             "firmware_sick": self._sick,
-            "firmware_restart": self._restart,
         }
         station.occasions.core_came.append(self._look_at_health)
         station.occasions.resetting.append(lambda _why: self._restarting())
@@ -94,7 +93,7 @@ class FirmwareUpdates:
     def judge(self, request: Request) -> UpdateAnswer:
         """What the back office is to be answered; nothing has happened yet."""
         files = self._files
-        if files is None or files.installer is None or self._ask_restart is None:
+        if files is None or files.installer is None:
             return UpdateAnswer.UNSUPPORTED
         secured = self._station.settings.security_profile > 0
         verdict = None
@@ -191,7 +190,8 @@ class FirmwareUpdates:
         self._keep()
         _log.info("firmware update %s is %s", step.update.name, step.update.phase.value)
         for act in ALARMS.intersection(step.acts):
-            self._on_security_event(act.value, f"request {step.update.request.request_id}")
+            request_id = step.update.request.request_id
+            self._on_security_event(act.value, f"request {request_id}" if request_id else "")
         known = before.untold if before else ()
         for report in step.update.untold[len(known) :]:
             self._notices.add(report)
@@ -223,7 +223,7 @@ class FirmwareUpdates:
             case Act.ROLL_BACK:
                 files.installer.roll_back("it did not prove itself", self._taken_back)
             case Act.RESTART:
-                self._restart_when_told()
+                self._restart.want()
             case Act.PROVE:
                 self._station.start_timer(PROVING_MS, "firmware_sick")
             case Act.DISCARD:
@@ -237,27 +237,11 @@ class FirmwareUpdates:
         if self.update and self.update.untold:
             self.update = firmware.told(self.update)
             self._keep()
-        if self._wants_restart and not len(self._notices):
-            self._restart()
+        self._restart.told()
 
-    def _restart_when_told(self) -> None:
-        self._wants_restart = True
-        self._station.start_timer(RESTART_WAIT_MS, "firmware_restart")
-        if not len(self._notices):
-            self._restart()
-
-    def _restart(self) -> None:
-        """Once what is known is on the disk; again, where it did not come to it."""
-        self._wants_restart = False
-        restart = self._ask_restart
-        if restart is None or self.update is None or self.update.phase not in RESTARTS:
-            return
-        if self._restarts >= MAX_RESTARTS:
+    def _stuck(self) -> None:
+        if self.update:
             self._take(firmware.stuck(self.update))
-            return
-        self._restarts += 1
-        self._station.start_timer(RESTART_AGAIN_MS, "firmware_restart")
-        self._station.store.submit(lambda _database: None, lambda _: restart())
 
     def _restarting(self) -> None:
         if self.update:

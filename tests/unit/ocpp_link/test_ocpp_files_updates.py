@@ -15,7 +15,8 @@ from evse.clock import rfc3339
 from hil.csms.brain import Misbehaviour
 from ocpp_link.files.jobs import End, Outcome
 from ocpp_link.files.ports import SignerVerdict
-from ocpp_link.files.updates import MAX_RESTARTS, PROVING_MS, RESTART_AGAIN_MS
+from ocpp_link.files.restart import AGAIN_MS, MAX_ASKED
+from ocpp_link.files.updates import PROVING_MS
 from ocpp_link.ports import BootReason, CoreReply, RestartKind
 
 RESTART = End(Outcome.DONE, version="2.0", restart=True)
@@ -314,7 +315,7 @@ def test_a_station_that_does_not_restart_gives_up(rig: FilesRig) -> None:
     rig.end_job()
     rig.installer.end(RESTART)
     rig.flush()
-    rig.run((MAX_RESTARTS + 1) * RESTART_AGAIN_MS / 1_000)
+    rig.run((MAX_ASKED + 1) * AGAIN_MS / 1_000)
     assert rig.statuses()[-1] == "InstallationFailed"
     assert "roll back" in rig.installer.asked
     assert wishes(rig)[-1] == (2, "Unassigned")
