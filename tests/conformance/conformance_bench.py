@@ -105,6 +105,10 @@ class Bench:
             raise CaseFailed(f"{action} {payload}: {answer}, and not {status}")
         return answer
 
+    def is_noise(self, message: Received) -> bool:
+        """May it come at any time?"""
+        return message.action in self.expected_noise
+
     # --- what the station sends -------------------------------------------------------------------
 
     def expect(self, action: str, *, within_s: float = SOON_S, **fields: Any) -> Received:
@@ -129,8 +133,8 @@ class Bench:
         """Let time pass, in which nothing comes but these actions and the expected noise."""
         known = len(self.csms.messages)
         self.wait(span_s)
-        allowed = {*but, *self.expected_noise}
-        odd = [m for m in self.csms.messages[known:] if m.action not in allowed]
+        came = self.csms.messages[known:]
+        odd = [m for m in came if m.action not in but and not self.is_noise(m)]
         if odd:
             raise CaseFailed(f"not expected: {_shown(odd)}")
 
@@ -159,7 +163,7 @@ class Bench:
         """The end of the case."""
         if self.csms.complaints:
             raise CaseFailed("\n".join(self.csms.complaints))
-        odd = [m for m in self.untaken() if m.action not in self.expected_noise]
+        odd = [m for m in self.untaken() if not self.is_noise(m)]
         if odd:
             raise CaseFailed(f"nobody asked for: {_shown(odd)}")
 

@@ -7,6 +7,7 @@ with what the case has scripted, else with what an ordinary back office would sa
 from __future__ import annotations
 
 import asyncio
+import enum
 import ssl
 from collections import deque
 from collections.abc import Callable
@@ -24,7 +25,16 @@ from ocpp_link.errors import ActionUnknown, PayloadInvalid
 from ocpp_link.rpc.schemas import Schemas
 
 Payload = dict[str, Any]
-Answer = Payload | Callable[[Payload], Payload]
+
+
+class Fault(enum.Enum):
+    """What a back office that has a bad day does with a CALL."""
+
+    SILENCE = "no answer"
+    CALLERROR = "InternalError"
+
+
+Answer = Payload | Callable[[Payload], Payload] | Fault
 
 
 class Office(Protocol):
@@ -211,7 +221,8 @@ class Csms:
             case [2, str(unique_id), str(action), dict(payload)]:
                 reply = self._answer(visit, unique_id, action, payload)
                 self._news.set()
-                await socket.send(_text(reply))
+                if reply is not None:
+                    await socket.send(_text(reply))
             case [3, str(unique_id), dict(payload)]:
                 self._settle(unique_id, Reply(payload))
             case [4, str(unique_id), str(code), str(), dict()]:
@@ -219,7 +230,9 @@ class Csms:
             case other:
                 self.complaints.append(f"no frame of OCPP-J: {str(other)[:200]}")
 
-    def _answer(self, visit: int, unique_id: str, action: str, payload: Payload) -> list[Any]:
+    def _answer(
+        self, visit: int, unique_id: str, action: str, payload: Payload
+    ) -> list[Any] | None:
         try:
             self.office.schemas.request(action, payload)
         except (PayloadInvalid, ActionUnknown) as error:
@@ -231,6 +244,10 @@ class Csms:
         ordinary = self.office.answer(action, payload)
         if script := self._scripts.get(action):
             scripted = script.popleft()
+            if scripted is Fault.SILENCE:
+                return None
+            if scripted is Fault.CALLERROR:
+                return [4, unique_id, scripted.value, "scripted", {}]
             ordinary = scripted(payload) if callable(scripted) else {**ordinary, **scripted}
         return [3, unique_id, ordinary]
 
