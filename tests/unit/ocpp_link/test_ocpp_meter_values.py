@@ -593,3 +593,41 @@ def test_9_1_7_a_rotation_of_no_connector_or_of_one_twice_is_refused(
     rig: Rig, rotation: str
 ) -> None:
     assert configure(rig, ConnectorPhaseRotation=rotation) == ["Rejected"]
+
+
+# --- in another version ---------------------------------------------------------------------------
+
+
+def test_j01_j02_aligned_samples_in_2_0_1() -> None:
+    """In a transaction as an event with its trigger, else as MeterValues; of its own list."""
+    rig = Rig(
+        versions=("2.0.1",),
+        settings=Settings(
+            aligned_interval_s=20,
+            aligned_measurands=("Voltage", "Temperature"),
+            sample_interval_s=0,
+        ),
+    )
+    rig.engine.on_core_connected()
+    rig.engine.on_connected("ocpp2.0.1")
+    boot = msgspec.json.decode(rig.engine.take_frames()[0])
+    accepted = {"status": "Accepted", "interval": 300, "currentTime": "2026-01-01T00:00:00Z"}
+    rig.engine.on_frame(msgspec.json.encode([3, boot[1], accepted]).decode())
+
+    def sent() -> list[tuple[str, dict[str, Any]]]:
+        found = []
+        while frames := [msgspec.json.decode(frame) for frame in rig.engine.take_frames()]:
+            for frame in frames:
+                found.append((frame[2], frame[3]))
+                rig.engine.on_frame(msgspec.json.encode([3, frame[1], {}]).decode())
+        return found
+
+    sent()
+    rig.meter()
+    rig.clock.advance_to(20_000)
+    rig.engine.poll()
+    told = [payload for action, payload in sent() if action == "MeterValues"]
+    assert [payload["evseId"] for payload in told] == [1], "the sum has no voltage"
+    values = told[0]["meterValue"][0]["sampledValue"]
+    assert {each["measurand"] for each in values} == {"Voltage"}
+    assert {each["context"] for each in values} == {"Sample.Clock"}

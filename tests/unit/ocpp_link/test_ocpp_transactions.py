@@ -107,8 +107,7 @@ def test_3_7_offline_then_online_order_is_kept_nothing_lost_nothing_doubled(rig:
     assert rig.brain.complaints == []
 
 
-def test_a_long_offline_time_keeps_memory_flat_and_drains(tmp_path: Path) -> None:
-    rig = Rig(database=Database(tmp_path / "link.db")).start()
+def test_a_long_offline_time_keeps_memory_flat_and_drains(rig: Rig) -> None:
     rig.disconnect()
     for number in range(120):
         rig.session(f"s-{number}", seconds=61)
