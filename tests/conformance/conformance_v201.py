@@ -1,14 +1,9 @@
-"""The words of OCPP 2.0.1: an ordinary back office, and the reusable states of the cases.
-
-The station's start and stop point is `PowerPathClosed`, and nothing else: a transaction begins
-with the later one of cable and authorization, and ends with the first one that goes.
-"""
+"""The words of OCPP 2.0.1: an ordinary back office, and the prepared states of the cases."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection
-from datetime import datetime, timedelta
+from collections.abc import Iterable
 from typing import Any
 
 from conformance_bench import SOON_S, Bench, CaseFailed
@@ -22,22 +17,21 @@ from ocpp_link.rpc.schemas import Schemas
 TAG = "04A1B2C3"
 OTHER_TAG = "04D4E5F6"
 UNKNOWN_TAG = "DEADBEEF"
-GROUP = "FAMILY"
 HEARTBEAT_S = 86_400
 WARM_S = 10.0
-STARTUP = ("StartupOfTheDevice", "ResetOrReboot")
-PERIODIC = ("MeterValuePeriodic", "MeterValueClock")
-RESUMED_AFTER_S = 20.0
+"""From the first status on, until a person steps up to the station."""
+START = ("CablePluggedIn", "Authorized", "RemoteStart", "ChargingStateChanged")
+"""What may be said to have started a transaction, once the power path is closed."""
 EMPTY: frozenset[str] = frozenset(
     {
-        "StatusNotification",
-        "MeterValues",
-        "NotifyReport",
-        "NotifyEvent",
-        "SecurityEventNotification",
         "FirmwareStatusNotification",
         "LogStatusNotification",
+        "MeterValues",
+        "NotifyEvent",
+        "NotifyReport",
         "ReservationStatusUpdate",
+        "SecurityEventNotification",
+        "StatusNotification",
     }
 )
 
@@ -47,8 +41,12 @@ def _schemas() -> Schemas:
     return Schemas("v201", strict=True)
 
 
+def id_token(tag: str) -> Payload:
+    return {"idToken": tag, "type": "ISO14443"}
+
+
 class Office201:
-    """Office. `refused` maps tokens to what is said of them; every other one is Accepted."""
+    """Office. `refused` maps tags to what is said of them; every other one is Accepted."""
 
     subprotocol = "ocpp2.0.1"
 
@@ -66,37 +64,33 @@ class Office201:
             case "Heartbeat":
                 return {"currentTime": rfc3339(self.clock.utc())}
             case "Authorize":
-                return {"idTokenInfo": self.info(payload["idToken"]["idToken"])}
+                return {"idTokenInfo": self._of(payload["idToken"]["idToken"])}
             case "TransactionEvent":
                 token = payload.get("idToken")
-                return {"idTokenInfo": self.info(token["idToken"])} if token else {}
+                return {"idTokenInfo": self._of(token["idToken"])} if token else {}
+            case "SignCertificate":
+                return {"status": "Accepted"}
             case "DataTransfer":
                 return {"status": "UnknownVendorId"}
             case _ if action in EMPTY:
                 return {}
         raise CaseFailed(f"nobody knows what to answer to {action}")
 
-    def info(self, token: str) -> Payload:
-        """An idTokenInfo."""
-        info: Payload = {"status": self.refused.get(token, "Accepted")}
-        if token in self.groups:
-            info["groupIdToken"] = {"idToken": self.groups[token], "type": "Central"}
+    def _of(self, tag: str) -> Payload:
+        info: Payload = {"status": self.refused.get(tag, "Accepted")}
+        if tag in self.groups:
+            info["groupIdToken"] = {"idToken": self.groups[tag], "type": "Central"}
         return info
 
 
 class Bench201(Bench):
-    """Bench, with the reusable states."""
+    """Bench, with the prepared states. A connector is the only one of its EVSE."""
 
     expected_noise = frozenset({"Heartbeat", "MeterValues", "SecurityEventNotification"})
 
     def __init__(self, station: StationDriver, pki: Pki) -> None:
         self.office = Office201(station.clock)
         super().__init__(station, Csms(self.office, station.clock), pki)
-
-    def is_noise(self, message: Received) -> bool:
-        """The samples of a transaction, too."""
-        sample = message.action == "TransactionEvent" and message["triggerReason"] in PERIODIC
-        return sample or super().is_noise(message)
 
     def ready(self) -> None:
         """Booted and accepted a while ago; nothing of that is the case's."""
@@ -105,244 +99,142 @@ class Bench201(Bench):
         self.csms.messages.clear()
 
     def finish(self) -> None:
-        """The end of the case, with the general rules of the tool for transactions."""
+        """Beyond what every version asks: each transaction is told without a gap."""
         super().finish()
-        told: dict[str, list[Received]] = {}
+        told: dict[str, list[Payload]] = {}
         for message in self.sent("TransactionEvent"):
-            events = told.setdefault(message["transactionInfo"]["transactionId"], [])
-            if not events or events[-1].payload != message.payload:  # not the same one again
-                events.append(message)
-        for transaction_id, events in told.items():
-            _judge(transaction_id, events)
+            told.setdefault(message["transactionInfo"]["transactionId"], []).append(message.payload)
+        for id_, events in told.items():
+            if [event["seqNo"] for event in events] != list(range(len(events))):
+                raise CaseFailed(f"the numbers of {id_} have gaps: {events}")
 
     @property
     def evses(self) -> range:
         return range(1, self.station.look.connectors + 1)
 
-    def after(self, span_s: float) -> str:
-        """A wall time."""
-        return rfc3339(self.station.clock.utc() + timedelta(seconds=span_s))
-
     # --- the device model -------------------------------------------------------------------------
 
-    def configure(self, **variables: object) -> None:
-        """SetVariables, each Accepted; `TxCtrlr_EVConnectionTimeOut=30`, with the instance behind
-        a second underscore."""
-        for name, value in variables.items():
-            result = self.set_(variable(name), value)
-            if result["attributeStatus"] != "Accepted":
-                raise CaseFailed(f"{name} = {value}: {result}")
-
-    def set_(self, item: Payload, value: object) -> Payload:
-        """The result of a SetVariables of one."""
-        asked = [{**item, "attributeValue": spelled(value)}]
-        (result,) = self.call("SetVariables", setVariableData=asked)["setVariableResult"]
+    def variable(self, component: str, name: str, **more: Any) -> Payload:
+        """GetVariables of one: its result."""
+        wanted = {"component": {"name": component}, "variable": {"name": name}, **more}
+        (result,) = self.call("GetVariables", getVariableData=[wanted])["getVariableResult"]
         return dict(result)
 
-    def get(self, item: Payload) -> Payload:
-        """The result of a GetVariables of one."""
-        (result,) = self.call("GetVariables", getVariableData=[item])["getVariableResult"]
+    def write(self, component: str, name: str, value: str, **more: Any) -> Payload:
+        """SetVariables of one: its result."""
+        wanted = {
+            "component": {"name": component},
+            "variable": {"name": name},
+            "attributeValue": value,
+            **more,
+        }
+        (result,) = self.call("SetVariables", setVariableData=[wanted])["setVariableResult"]
         return dict(result)
 
-    def value(self, name: str) -> str:
-        """Of a variable, named as in `configure`."""
-        result = self.get(variable(name))
+    def configure(self, component: str, name: str, value: str) -> None:
+        """SetVariables, Accepted."""
+        result = self.write(component, name, value)
         if result["attributeStatus"] != "Accepted":
-            raise CaseFailed(f"{name}: {result}")
-        return str(result["attributeValue"])
+            raise CaseFailed(f"{component}.{name} = {value}: {result}")
 
-    def report(self, request_id: int) -> list[Payload]:
-        """What the parts of a NotifyReport tell, in order."""
-        told: list[Payload] = []
-        number = 0
-        while True:
-            part = self.expect("NotifyReport", requestId=request_id, seqNo=number)
-            assert abs(time_of(part["generatedAt"]) - self.clock_utc) < timedelta(seconds=4)
-            told += part["reportData"]
-            number += 1
-            if not part.payload.get("tbc"):
-                return told
-
-    @property
-    def clock_utc(self) -> datetime:
-        return self.station.clock.utc()
+    def report(self, action: str, **more: Any) -> list[Payload]:
+        """All rows of a report, whose parts are numbered and the last of which says so."""
+        self.accepted(action, requestId=11, **more)
+        rows: list[Payload] = []
+        for number in range(1_000):
+            part = self.expect("NotifyReport", requestId=11, seqNo=number)
+            rows += part.payload.get("reportData", [])
+            if not part.payload.get("tbc", False):
+                return rows
+        raise CaseFailed("a report without an end")
 
     # --- what the station sends -------------------------------------------------------------------
 
+    def boot(self, *, within_s: float = 60.0) -> Received:
+        return self.expect("BootNotification", within_s=within_s)
+
     def status(self, status: str, evse: int = 1, *, within_s: float = SOON_S) -> Received:
         """The next StatusNotification of this EVSE's connector, which must tell this status."""
-        subject = {"evseId": evse}
-        return self.of(
-            "StatusNotification", subject, within_s=within_s, connectorStatus=status, connectorId=1
-        )
+        subject = {"evseId": evse, "connectorId": 1}
+        return self.of("StatusNotification", subject, within_s=within_s, connectorStatus=status)
 
-    def boot(self, *, within_s: float = 60.0, **fields: Any) -> Received:
-        return self.expect("BootNotification", within_s=within_s, **fields)
-
-    def reported(self, boot: Received, **differing: str) -> None:
-        """After this boot every connector is said to be Available, or what `evse2=` says, and why
-        the station started is told as a security event."""
+    def reported(self, boot: Received, differing: dict[int, str] | None = None) -> None:
+        """What every connector is said to be after this boot: Available, or as told."""
         for evse in self.evses:
-            wanted = differing.get(f"evse{evse}", "Available")
-            while (message := self.of("StatusNotification", {"evseId": evse}, within_s=30)) and (
-                message.order < boot.order
-            ):
+            wanted = (differing or {}).get(evse, "Available")
+            while (told := self.of("StatusNotification", {"evseId": evse})).order < boot.order:
                 pass
-            if message["connectorStatus"] != wanted:
-                raise CaseFailed(f"after the boot EVSE {evse} is {message['connectorStatus']}")
-        self.run(self.csms.until(lambda: self._started_since(boot)), 30.0)
+            if told["connectorStatus"] != wanted:
+                raise CaseFailed(f"after the boot evse {evse} is {told['connectorStatus']}")
 
     def event(
         self,
-        kind: str,
+        type_: str,
+        triggers: str | Iterable[str],
         *,
-        trigger: str | Collection[str] = (),
-        state: str | Collection[str] = (),
-        evse: int = 0,
         within_s: float = SOON_S,
         **info: Any,
     ) -> Received:
-        """The next TransactionEvent but samples; `info`: fields of its transactionInfo."""
-        subject = {"evse": {"id": evse, "connectorId": 1}} if evse else {}
-
-        def found() -> list[Received]:
-            return [m for m in self.untaken("TransactionEvent") if not self.is_noise(m)]
-
-        try:
-            self.run(self.csms.until(lambda: bool(found())), within_s)
-        except TimeoutError:
-            raise CaseFailed(
-                f"no TransactionEvent {kind} {trigger} within {within_s:g} s"
-            ) from None
-        event = found()[0]
-        event.taken = True
-        told = event["transactionInfo"]
-        wrong = (
-            event["eventType"] != kind
-            or not _is_one(event["triggerReason"], trigger)
-            or not _is_one(told.get("chargingState"), state)
-            or any(told.get(name) != value for name, value in info.items())
-            or any(event.payload.get(name) != value for name, value in subject.items())
-        )
+        """The next TransactionEvent; `info` is of its transactionInfo."""
+        message = self.expect("TransactionEvent", within_s=within_s, eventType=type_)
+        allowed = (triggers,) if isinstance(triggers, str) else tuple(triggers)
+        if message["triggerReason"] not in allowed:
+            raise CaseFailed(f"{message.payload} is not triggered by {allowed}")
+        told = message["transactionInfo"]
+        wrong = {name: told.get(name) for name, value in info.items() if told.get(name) != value}
         if wrong:
-            raise CaseFailed(f"{event.payload} is not {kind} {trigger} {state} {info} {subject}")
-        return event
+            raise CaseFailed(f"{told} is not {info}")
+        return message
 
-    # --- reusable states --------------------------------------------------------------------------
+    # --- prepared states --------------------------------------------------------------------------
 
-    def plugged(self, evse: int = 1) -> None:
-        """*EVConnectedPreSession*, of somebody who is not authorized."""
+    def connected(self, evse: int = 1) -> None:
+        """*EVConnectedPreSession*."""
         self.station.plug(evse)
         self.status("Occupied", evse)
 
-    def authorized(self, tag: str = TAG, evse: int = 1, *, asks: bool = True) -> None:
-        """*Authorized* (local), where no cable is."""
+    def authorized(self, tag: str = TAG, evse: int = 1) -> None:
+        """*Authorized*, locally."""
         self.station.swipe(tag, evse)
-        if asks:
-            self.asked(tag)
-        self.status("Occupied", evse)
+        self.expect("Authorize", idToken=id_token(tag))
 
-    def asked(self, tag: str = TAG) -> Received:
-        """An Authorize for this card."""
-        return self.expect("Authorize", idToken=token(tag))
-
-    def started(
-        self, trigger: str | Collection[str], tag: str = TAG, evse: int = 1, **info: Any
-    ) -> Received:
-        """The transaction begins, and energy flows."""
-        event = self.event(
-            "Started",
-            trigger=trigger,
-            state=("EVConnected", "SuspendedEVSE", "Charging"),
-            evse=evse,
-            **info,
+    def authorized_remotely(self, tag: str = TAG, evse: int = 1, id_: int = 3) -> None:
+        """*Authorized*, by RequestStartTransaction; an Authorize exactly where it has to be."""
+        asks = self.variable("AuthCtrlr", "AuthorizeRemoteStart")["attributeValue"] == "true"
+        self.accepted(
+            "RequestStartTransaction", idToken=id_token(tag), evseId=evse, remoteStartId=id_
         )
-        if event["idToken"]["idToken"] != tag:
-            raise CaseFailed(f"{event['idToken']} is not {tag}")
-        if event["transactionInfo"]["chargingState"] != "Charging":
-            self.flows()
-        return event
+        if asks:
+            self.expect("Authorize", idToken=id_token(tag))
 
-    def flows(self) -> None:
-        """Perhaps by way of a pause."""
-        event = self.event("Updated", trigger="ChargingStateChanged")
-        while event["transactionInfo"]["chargingState"] != "Charging":
-            event = self.event("Updated", trigger="ChargingStateChanged")
+    def started(self, tag: str = TAG, evse: int = 1) -> Received:
+        """*EnergyTransferStarted*, with the cable in and the token accepted; returns the first
+        event."""
+        first = self.event("Started", START)
+        place = {"id": evse, "connectorId": 1}
+        if first["evse"] != place or first["idToken"]["idToken"] != tag:
+            raise CaseFailed(f"{first.payload} is not for {tag} at {place}")
+        if first["transactionInfo"].get("chargingState") != "Charging":
+            id_ = first["transactionInfo"]["transactionId"]
+            self.event(
+                "Updated", "ChargingStateChanged", chargingState="Charging", transactionId=id_
+            )
+        return first
 
     def charging(self, tag: str = TAG, evse: int = 1) -> str:
-        """*EnergyTransferStarted*, authorized first; returns the transaction's id."""
+        """*EnergyTransferStarted*; returns the transaction's id."""
+        self.connected(evse)
         self.authorized(tag, evse)
-        self.station.plug(evse)
-        started = self.started(("CablePluggedIn", "ChargingStateChanged"), tag, evse)
-        return id_of(started)
+        return str(self.started(tag, evse)["transactionInfo"]["transactionId"])
 
-    def stopped(self, tag: str = TAG, evse: int = 1) -> Received:
-        """*StopAuthorized* (local), with the card that started."""
-        self.station.swipe(tag, evse)
-        return self.ended("StopAuthorized", "Local")
+    def stopped(self, triggers: str | Iterable[str], reason: str, id_: str) -> Received:
+        """The transaction's end; a reason of Local may be left out."""
+        last = self.event("Ended", triggers, transactionId=id_)
+        if last["transactionInfo"].get("stoppedReason", "Local") != reason:
+            raise CaseFailed(f"{last.payload} is not stopped by {reason}")
+        return last
 
-    def ended(self, trigger: str, reason: str, state: str = "EVConnected") -> Received:
-        """The transaction's end; the car is still there, unless `state` says otherwise."""
-        return self.event("Ended", trigger=trigger, stoppedReason=reason, state=state)
-
-    def left(self, evse: int = 1) -> None:
-        """*EVDisconnected*."""
-        self.station.unplug_at_station(evse)
-        self.status("Available", evse)
-
-    def remote_start(self, tag: str = TAG, evse: int = 1, *, remote_id: int = 7) -> None:
-        """RequestStartTransaction, with an Authorize exactly where the variable says so."""
-        asks = self.value("AuthCtrlr_AuthorizeRemoteStart") == "true"
-        start = {"idToken": token(tag), "remoteStartId": remote_id, "evseId": evse}
-        self.accepted("RequestStartTransaction", **start)
-        if asks:
-            self.asked(tag)
-
-    def cached(self, tag: str = TAG) -> None:
-        """*IdTokenCached*: it was authorized a while ago and not used."""
-        self.configure(TxCtrlr_EVConnectionTimeOut=10)
-        if self.office.info(tag)["status"] == "Accepted":
-            self.authorized(tag)
-            self.status("Available", within_s=25)
-        else:
-            self.station.swipe(tag)
-            self.asked(tag)
-            self.wait(5)
-        self.configure(TxCtrlr_EVConnectionTimeOut=120)
-
-    def listed(self, *tags: str, version: int = 1, **statuses: str) -> None:
-        """*IdTokenLocalAuthList*; `statuses` of cards that are not Accepted."""
-        known = dict.fromkeys(tags, "Accepted") | statuses
-        entries = [
-            {"idToken": token(tag), "idTokenInfo": {**self.office.info(tag), "status": status}}
-            for tag, status in known.items()
-        ]
-        self.accepted(
-            "SendLocalList",
-            versionNumber=version,
-            updateType="Full",
-            localAuthorizationList=entries,
-        )
-
-    def reserved(self, tag: str = TAG, evse: int = 1, id_: int = 7, **more: Any) -> None:
-        """*Reserved*."""
-        self.accepted("ReserveNow", **self.reservation(tag, evse, id_, **more))
-        self.status("Reserved", evse)
-
-    def reservation(
-        self,
-        tag: str = TAG,
-        evse: int | None = 1,
-        id_: int = 7,
-        *,
-        for_s: float = 3600,
-        **more: Any,
-    ) -> Payload:
-        named = {} if evse is None else {"evseId": evse}
-        expiry = self.after(for_s)
-        return {"id": id_, "expiryDateTime": expiry, "idToken": token(tag), **named, **more}
-
-    def unavailable(self, evse: int = 1) -> None:
+    def inoperative(self, evse: int = 1) -> None:
         """*Unavailable*, of one EVSE."""
         self.accepted("ChangeAvailability", operationalStatus="Inoperative", evse={"id": evse})
         self.status("Unavailable", evse)
@@ -361,58 +253,3 @@ class Bench201(Bench):
     def online(self) -> None:
         self.station.network_restore()
         self.reconnected()
-
-    def offline_events(self) -> list[Received]:
-        """What waits for the connection, and comes once it is back."""
-        self.online()
-        self.wait(RESUMED_AFTER_S)
-        return self.take("TransactionEvent")
-
-    def _started_since(self, boot: Received) -> bool:
-        told = self.sent("SecurityEventNotification")
-        return any(m["type"] in STARTUP and m.order > boot.order for m in told)
-
-
-def _judge(transaction_id: str, events: list[Received]) -> None:
-    """The tool's general rules (part 6 §2.1)."""
-    numbers = [event["seqNo"] for event in events]
-    first, last = events[0], events[-1]
-    rules = {
-        "seqNo has no gap": numbers == list(range(len(numbers))),
-        "it begins with Started": first["eventType"] == "Started",
-        "Started is told once": sum(e["eventType"] == "Started" for e in events) == 1,
-        "Ended is the last": all(e["eventType"] != "Ended" or e is last for e in events),
-        "the first one names the EVSE": "evse" in first.payload,
-        "the first one names the token": "idToken" in first.payload,
-    }
-    broken = [rule for rule, holds in rules.items() if not holds]
-    if broken:
-        raise CaseFailed(f"transaction {transaction_id}: not {broken}: {numbers}")
-
-
-def _is_one(told: Any, wanted: str | Collection[str]) -> bool:
-    return not wanted or (told == wanted if isinstance(wanted, str) else told in wanted)
-
-
-def token(tag: str) -> Payload:
-    """As the station's reader names a card."""
-    return {"idToken": tag, "type": "ISO14443"}
-
-
-def id_of(event: Received) -> str:
-    return str(event["transactionInfo"]["transactionId"])
-
-
-def variable(name: str) -> Payload:
-    """`Component_Variable` or `Component_Variable_Instance`."""
-    component, variable, *instance = name.split("_")
-    named = {"name": variable, **({"instance": instance[0]} if instance else {})}
-    return {"component": {"name": component}, "variable": named}
-
-
-def time_of(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
-
-
-def spelled(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
