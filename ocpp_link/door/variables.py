@@ -62,7 +62,7 @@ class DoorVariables:
         self._station = station
         self._model = model
         self._tell = tell
-        self._writer = CSMS
+        self._is_writing = False
         self._event_ids = itertools.count(1)
         self.sources: dict[str, str] = kept.decoded("source", str)
         """Variable, as label() names it -> who changed it last."""
@@ -132,19 +132,19 @@ class DoorVariables:
     # --- inside -----------------------------------------------------------------------------------
 
     def _write(self, row: Row, text: str, source: str) -> WriteStatus:
-        self._writer = source
+        self._is_writing = True
         try:
             result = self._model.write(row, text)
         finally:
-            self._writer = CSMS
+            self._is_writing = False
         if result.status in (WriteStatus.ACCEPTED, WriteStatus.REBOOT_REQUIRED):
             _log.info("%s was set by %s", label(row), source)
             self._note_source(row, source)
         return result.status
 
     def _changed(self, row: Row, text: str) -> None:
-        """Somebody changed a variable that can be read."""
-        if self._writer != CSMS:
+        """Somebody changed a variable that can be read: the back office, where not the door."""
+        if self._is_writing:
             return
         self._note_source(row, CSMS)
         if label(row) in self._variables:

@@ -34,6 +34,8 @@ TIMER = "time_offset"
 LONGEST_WAIT_MS = 3_600_000
 """The wall clock may be set meanwhile."""
 MAX_TEXT = 500
+EARLIEST_YEAR = 1971
+LATEST_YEAR = 9998
 
 T = TypeVar("T")
 Texts = dict[str, PriceTexts]
@@ -132,6 +134,8 @@ class PriceKeys:
 
     def _instant(self, text: str) -> datetime:
         moment = datetime.fromisoformat(text)
+        if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
+            raise ValueError(f"{text[:40]} is no time that anything could happen at")
         if moment.tzinfo is not None:
             return moment
         offset = self._station.settings.time_offset or "+00:00"

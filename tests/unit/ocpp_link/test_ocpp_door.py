@@ -281,6 +281,8 @@ def test_only_monitored_keys_that_the_back_office_changed_are_told(rig: DoorRig)
     assert peer.told(f"{KEYS}.configuration_key") == [told]
     assert rig.core_door.values(f"{KEYS}.configuration_key") == [told]
     peer.result(f"{KEYS}.set_configuration_key", {"key": "HeartbeatInterval", "value": "45"})
+    request = {"component_variable": key("HeartbeatInterval"), "value": "46"}
+    peer.result("ocpp.set_variables", {"requests": [request], "source": "csms"})
     assert len(peer.told(f"{KEYS}.configuration_key")) == 1, "the door itself set it"
 
 

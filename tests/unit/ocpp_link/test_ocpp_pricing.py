@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from door_rig import DoorRig, Peer
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocpp_link.device.settings import Settings
@@ -367,21 +367,21 @@ def test_the_unplugging_is_told_where_the_idle_fee_goes_on(rig: PriceRig) -> Non
 
 def test_the_unplugging_survives_an_outage_and_a_restart() -> None:
     database = Database(":memory:")
-    settings = Settings(custom_idle_fee=True)
-    rig = PriceRig(database=database, settings=settings).start()
+    idle_fee = Settings(custom_idle_fee=True)
+    rig = PriceRig(database=database, settings=idle_fee).start()
     id_ = rig.begin()
     rig.disconnect()
     rig.stop_transaction(reason="Local")
     rig.run(60)
     rig.plug_out()
-    again = PriceRig(database=database, settings=settings, brain=rig.brain, clock=rig.clock)
+    again = PriceRig(database=database, settings=idle_fee, brain=rig.brain, clock=rig.clock)
     again.start()
     again.run(5)
     (told,) = unplugged(again)
     assert told == {"transactionId": id_, "timestamp": "2026-01-01T00:01:00.000Z"}
     actions = [name for name, _ in again.brain.log]
     assert actions.index("StopTransaction") < actions.index("DataTransfer")
-    third = PriceRig(database=database, settings=settings, brain=rig.brain, clock=rig.clock)
+    third = PriceRig(database=database, settings=idle_fee, brain=rig.brain, clock=rig.clock)
     third.start()
     assert len(unplugged(third)) == 1
 
@@ -592,6 +592,62 @@ def test_any_data_is_read_or_refused(data: bytes) -> None:
     for type_ in (SetUserPrice, Running, Final):
         with contextlib.suppress(ValueError):
             assert isinstance(read(text, type_), type_)
+
+
+_TIMES = st.sampled_from(
+    [
+        "2026-01-01T00:00:00Z",
+        "2026-01-01T01:00:00+01:00",
+        "2026-01-01",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+        "soon",
+        "",
+    ]
+)
+_ODD = st.one_of(
+    st.integers(-(10**12), 10**12),
+    st.floats(allow_nan=False),
+    st.none(),
+    st.text(max_size=5),
+    st.lists(st.sampled_from(["Finishing", "Available", "Asleep"]), max_size=2),
+    _TIMES,
+)
+
+
+def _fields(*names: str, **inner: Any) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({}, optional=dict.fromkeys(names, _ODD) | inner)
+
+
+_PRICES = _fields("kWhPrice", "hourPrice", "flatFee")
+_IDLE = _fields("graceMinutes", "hourPrice")
+_RUNNING = _fields(
+    meterValue=st.integers(0, 10**10) | _ODD,
+    cost=st.floats(0, 100) | _ODD,
+    timestamp=_TIMES,
+    state=st.sampled_from(["Charging", "Idle"]),
+    chargingPrice=_PRICES,
+    idlePrice=_IDLE,
+    nextPeriod=_fields(atTime=_TIMES, chargingPrice=_PRICES, idlePrice=_IDLE),
+    triggerMeterValue=_fields("atEnergykWh", "atPowerkW", "atCPStatus", atTime=_TIMES),
+)
+
+
+@settings(max_examples=25)
+@given(st.lists(_RUNNING, max_size=4))
+def test_whatever_a_running_cost_says_is_answered_and_the_station_goes_on(
+    messages: list[dict[str, Any]],
+) -> None:
+    rig = PriceRig().start()
+    id_ = rig.begin()
+    for changed in messages:
+        assert rig.running(id_, **changed)["status"] in ("Accepted", "Rejected")
+        rig.run(20)
+        rig.meter()
+    rig.stop_transaction()
+    rig.plug_out()
+    assert rig.brain.complaints == []
+    assert len(rig.values_with_context("Other")) <= 4 * len(messages)
 
 
 @given(st.decimals(allow_nan=True, allow_infinity=True))
