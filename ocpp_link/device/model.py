@@ -58,6 +58,8 @@ class DeviceModel:
         self._apply = apply
         self.facts: dict[str, Callable[[], str]] = {}
         self.guards: dict[str, Guard] = {}
+        self.fixed: set[str] = set()
+        """Fields that nobody may change at this station."""
         self.views: dict[str, View] = {}
         self.absent: set[str] = set()
         """Fields of Settings that would do nothing here: they are no variables."""
@@ -110,9 +112,13 @@ class DeviceModel:
             return self.facts[row.fact]()
         return self.views[row.view].read() if row.view else row.const
 
+    def is_read_only(self, row: Row) -> bool:
+        """By its kind, or at this station."""
+        return row.is_read_only or row.field in self.fixed
+
     def write(self, row: Row, text: str) -> WriteResult:
         """Change a variable. Nothing has changed unless it was accepted."""
-        if row.is_read_only:
+        if self.is_read_only(row):
             return WriteResult(WriteStatus.READ_ONLY)
         try:
             value = CHECKS[row.check](row.parsed(text))

@@ -16,7 +16,7 @@ from evse.types.authorization import (
     IdToken,
     ProvidedIdToken,
 )
-from ocpp_link.device.model import DeviceModel, WriteStatus
+from ocpp_link.device.model import DeviceModel
 from ocpp_link.device.settings import Settings
 from ocpp_link.ports import CoreReply
 from ocpp_link.records import Verdict
@@ -79,13 +79,11 @@ class Authorization:
         return verdict.parent if verdict is not None and is_valid(verdict) else ""
 
     def _never_unlock(self, model: DeviceModel) -> None:
-        """1.6 errata 3.84: without anything to unlock the setting is false and stays so."""
+        """1.6 errata 3.84: without anything to unlock the setting is false, and read-only."""
         self._station.settings = msgspec.structs.replace(
             self._station.settings, unlock_on_ev_disconnect=False
         )
-        model.guards["unlock_on_ev_disconnect"] = lambda wanted: (
-            WriteStatus.REJECTED if wanted else WriteStatus.ACCEPTED
-        )
+        model.fixed.add("unlock_on_ev_disconnect")
 
     def _core_came(self) -> None:
         """What the core keeps only while it lives."""

@@ -65,7 +65,7 @@ def change_configuration(call: IncomingCall, engine: ChargePoint) -> None:
 
 def _shown(model: DeviceModel, row: Row) -> dict[str, Any]:
     """A secret is named and never shown (whitepaper §2.5)."""
-    shown: dict[str, Any] = {"key": row.v16, "readonly": row.is_read_only}
+    shown: dict[str, Any] = {"key": row.v16, "readonly": model.is_read_only(row)}
     value = model.read(row)
     if value is not None:
         shown["value"] = _WORDED.get(row.fact, {}).get(value, value)[:MAX_VALUE_CHARS]

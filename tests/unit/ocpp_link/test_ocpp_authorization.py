@@ -349,14 +349,15 @@ def test_errata_3_84_without_a_lock_there_is_nothing_to_unlock() -> None:
     """UnlockConnectorOnEVSideDisconnect of a fixed cable."""
     rig, name = Rig(has_lock=False).start(), "UnlockConnectorOnEVSideDisconnect"
 
-    def value() -> str:
+    def told() -> dict[str, Any]:
         _, answer = rig.ask("GetConfiguration", {"key": [name]})
-        return str(answer["configurationKey"][0]["value"])
+        return dict(answer["configurationKey"][0])
 
-    assert value() == "false"
+    assert told() == {"key": name, "readonly": True, "value": "false"}
     rejected = ("result", {"status": "Rejected"})
-    assert rig.ask("ChangeConfiguration", {"key": name, "value": "true"}) == rejected
-    assert value() == "false"
+    for value in ("true", "false"):
+        assert rig.ask("ChangeConfiguration", {"key": name, "value": value}) == rejected
+    assert told()["value"] == "false"
 
 
 class Careless(CsmsBrain):
