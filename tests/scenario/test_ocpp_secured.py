@@ -7,11 +7,15 @@ plain with the key, TLS with the key, TLS with certificates on both sides.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import random
+import socket
 import ssl
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from ocpp.v16 import call
 from ocpp.v16.enums import (
@@ -36,11 +40,21 @@ KEY = b"sixteen or more!"
 CPO = "Test Operator"
 
 
+def quiet_port() -> int:
+    """A port that no client gets for its own end while nobody listens on it."""
+    for port in random.SystemRandom().sample(range(20_000, 32_000), 50):
+        with contextlib.suppress(OSError), socket.create_server((HOST, port)):
+            return port
+    raise OSError("no port is free")
+
+
 class Secured:
     """The station, its back office, and both of their disks."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, profile: int = 0) -> None:
+        """`profile`: 0, or 3 with a certificate from the factory."""
         self.directory = directory
+        self._profile = profile
         setup = StationSetup(evses=2, authorization="ocpp")
         self.sim = Simulation(parse(setup.toml(ocpp_url="ws://127.0.0.1:9/ocpp"), "station.toml"))
         self.loop = VirtualLoop()
@@ -51,7 +65,7 @@ class Secured:
             0: CsmsServer(self.brain),
             1: CsmsServer(self.brain, basic_auth_key=KEY),
             2: CsmsServer(self.brain, basic_auth_key=KEY, tls=self._tls(2)),
-            3: CsmsServer(self.brain, tls=self._tls(3)),
+            3: CsmsServer(self.brain, tls=self._tls(3), port=quiet_port()),
         }
         self.identity = self.sim.config.station.identity
         self.do(self._begin())
@@ -64,12 +78,27 @@ class Secured:
         security = SecurityConfig(
             secure_url=self.doors[2].url, mutual_url=self.doors[3].url, system_roots=False
         )
+        if self._profile == 3:
+            security = msgspec.structs.replace(security, **self._delivered())
         self.link = SocketOcpp(self.sim, self.loop, self.network, self.directory, security=security)
         self.link.start()
 
-    def _tls(self, profile: int) -> ssl.SSLContext:
+    def _delivered(self) -> dict[str, Any]:
+        serial = self.sim.config.station.serial or self.identity
+        chain, key = self.root.station(serial, CPO).files(self.directory, "factory")
+        roots = self.directory / "roots.pem"
+        roots.write_text(self.root.pem)
+        return {
+            "profile": 3,
+            "csms_roots": roots,
+            "certificate": chain,
+            "certificate_key": key,
+        }
+
+    def _tls(self, profile: int, authority: Authority | None = None) -> ssl.SSLContext:
+        server = (authority or self.root).server(HOST)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*self.root.server(HOST).files(self.directory, "server"))
+        context.load_cert_chain(*server.files(self.directory, "server"))
         if profile == 3:
             context.verify_mode = ssl.CERT_REQUIRED
             context.load_verify_locations(cadata=self.root.pem)
@@ -106,12 +135,32 @@ class Secured:
     def events(self) -> list[str]:
         return [str(p["type"]) for p in self.brain.sent("SecurityEventNotification")]
 
+    def serve_a_stranger(self, seconds: float) -> None:
+        """Somebody else's server stands at the door of profile 3 for a while."""
+        door = self.doors[3]
+        self.do(door.stop())
+        ours, door._tls = door._tls, self._tls(3, Authority("Stranger"))
+        self.do(door.start())
+        self.wait(seconds)
+        assert not door.peers
+        self.do(door.stop())
+        door._tls = ours
+        self.do(door.start())
+
     # A person
 
     def session(self, evse: int, seconds: float) -> None:
         """Plug in, charge, unplug."""
-        plant = self.sim.plants[evse]
-        plant.car.plug()
+        self.begin(evse)
+        self.until(lambda: self.brain.statuses.get(evse) == "Charging")
+        self.wait(seconds)
+        self.sim.plants[evse].car.unplug()
+        self.sim.wake()
+        self.until(lambda: self.brain.statuses.get(evse) == "Available")
+
+    def begin(self, evse: int) -> None:
+        """Plug in and show a card."""
+        self.sim.plants[evse].car.plug()
         self.sim.wake()
         provided = {
             "id_token": {"value": "CARD", "type": "ISO14443"},
@@ -119,11 +168,6 @@ class Secured:
             "connectors": [evse],
         }
         self.sim.peer().ask("auth_token_provider.present", {"token": provided})
-        self.until(lambda: self.brain.statuses.get(evse) == "Charging")
-        self.wait(seconds)
-        plant.car.unplug()
-        self.sim.wake()
-        self.until(lambda: self.brain.statuses.get(evse) == "Available")
 
     def restart(self) -> None:
         self.link.kill()
@@ -207,6 +251,50 @@ def test_a05_a_station_climbs_from_profile_0_to_3_and_charges_there(station: Sec
     assert station.brain.complaints == []
     assert station.brain.open_transactions() == []
     assert [plant.violations for plant in station.sim.plants.values()] == [[], []]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("hours", [4, pytest.param(24, marks=pytest.mark.soak)])
+def test_a00_fr_401_hours_at_profile_3_with_outages_are_billed_once(
+    tmp_path: Path, hours: int
+) -> None:
+    """Whitepaper A00.FR.401 to 415: sessions at two EVSEs, over TLS with certificates on
+    both sides; the back office goes and comes, serves a stranger's certificate for a while, and the
+    station renews its own."""
+    station = Secured(tmp_path, profile=3)
+    rng = random.Random(3)
+    try:
+        station.until(lambda: station.at(3) and station.brain.statuses.get(2) == "Available")
+        for hour in range(hours):
+            evse = 1 + hour % 2
+            if hour % 4 == 1:
+                station.do(station.doors[3].stop())
+            station.begin(evse)
+            station.wait(rng.randrange(600, 2_400))
+            if hour % 4 == 2:
+                station.serve_a_stranger(300)
+            if hour % 4 == 1:
+                station.do(station.doors[3].start())
+            station.sim.plants[evse].car.unplug()
+            station.sim.wake()
+            station.wait(600)
+        station.until(lambda: station.at(3))
+        certified(station)
+        station.wait(3_600)
+        bill = list(station.brain.bill.values())
+        assert len(bill) == hours
+        assert station.at(3)
+        assert station.brain.complaints == []
+        assert station.brain.open_transactions() == []
+        for evse, plant in station.sim.plants.items():
+            billed_wh = sum(line.energy_wh or 0 for line in bill if line.connector == evse)
+            assert billed_wh == pytest.approx(
+                plant.meter(station.sim.now_ms).energy_import_wh, abs=hours
+            )
+            assert plant.violations == []
+        assert "InvalidCentralSystemCertificate" in station.events()
+    finally:
+        station.close()
 
 
 def test_m04_fr_06_the_root_that_a_real_connection_stands_on_can_not_be_deleted(
