@@ -17,7 +17,7 @@ from ocpp_link.device.settings import Settings
 from ocpp_link.measurands import MEASURANDS, delivers, is_supported, measured, number, register_wh
 from ocpp_link.memory.database import MAX_SAMPLES, Database
 from ocpp_link.records import RecordKind, SampleContext, TxRecord
-from ocpp_link.sampling import FRESH_MS
+from ocpp_link.samples import FRESH_MS
 from ocpp_link.station_meter import sum_of
 from ocpp_link.v16.meter_values import MAX_TRANSACTION_DATA, transaction_data
 from ocpp_link.v16.transactions import render
@@ -427,6 +427,31 @@ SAID = {
 @pytest.mark.parametrize("wanted", SAID)
 def test_7_31_what_each_measurand_says(wanted: str) -> None:
     assert [(m.phase, m.value) for m in measured(RECORD, (wanted,))] == SAID[wanted]
+
+
+def test_7_31_energy_of_an_interval_counts_from_the_sample_before(tmp_path: Path) -> None:
+    """From the transaction's start for the first one; after a start of the link it is not known."""
+    wanted = Settings(
+        sample_interval_s=10, sampled_measurands=("Energy.Active.Import.Interval", REGISTER)
+    )
+    rig = Rig(database=Database(tmp_path / "link.db"), settings=wanted).start()
+    rig.plug_in()
+    rig.start_transaction()
+    rig.charge(21, power_w=3_600)
+    rig.database.close()
+    again = Rig(
+        database=Database(tmp_path / "link.db"), brain=rig.brain, clock=rig.clock, settings=wanted
+    ).start()
+    again.wh = rig.wh
+    again.meter()
+    again.charge(20, power_w=3_600)
+    told = [
+        [each["value"] for each in value["sampledValue"] if "Interval" in each["measurand"]]
+        for value in values(again)
+    ]
+    assert told[0] != []
+    assert told[1] == told[3] == ["10"]
+    assert told[2] == []
 
 
 def test_7_31_every_supported_measurand_is_told_of() -> None:
