@@ -18,6 +18,7 @@ from evse.door.client import LINK_SOCKET
 from evse.door.peer import access
 from evse.energy.station import watt_lines
 from evse.run.process import EXIT_RESTART_APPLICATION, EXIT_RESTART_HARDWARE, boot_id
+from ocpp_link.config import FrameLogConfig, LinkConfig
 from ocpp_link.device.settings import Settings
 from ocpp_link.files.config import FilesConfig
 from ocpp_link.files.jobs import Trust
@@ -25,7 +26,7 @@ from ocpp_link.files.ports import Sources
 from ocpp_link.files.redact import redacted
 from ocpp_link.ports import EvseInfo, RestartKind, StationInfo
 from ocpp_link.pricing.config import PricingConfig
-from ocpp_link.process import FrameLogConfig, LinkConfig, serve
+from ocpp_link.process import serve
 from ocpp_link.security.certificates import KeyType
 from ocpp_link.security.config import SecurityConfig
 from ocpp_link.security.events import CRITICAL, TOLD, EventType

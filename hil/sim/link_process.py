@@ -21,6 +21,7 @@ from hil.sim.simulation import Simulation
 from hil.sim.station import SimStation
 from hil.sim.system import SimSystem
 from ocpp_link.charge_point import ChargePoint
+from ocpp_link.config import LinkConfig
 from ocpp_link.core_client import RETRY_S
 from ocpp_link.device.settings import Settings
 from ocpp_link.dialects import Dialects
@@ -29,7 +30,6 @@ from ocpp_link.door.door import LinkDoor
 from ocpp_link.files.ports import Files
 from ocpp_link.memory.database import Database
 from ocpp_link.memory.store import InlineStore
-from ocpp_link.process import LinkConfig
 
 
 class SimLinkProcess(ABC):

@@ -6,8 +6,9 @@ import asyncio
 import sys
 from pathlib import Path
 
+from ocpp_link.config import FrameLogConfig, LinkConfig
 from ocpp_link.ports import StationInfo
-from ocpp_link.process import FrameLogConfig, LinkConfig, LinkProcess
+from ocpp_link.process import LinkProcess
 from ocpp_link.records import Message
 from ocpp_link.rpc.outcome import Outcome
 from tests.bench.side_by_side import METER_VALUE

@@ -10,7 +10,7 @@ from evse.config.load import parse
 from evse.config.read import ConfigError
 from evse.run.ocpp import link_config
 from hil.bench.station import StationSetup
-from ocpp_link.process import LinkConfig
+from ocpp_link.config import LinkConfig
 from ocpp_link.security.certificates import KeyType
 from ocpp_link.security.events import CRITICAL, EventType
 

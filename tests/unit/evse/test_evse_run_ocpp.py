@@ -13,7 +13,7 @@ from station_rig import config
 
 from evse.config.read import ConfigError
 from evse.run.ocpp import link_config
-from ocpp_link.process import LinkConfig
+from ocpp_link.config import LinkConfig
 
 STATION = """
 [station]

@@ -19,8 +19,9 @@ from evse.door.server import DoorServer
 from hil.csms.brain import CsmsBrain
 from hil.csms.server import CsmsServer
 from ocpp_link import core_client
+from ocpp_link.config import LinkConfig
 from ocpp_link.ports import StationInfo
-from ocpp_link.process import LinkConfig, LinkProcess
+from ocpp_link.process import LinkProcess
 from ocpp_link.wire.reconnect import BackoffSettings
 
 AT = "2026-01-01T00:00:00.000Z"

@@ -16,8 +16,8 @@ from ocpp_rig import token
 from hil.csms.brain import Misbehaviour
 from hil.csms.server import CsmsServer
 from ocpp_link import core_client
+from ocpp_link.config import FrameLogConfig
 from ocpp_link.device.settings import Settings
-from ocpp_link.process import FrameLogConfig
 from ocpp_link.wire.frame_log import Line
 from ocpp_link.wire.reconnect import BackoffSettings
 

@@ -16,13 +16,13 @@ from ocpp_bench import bench, run, until
 from evse.config.load import parse
 from evse.config.station import StationConfig
 from evse.run.ocpp import link_config
+from ocpp_link.config import FrameLogConfig
 from ocpp_link.files import installer
 from ocpp_link.files.config import FilesConfig
 from ocpp_link.files.jobs import Trust
 from ocpp_link.files.package import pack
 from ocpp_link.files.ports import Sources
 from ocpp_link.ports import RestartKind
-from ocpp_link.process import FrameLogConfig
 
 STATION = "CP 1/a"
 
