@@ -37,6 +37,7 @@ class Availability:
         self._status = status
         self._operative: Wish = {int(name): operative for name, operative in kept.items()}
         status.station_operative = self._station_operates()
+        status.is_wanted = lambda evse: self._operative.get(evse, True)
         station.occasions.core_came.append(self.core_came)
         station.occasions.transaction_ended.append(self.transaction_ended)
 

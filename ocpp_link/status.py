@@ -43,6 +43,8 @@ class StatusReporter:
         self.station_operative = True
         self.keeps_free: Callable[[int], bool] = lambda _evse: False
         """Is this free EVSE kept for whoever reserved the station?"""
+        self.is_wanted: Callable[[int], bool] = lambda _evse: True
+        """Is this EVSE to be in operation?"""
         station.on_timer["core"] = self.core_stayed_away
         station.on_timer["retell"] = self.sync
         station.on_timer["settle"] = self.tell
@@ -125,6 +127,8 @@ class StatusReporter:
         seen = station.dialect.seen(report)
         if not (station.core_up or self._core_lost):
             return  # before the core has spoken nothing is known to tell
+        if report.status is EvseStatus.AVAILABLE and not self._may_be_free(connector):
+            return  # the core is about to say that it is out of operation
         if even_if_known:
             if station.rpc.is_open:
                 self._send(connector, report)
@@ -134,6 +138,10 @@ class StatusReporter:
             self._young.pop(connector, None)
         elif self._has_lasted(connector, seen):
             self._send(connector, report)
+
+    def _may_be_free(self, connector: int) -> bool:
+        """A car that keeps an EVSE from being switched off leaves it for an instant as if free."""
+        return connector == 0 or self.is_wanted(connector)
 
     def _put_off(self, connector: int, report: StatusReport) -> None:
         """Nobody hears it now; by default the present status is told later, and no other."""
