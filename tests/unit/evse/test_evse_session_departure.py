@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from session_rig import PLUG_FIRST, Rig, cable_evse, socket_evse, stop_for, token
 
-from evse.model import X1_BP, CommandVerb, LockState, PilotState
+from evse.model import F_BP, X1_BP, CommandVerb, LockState, PilotState
 from evse.types.session import StopTransactionReason
 
 A, B, C = PilotState.A, PilotState.B, PilotState.C
@@ -247,3 +249,93 @@ def test_tc_024_a_plug_that_can_not_be_locked_begins_nothing_and_shows_it() -> N
     rig.car(A)
     assert rig.session.state == "idle"
     assert not rig.session.fault_model.blocked
+
+
+# --- whatever happens, in whatever order ----------------------------------------------------------
+
+ACTS = (
+    "A",
+    "B",
+    "C",
+    "cable out",
+    "cable in",
+    "swap",
+    "token",
+    "other token",
+    "release",
+    "unlock",
+    "stop",
+    "deauthorize",
+    "disable",
+    "enable",
+    "outlive",
+    "hold",
+    "neither",
+    "wait",
+)
+
+
+def act(rig: Rig, what: str) -> None:
+    session = rig.session
+    match what:
+        case "A" | "B" | "C":
+            rig.board.car = PilotState[what]
+        case "cable out":
+            rig.board.cable_stays = False
+        case "cable in":
+            rig.board.cable_stays = True
+        case "swap":
+            rig.board.plugs += 1
+        case "token" | "other token":
+            session.authorize(token("CARD" if what == "token" else "OTHER"))
+        case "release":
+            session.release_plug()
+        case "unlock":
+            session.force_unlock(1, lambda _done: None)
+        case "stop":
+            session.stop_transaction(stop_for(StopTransactionReason.Remote))
+        case "deauthorize":
+            session.stop_transaction(stop_for(StopTransactionReason.DeAuthorized))
+        case "disable":
+            session.disable(0)
+        case "enable":
+            session.enable(0)
+        case "outlive" | "hold" | "neither":
+            session.set_departure(ends_transaction=what != "outlive", frees_plug=what == "neither")
+        case "wait":
+            rig.run(1_000)
+    rig.tick()
+
+
+def sound(rig: Rig) -> None:
+    """What holds after each act."""
+    session, board = rig.session, rig.board
+    assert not board.coil or (session.state == "charging" and session.board.plugged)
+    assert not board.coil or board.lock is LockState.LOCKED
+    offered = F_BP < board.duty_bp < X1_BP
+    assert not offered or session.board.plugged
+    names = [name.partition("(")[0] for name in rig.names]
+    open_ = names.count("TransactionStarted") - names.count("TransactionFinished")
+    assert open_ == int(session.record.transaction)
+    sessions = names.count("SessionStarted") - names.count("SessionFinished")
+    assert sessions == int(bool(session.record.uuid))
+
+
+@given(st.lists(st.sampled_from(ACTS), max_size=25))
+@settings(max_examples=40)
+def test_a_car_that_leaves_in_any_order_of_things_leaves_a_sound_session(acts: list[str]) -> None:
+    rig = Rig(socket_evse())
+    rig.tick()
+    for what in acts:
+        act(rig, what)
+        sound(rig)
+    rig.session.set_departure(ends_transaction=True, frees_plug=True)
+    rig.session.enable(0)
+    rig.board.cable_stays = False
+    rig.car(A)
+    rig.run(6_000)
+    rig.session.withdraw_authorization()
+    rig.run(1_000)
+    assert rig.session.state == "idle", "an empty socket is free in the end"
+    assert rig.board.lock is LockState.UNLOCKED
+    assert not rig.session.record.uuid
