@@ -19,7 +19,7 @@ from ocpp_link.security.authorities import Authorities
 from ocpp_link.security.certificates import OwnCertificate
 from ocpp_link.security.config import SecurityConfig
 from ocpp_link.security.credentials import CredentialFile, Credentials
-from ocpp_link.security.diagnosis import Blame, diagnose
+from ocpp_link.security.diagnosis import Blame, Diagnosis, diagnose
 from ocpp_link.security.events import EventType
 from ocpp_link.station import Station
 from ocpp_link.wire.endpoint import Endpoint
@@ -29,6 +29,8 @@ ANSWER_MS = 200
 RESET_MS = 3_000
 """Between an accepted profile and the reconnect: a reset often follows, and is answered first
 (TC_083_CS)."""
+TELL_AGAIN_MS = 3_600_000
+"""A reason why no connection comes to be is told again after this."""
 TRIAL_MS = 300_000
 """A profile with which no connection came to be is given up after this."""
 
@@ -65,6 +67,8 @@ class Access:
         """The profile of this attempt or connection."""
         self._shown = ""
         """Fingerprint of the station's certificate in this attempt or connection."""
+        self._told: Diagnosis | None = None
+        self._told_ms = 0
         self.on_reconnect: Callable[[str], None] = lambda _why: None
         model.guards |= {
             "authorization_key": self._key_given,
@@ -119,7 +123,7 @@ class Access:
         found = diagnose(error)
         if found.event is None:
             return
-        self._station.security.event(found.event, found.words)
+        self._tell(found)
         if found.blame is Blame.KEY:
             self._key_turn += 1
         elif found.blame is Blame.CERTIFICATE:
@@ -127,7 +131,18 @@ class Access:
         elif found.event is EventType.INVALID_CSMS_CERTIFICATE:
             self._authorities.distrusted()
 
+    def _tell(self, found: Diagnosis) -> None:
+        """Once, however many attempts fail for it: a back office that stays away for a day would
+        hear of each."""
+        now_ms = self._station.clock.now_ms()
+        if found == self._told and now_ms - self._told_ms < TELL_AGAIN_MS:
+            return
+        self._told, self._told_ms = found, now_ms
+        if found.event is not None:
+            self._station.security.event(found.event, found.words)
+
     def _connected(self) -> None:
+        self._told = None
         self._certificate_turn = 0
         if self._standing.trial == self._attempted:
             _log.info("security profile %d works", self._standing.trial)

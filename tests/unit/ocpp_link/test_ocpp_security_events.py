@@ -253,6 +253,21 @@ def test_8_a_full_disk_is_told_once(tmp_path: Path) -> None:
     assert told(rig)[1:] == [("MemoryExhaustion", "the disk takes no events")] * 2
 
 
+def test_a00_fr_309_a_server_that_stays_wrong_is_told_once_an_hour(tmp_path: Path) -> None:
+    """Whitepaper A00.FR.309: not at each attempt; and again after it had been right."""
+    rig = secured(tmp_path)
+    rig.disconnect()
+    for _ in range(180):
+        rig.access.failed(bad_certificate())
+        rig.run(60)
+    rig.connect()
+    assert [name for name, _ in told(rig)].count("InvalidCentralSystemCertificate") == 3
+    rig.disconnect()
+    rig.access.failed(bad_certificate())
+    rig.connect()
+    assert [name for name, _ in told(rig)].count("InvalidCentralSystemCertificate") == 4
+
+
 def test_a_peer_that_sends_rubbish_fills_neither_log_nor_queue(tmp_path: Path) -> None:
     """Bounded under a flood: said five times a minute, then with how often it happened."""
     rig = secured(tmp_path)
