@@ -53,7 +53,7 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Raises ValueError for a text that is no value of this variable."""
         if len(text) > self.max_length:
             raise ValueError(f"at most {self.max_length} characters")
-        value = parse(text.strip(), self.type)
+        value = parse(text if self.secret else text.strip(), self.type)
         if isinstance(value, int | float) and not isinstance(value, bool):
             self._in_range(value)
         if self.values:

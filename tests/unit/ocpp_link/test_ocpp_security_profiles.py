@@ -133,6 +133,13 @@ def test_pitfall_43_a_key_of_a_wrong_length_is_rejected_and_changes_nothing(
     assert rig.access.endpoint().basic_auth_key == PLAIN_KEY.encode()
 
 
+def test_pitfall_43_blanks_are_part_of_a_key(tmp_path: Path) -> None:
+    """Pitfall 43: what the back office sends with them must be what it gets."""
+    rig = secured(tmp_path)
+    assert rig.write("AuthorizationKey", f" {PLAIN_KEY} ") == "Accepted"
+    assert rig.access.endpoint().basic_auth_key == f" {PLAIN_KEY} ".encode()
+
+
 def test_pitfall_43_a_back_office_that_took_the_digits_for_the_password_is_found(
     tmp_path: Path,
 ) -> None:
