@@ -24,6 +24,7 @@ from websockets.typing import Subprotocol
 
 from hil.csms.authority import Authority
 from hil.csms.fault_proxy import FaultProxy, Way
+from hil.csms.server import CsmsServer
 from ocpp_link.device.settings import Settings
 from ocpp_link.ports import RestartKind
 from ocpp_link.process import serve as serve_link
@@ -33,9 +34,17 @@ IMPATIENT = Settings(message_retry_s=0, ping_interval_s=1)
 
 
 @contextlib.asynccontextmanager
-async def through_proxy(tmp_path: Path, **options: Any) -> AsyncIterator[tuple[Bench, FaultProxy]]:
+async def through_proxy(
+    tmp_path: Path, *, secure: bool = False
+) -> AsyncIterator[tuple[Bench, FaultProxy]]:
     """A registered station, with a proxy between it and its back office."""
+    options: dict[str, Any] = {}
+    if secure:
+        root = Authority("Root A")
+        options = {"security": _profile_2(root, tmp_path), "basic_auth_key": b"0123456789abcdef"}
     b = Bench(tmp_path, settings=IMPATIENT, **options)
+    if secure:
+        b.csms = CsmsServer(b.brain, tls=_server_context(root, tmp_path, "127.0.0.1"))
     await b.csms.start()
     await b.core.door.start()
     proxy = FaultProxy(b.csms._port)
@@ -134,12 +143,13 @@ def test_a_cut_at_any_byte_of_a_session_loses_and_doubles_nothing(
     run(test)
 
 
-def test_ten_sessions_through_a_network_gone_mad(tmp_path: Path) -> None:
+@pytest.mark.parametrize("secure", [False, True], ids=["tcp", "tls"])
+def test_ten_sessions_through_a_network_gone_mad(tmp_path: Path, secure: bool) -> None:
     """Faults one upon the other, at moments that the seed chooses."""
     chosen = random.Random(20261121)
 
     async def test() -> None:
-        async with through_proxy(tmp_path) as (b, proxy):
+        async with through_proxy(tmp_path, secure=secure) as (b, proxy):
             for number in range(10):
                 b.core.session(f"s-{number}")
                 for _ in range(5):
@@ -283,9 +293,9 @@ def test_a_back_office_that_nobody_vouches_for_gets_no_frame(tmp_path: Path) -> 
     run(test)
 
 
-def _server_context(root: Authority, folder: Path) -> ssl.SSLContext:
+def _server_context(root: Authority, folder: Path, host: str = "localhost") -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*root.server("localhost").files(folder, "server"))
+    context.load_cert_chain(*root.server(host).files(folder, "server"))
     return context
 
 
