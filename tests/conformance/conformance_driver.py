@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from evse.clock import Clock
@@ -24,10 +24,6 @@ class Look:
     """It lives on after a power cut for long enough to say good-bye."""
     reservations: bool = True
     security_profile: Literal[0, 1, 2, 3] = 0
-
-    def speaking(self, version: str) -> Look:
-        """The same station with another version of OCPP."""
-        return replace(self, version=version)
 
 
 @dataclass(frozen=True)
