@@ -17,10 +17,9 @@ from ocpp_link.memory.database import Snapshot
 from ocpp_link.pricing import triggers as when
 from ocpp_link.pricing.keys import PriceKeys
 from ocpp_link.pricing.messages import Final, Running, SetUserPrice, read
-from ocpp_link.pricing.tally import Tally, advance
-from ocpp_link.pricing.terms import running_cost, tally_of, triggers_of
-from ocpp_link.pricing.triggers import Triggers, renewed
-from ocpp_link.pricing.types import FinalCost, RunningCost, UserPrice
+from ocpp_link.pricing.tally import advance
+from ocpp_link.pricing.terms import Underway, underway
+from ocpp_link.pricing.types import FinalCost, UserPrice
 from ocpp_link.pricing.unplugged import Unplugged
 from ocpp_link.records import EvseState, EvseStatus
 from ocpp_link.station import Station
@@ -37,19 +36,6 @@ IDLE = frozenset({EvseStatus.SUSPENDED_EV, EvseStatus.FINISHING})
 
 News = Callable[[str, int | None, Any], None]
 """Takes a variable of the interface `pricing`, the EVSE (None: the station), and its value."""
-
-
-class _Open:
-    """A transaction whose running cost was told."""
-
-    def __init__(
-        self, state: EvseState, told: RunningCost, tally: Tally, triggers: Triggers
-    ) -> None:
-        self.session = state.session
-        self.status = state.status
-        self.told = told
-        self.tally = tally
-        self.triggers = triggers
 
 
 class Pricing:
@@ -71,7 +57,7 @@ class Pricing:
         self._sample = sample
         self.unplugged = Unplugged(station, transactions, vendors, kept, VENDOR_ID)
         self.news: list[News] = []
-        self._open: dict[int, _Open] = {}
+        self._open: dict[int, Underway] = {}
         self._recent: dict[str, tuple[str, int]] = {}
         """Transaction id -> session and EVSE."""
         vendors.serve(VENDOR_ID, self._message)
@@ -131,7 +117,7 @@ class Pricing:
         if evse is None:
             raise ValueError(f"transaction {said.transaction_id} does not run here")
         state = self._station.states[evse]
-        self._open[evse] = self._opened(said, state)
+        self._open[evse] = underway(said, state, self._keys.wall_ms, self._open.get(evse))
         self._recent[str(said.transaction_id)] = state.session, evse
         while len(self._recent) > RECENT:
             del self._recent[next(iter(self._recent))]
@@ -157,18 +143,6 @@ class Pricing:
             evse=UNSET if evse is None else evse,
         )
         self._tell("pricing.final_cost", evse, value)
-
-    def _opened(self, said: Running, state: EvseState) -> _Open:
-        """In place of what the transaction had before, some of which goes on."""
-        wall_ms, before = self._keys.wall_ms, self._open.get(state.evse)
-        tally = tally_of(said, wall_ms)
-        triggers = triggers_of(said.trigger_meter_value, wall_ms)
-        if before is not None and before.session == state.session:
-            triggers = renewed(before.triggers, triggers)
-            if tally.idle_since_ms is not None and before.tally.idle_since_ms is not None:
-                since_ms = before.tally.idle_since_ms  # the grace is not given twice
-                tally = msgspec.structs.replace(tally, idle_since_ms=since_ms)
-        return _Open(state, running_cost(said, state, wall_ms), tally, triggers)
 
     # --- what happens -----------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """A RunningCost of the back office, in the terms of a display, of the tally and of the triggers.
 
-Pure. `wall_ms` reads a time as the display's local time where it names no offset.
+`wall_ms` reads a time as the display's local time where it names no offset.
 """
 
 from __future__ import annotations
@@ -15,12 +15,37 @@ from msgspec import UNSET, UnsetType
 from evse.clock import rfc3339
 from ocpp_link.pricing.messages import Idle, Period, Prices, Running, Trigger
 from ocpp_link.pricing.tally import Tally, Tariff
-from ocpp_link.pricing.triggers import Triggers
+from ocpp_link.pricing.triggers import Triggers, renewed
 from ocpp_link.pricing.types import CostState, RunningCost
 from ocpp_link.records import EvseState
 from ocpp_link.station import EPOCH
 
 WallMs = Callable[[str], int]
+
+
+class Underway:
+    """A transaction whose running cost was told; the owner moves it on."""
+
+    def __init__(
+        self, state: EvseState, told: RunningCost, tally: Tally, triggers: Triggers
+    ) -> None:
+        self.session = state.session
+        self.status = state.status
+        self.told = told
+        self.tally = tally
+        self.triggers = triggers
+
+
+def underway(said: Running, state: EvseState, wall_ms: WallMs, before: Underway | None) -> Underway:
+    """In place of what was said before of the same transaction, some of which goes on. Raises
+    ValueError for a time that is none."""
+    tally, triggers = tally_of(said, wall_ms), triggers_of(said.trigger_meter_value, wall_ms)
+    if before is not None and before.session == state.session:
+        triggers = renewed(before.triggers, triggers)
+        if tally.idle_since_ms is not None and before.tally.idle_since_ms is not None:
+            since_ms = before.tally.idle_since_ms  # the grace is not given twice
+            tally = msgspec.structs.replace(tally, idle_since_ms=since_ms)
+    return Underway(state, running_cost(said, state, wall_ms), tally, triggers)
 
 
 def running_cost(said: Running, state: EvseState, wall_ms: WallMs) -> RunningCost:
