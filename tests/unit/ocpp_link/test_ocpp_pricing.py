@@ -288,6 +288,17 @@ def test_a_meter_value_is_sent_at_its_time(rig: PriceRig) -> None:
     assert len(rig.values_with_context("Other")) == 1
 
 
+def test_a_wanted_meter_value_has_the_register_whatever_is_sampled(rig: PriceRig) -> None:
+    """A cost is reckoned from it."""
+    set_key(rig, "MeterValuesSampledData", "Voltage")
+    id_ = rig.begin()
+    rig.running(id_, triggerMeterValue={"atEnergykWh": 0.1})
+    rig.charge(120)
+    (value,) = rig.values_with_context("Other")
+    samples = value["meterValue"][0]["sampledValue"]
+    assert {s["measurand"] for s in samples} == {"Energy.Active.Import.Register", "Voltage"}
+
+
 def test_a_mark_that_is_named_again_after_it_was_reached_asks_for_nothing(rig: PriceRig) -> None:
     """Else a back office that repeats itself would be told without end."""
     rig.engine.model.set("sample_interval_s", 0)
