@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from conformance_bench import CaseFailed
 from conformance_driver import Look, Trust
+from conformance_pievse import PiEvse
 from conformance_pki import Pki
 from conformance_v16 import Bench16
 from websockets.asyncio.client import ClientConnection, connect
 
 from evse.clock import VirtualClock
+from hil.sim import virtual_loop
 from hil.sim.virtual_loop import VirtualLoop
 from ocpp_link.wire.endpoint import basic_authorization
 
@@ -186,3 +190,36 @@ def test_a_station_with_the_wrong_password_is_turned_away(pki: Pki) -> None:
     assert len(case.csms.turned_away) == 1
     assert not case.csms.visits
     case._close()
+
+
+def session(pki: Pki, directory: Path) -> list[tuple[int, str, dict[str, Any]]]:
+    """What a station tells over TLS, and when: a session, a network and a power that go."""
+    directory.mkdir()
+    case = Bench16(PiEvse(Look(security_profile=2), directory), pki)
+    with case.switched_on():
+        case.ready()
+        case.configure(MeterValueSampleInterval=20)
+        case.charging()
+        case.offline()
+        case.wait(70)
+        case.online()
+        case.power_cycle()
+        case.reported(case.boot(), {1: ("Charging", "Finishing", "Preparing")})
+        case.wait(60)
+        return [(m.at_ms, m.action, m.payload) for m in case.csms.messages]
+
+
+def test_what_is_told_and_when_does_not_depend_on_the_machine(
+    pki: Pki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that takes its time between any two looks at its sockets sees the same."""
+    quick = session(pki, tmp_path / "quick")
+    select = virtual_loop._QuietSelector.select
+
+    def slow(self: Any, timeout: float | None = None) -> Any:
+        time.sleep(0.0005)
+        return select(self, timeout)
+
+    monkeypatch.setattr(virtual_loop._QuietSelector, "select", slow)
+    assert session(pki, tmp_path / "slow") == quick
+    assert len(quick) > 15
