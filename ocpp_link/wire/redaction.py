@@ -1,7 +1,7 @@
 """What must not stand in a log: keys, passwords, PINs, private keys; on request, tokens. Pure.
 
 A secret is known by the field it stands in, by the name of the setting whose value it is (OCPP 1.6
-configuration keys, 2.x variables), or by its looks (PEM, the password in a URL).
+configuration keys, 2.x variables), or by its looks (PEM, the password in a URL, prose about it).
 """
 
 from __future__ import annotations
@@ -101,7 +101,15 @@ class Redaction:
             except (msgspec.DecodeError, RecursionError):
                 return self.unreadable(text)
             return msgspec.json.encode(self._value(inner, secret=False, depth=depth + 1)).decode()
+        if _speaks_of_a_secret(text):
+            return HIDDEN
         return _PASSWORD_IN_URL.sub(rf"\1:{HIDDEN}@", text)
+
+
+def _speaks_of_a_secret(text: str) -> bool:
+    """More than its name: error texts like to quote the payload that they complain of."""
+    small = text.lower()
+    return small not in SECRET_NAMES and any(name in small for name in SECRET_NAMES)
 
 
 def _names_a_secret(value: dict[str, Any]) -> bool:
