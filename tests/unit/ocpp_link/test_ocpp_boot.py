@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from ocpp_rig import Rig
 
 from hil.csms.brain import Misbehaviour
@@ -217,3 +218,26 @@ def test_4_2_a_lost_trigger_s_boot_does_not_shorten_the_wait() -> None:
     assert not rig.engine.station.operational
     rig.run(1)
     assert rig.engine.station.operational
+
+
+@pytest.mark.parametrize("wanted", ["Heartbeat", "StatusNotification", "MeterValues"])
+def test_4_2_while_pending_only_what_is_triggered_is_sent(wanted: str) -> None:
+    rig = Rig()
+    rig.brain.boot_script.append(("Pending", 400))
+    rig.start()
+    rig.meter()
+    asked = {"requestedMessage": wanted, "connectorId": 1}
+    assert rig.ask("TriggerMessage", asked) == ("result", {"status": "Accepted"})
+    assert [action for action, _ in rig.brain.log] == ["BootNotification", wanted]
+    assert not rig.engine.station.operational
+
+
+def test_4_2_while_pending_no_sample_of_a_transaction_is_promised() -> None:
+    """Its id is not known yet: it waits for the registration, and `Accepted` would be a lie."""
+    rig = Rig()
+    rig.brain.boot_script.append(("Pending", 400))
+    rig.start()
+    rig.plug_in()
+    rig.start_transaction()
+    asked = {"requestedMessage": "MeterValues", "connectorId": 1}
+    assert rig.ask("TriggerMessage", asked) == ("result", {"status": "Rejected"})

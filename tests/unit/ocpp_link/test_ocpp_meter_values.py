@@ -656,3 +656,21 @@ def test_j01_j02_aligned_samples_in_2_0_1() -> None:
     values = told[0]["meterValue"][0]["sampledValue"]
     assert {each["measurand"] for each in values} == {"Voltage"}
     assert {each["context"] for each in values} == {"Sample.Clock"}
+
+
+WATTS = st.fixed_dictionaries({phase: st.floats(0, 1e4) for phase in ("L1", "L2", "L3")})
+ROTATION = st.sampled_from(["RST", "RTS", "SRT", "STR", "TRS", "TSR"])
+
+
+@given(st.lists(st.tuples(WATTS, ROTATION), min_size=1, max_size=8))
+def test_9_1_7_however_they_are_turned_the_lines_carry_what_the_phases_take(
+    chargers: list[tuple[dict[str, float], str]],
+) -> None:
+    readings = {evse: reading(**watts) for evse, (watts, _) in enumerate(chargers, 1)}
+    rotations = [f"{evse}.{turned}" for evse, (_, turned) in enumerate(chargers, 1)]
+    found = sum_of(readings, rotations, "now")
+    assert found is not None
+    power = found.power_W
+    assert not isinstance(power, msgspec.UnsetType)
+    lines = [power.L1, power.L2, power.L3]
+    assert sum(each for each in lines if each is not msgspec.UNSET) == pytest.approx(power.total)
