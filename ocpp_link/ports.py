@@ -141,6 +141,11 @@ class Dialect(Protocol):
 
     subprotocol: str
     max_token_chars: int
+    asks_foreign_tokens: bool
+    """During a transaction a token that could not end it, as far as is known, is asked about."""
+    trusts_known_groups: bool
+    """A token that is known here to be good, and of the group of a running transaction, ends it
+    without being asked about."""
     manners: Manners
     retells_statuses: bool
     """After an interruption that was too long every status is told again, changed or not."""

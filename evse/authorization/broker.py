@@ -74,7 +74,7 @@ class Broker:
         self._placing = Placing(
             config, sessions, clock, self._outcomes, self.assignments, reservations
         )
-        self._stopping = Stopping(config, sessions, self._outcomes)
+        self.stopping = Stopping(config, sessions, self._outcomes)
         self._door: ProviderDoor | None = None
         self._validating: dict[str, Validation] = {}
         self._timers = Timers()
@@ -109,12 +109,12 @@ class Broker:
             return self._refuse(token, evses, "it names no EVSE of this station")
         if key_of(token) in self._validating:
             return S.Processing
-        if (stopped := self._stopping.by_swipe(token, evses)) is not None:
+        if (stopped := self.stopping.by_swipe(token, evses)) is not None:
             return stopped
         held = self.assignments.held_with(token, evses) is not None
         if held or self._placing.is_waiting(token):
             return S.Accepted
-        if not self._stopping.could_stop(token, evses):
+        if not self.stopping.could_stop(token, evses):
             places = self.assignments.places(evses)
             if not places:
                 return self._refuse(token, evses, NO_EVSE)
@@ -237,13 +237,13 @@ class Broker:
         if (evse := self.assignments.held_with(token, evses)) is not None:
             return self._refuse(token, (evse,), "it was given an EVSE meanwhile")
         known = [with_parent(token, result) for result in answer.accepted]
-        if any(map(self._stopping.is_master, known)):
-            return self._stopping.by_master(token, evses)
+        if any(map(self.stopping.is_master, known)):
+            return self.stopping.by_master(token, evses)
         may_start = any(self._placing.usable(token, result) for result in answer.accepted)
         first_start = self._config.prioritize_authorization_over_stopping_transaction
         if not (may_start and first_start):
             for one in known:
-                if (stopped := self._stopping.by_group(one, evses)) is not None:
+                if (stopped := self.stopping.by_group(one, evses)) is not None:
                     return stopped
         for result in answer.accepted:
             if (started := self._placing.start(token, result)) is not None:

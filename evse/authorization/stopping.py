@@ -24,14 +24,17 @@ class Stopping:
         self._config = config
         self._sessions = sessions
         self._outcomes = outcomes
+        self.asks_foreign = False
+        """Ask about a token that could end nothing: OCPP 2.0.1 wants it, 1.6 does not."""
 
     def could_stop(self, token: ProvidedIdToken, evses: Iterable[int]) -> bool:
-        """Is there one that the token might end, were its group known? Not where the one that
-        runs has none: nobody is asked about a token that could change nothing."""
+        """Is there one that the token might end, were its group known? Where the one that runs has
+        none, `asks_foreign` says whether somebody is asked all the same."""
         if not may_stop(token):
             return False
         running = [known for evse in evses if (known := self._running(evse)) is not None]
-        return any(self._config.master_pass_group_id or parent_of(known) for known in running)
+        any_may = self.asks_foreign or self._config.master_pass_group_id != ""
+        return any(any_may or parent_of(known) for known in running)
 
     def by_swipe(
         self, token: ProvidedIdToken, evses: Iterable[int]

@@ -46,6 +46,12 @@ class SetDeparture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unlock_connector: bool
 
 
+class SetForeignTokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether tokens are asked about that could end no transaction, nor start one."""
+
+    ask: bool
+
+
 class SetGroup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     evse: int
     id_token: str
@@ -90,6 +96,11 @@ def _set_departure(core: Core, params: SetDeparture, reply: Reply) -> None:
     reply(None)
 
 
+def _set_foreign_tokens(core: Core, params: SetForeignTokens, reply: Reply) -> None:
+    core.authorization.stopping.asks_foreign = params.ask
+    reply(None)
+
+
 def _set_group(core: Core, params: SetGroup, reply: Reply) -> None:
     _known(core, "evse", params.evse)
     known = core.authorization.assignments
@@ -122,6 +133,7 @@ TABLE: dict[str, tuple[type[Any], Callable[[Core, Any, Reply], None]]] = {
     "authorization.select": (Select, _select),
     "authorization.set_connection_timeout": (SetConnectionTimeout, _set_connection_timeout),
     "authorization.set_ev_side_disconnect": (SetDeparture, _set_departure),
+    "authorization.set_foreign_tokens": (SetForeignTokens, _set_foreign_tokens),
     "authorization.set_group": (SetGroup, _set_group),
     "reservation.reserve_now": (ReserveNow, _reserve_now),
     "reservation.cancel_reservation": (CancelReservation, _cancel_reservation),

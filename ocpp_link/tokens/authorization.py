@@ -54,6 +54,7 @@ class Authorization:
             self._never_unlock(model)
         station.occasions.core_came.append(self._core_came)
         station.occasions.configured.append(self._configured)
+        station.occasions.connected.append(self._push_foreign_tokens)
 
     def validate(self, token: ProvidedIdToken, on_reply: Callable[[CoreReply], None]) -> None:
         """Answers `validate_token` of the core, once: a ValidationResult, or in words why the
@@ -89,6 +90,7 @@ class Authorization:
         """What the core keeps only while it lives."""
         self._push_connection_timeout()
         self._push_departure()
+        self._push_foreign_tokens()
 
     def _configured(self, before: Settings, now: Settings) -> None:
         if now.connection_timeout_s != before.connection_timeout_s:
@@ -100,6 +102,11 @@ class Authorization:
         """What unplugging at the car's end does (1.6 §4.10)."""
         params = _departure(self._station.settings)
         self._station.core.call("authorization.set_ev_side_disconnect", params, _unheeded)
+
+    def _push_foreign_tokens(self) -> None:
+        """As the version that is spoken has it."""
+        params = {"ask": self._station.dialect.asks_foreign_tokens}
+        self._station.core.call("authorization.set_foreign_tokens", params, _unheeded)
 
     def _push_connection_timeout(self) -> None:
         """How long an authorization waits for its car."""
@@ -114,12 +121,22 @@ class Authorization:
         known = self.known.find(value)
         if not 0 < len(value) <= self._station.dialect.max_token_chars:
             on_verdict(REFUSED)
-        elif known is not None and is_valid(known) and self._station.settings.pre_authorize:
+        elif known is not None and is_valid(known) and self._starts_unasked(known):
             on_verdict(known)
         elif not self._station.operational:
             on_verdict(self._offline(value, "is out of reach"))
         else:
             self._ask(token, on_verdict)
+
+    def _starts_unasked(self, known: Verdict) -> bool:
+        """Or ends what another token of its group started."""
+        station = self._station
+        if station.settings.pre_authorize:
+            return True
+        if not (known.parent and station.dialect.trusts_known_groups):
+            return False
+        running = [state.token for state in station.states.values() if state.in_transaction]
+        return any(self.parent_of(token).casefold() == known.parent.casefold() for token in running)
 
     def _ask(self, token: IdToken, on_verdict: OnVerdict) -> None:
         value = token.value

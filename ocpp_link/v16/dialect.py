@@ -42,6 +42,8 @@ class Dialect16:
     )
     subprotocol = "ocpp1.6"
     max_token_chars = authorization.ID_TAG_CHARS
+    asks_foreign_tokens = False  # TC_068_CS, against the letter of §4.1
+    trusts_known_groups = False
     retells_statuses = False
     end_samples_apart = False
 

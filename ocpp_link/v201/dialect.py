@@ -27,6 +27,8 @@ class Dialect201:
     manners = Manners(answers_unreadable=True, answers_while_rejected=True, max_frame_chars=65_000)
     subprotocol = "ocpp2.0.1"
     max_token_chars = messages.ID_TOKEN_CHARS
+    asks_foreign_tokens = True  # C01.FR.02, TC_C_04_CS
+    trusts_known_groups = True  # C01.FR.03
     retells_statuses = True
     end_samples_apart = True
 

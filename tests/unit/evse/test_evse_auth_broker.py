@@ -214,6 +214,17 @@ def test_tc_068_nobody_is_asked_about_a_token_that_could_end_nothing() -> None:
     assert rig.reasons() == ["TransactionFinished(Local)"]
 
 
+def test_c01_fr_02_where_it_is_wanted_a_foreign_token_is_asked_about_and_ends_nothing() -> None:
+    """OCPP 2.0.1 TC_C_04_CS."""
+    rig = AuthRig()
+    rig.start(1, "ONE")
+    rig.broker.stopping.asks_foreign = True
+    assert rig.swipe("OTHER") == "Processing"
+    rig.door.answer(good("FLEET"))
+    assert rig.statuses[-1] == "OTHER Rejected"
+    assert rig.running() == {1: "ONE"}
+
+
 def test_3_10_a_group_is_learnt_of_the_token_that_is_there_only() -> None:
     rig = AuthRig()
     assert not rig.broker.assignments.set_group(1, "ONE", "FLEET")

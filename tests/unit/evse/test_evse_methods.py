@@ -54,6 +54,7 @@ OF_THE_STATION: dict[str, dict[str, Any]] = {
     "authorization.select": {"evse": 1},
     "authorization.set_connection_timeout": {"connection_timeout_s": 60},
     "authorization.set_ev_side_disconnect": {"stop_transaction": True, "unlock_connector": True},
+    "authorization.set_foreign_tokens": {"ask": True},
     "authorization.set_group": {"evse": 1, "id_token": "CARD", "parent_id_token": "FLEET"},
     "reservation.reserve_now": {
         "reservation": {
@@ -152,7 +153,7 @@ def test_a_field_of_the_wrong_type_is_refused_by_name(
     before = state_of(one)
     params = {**GOOD, **OF_THE_STATION}[method]
     for name in params:
-        flags = name in ("three_phases", "stop_transaction", "unlock_connector")
+        flags = name in ("three_phases", "stop_transaction", "unlock_connector", "ask")
         texts = name in ("consumer", "id_token", "parent_id_token")
         if (texts and wrong == "x") or (flags and wrong is True):
             continue

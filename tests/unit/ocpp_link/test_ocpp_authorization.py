@@ -18,7 +18,7 @@ from hil.csms.brain import CsmsBrain, Misbehaviour
 from ocpp_link.device.settings import Settings
 from ocpp_link.memory.database import Database
 from ocpp_link.ports import CoreReply
-from ocpp_link.records import Verdict
+from ocpp_link.records import BootAnswer, BootStatus, Verdict
 from ocpp_link.tokens import cache
 
 ACCEPTED = Verdict(AuthorizationStatus.Accepted)
@@ -403,3 +403,33 @@ def test_pitfall_12_a_card_that_came_to_nothing_leaves_nothing_behind(rig: Rig) 
     rig.connect()
     assert rig.brain.statuses[1] == "Available"
     assert len(rig.brain.sent("StartTransaction")) == 1
+
+
+@pytest.mark.parametrize(("version", "asks"), [("1.6", False), ("2.0.1", True)])
+def test_c01_fr_02_the_version_says_whether_foreign_tokens_are_asked_about(
+    version: str, asks: bool
+) -> None:
+    rig = Rig(versions=(version,))
+    rig.engine.on_core_connected()
+    rig.engine.on_connected()
+    told = [p for name, p in rig.core.calls if name == "authorization.set_foreign_tokens"]
+    assert told == [{"ask": asks}] * 2, "whoever comes last"
+
+
+@pytest.mark.parametrize(("version", "asked"), [("1.6", True), ("2.0.1", False)])
+@pytest.mark.parametrize("group", ["FLEET", "ELSEWHERE"])
+def test_c01_fr_03_a_known_token_of_the_group_ends_a_transaction_unasked(
+    version: str, asked: bool, group: str
+) -> None:
+    rig = Rig(versions=(version,))
+    rig.engine.on_core_connected()
+    known = rig.engine.authorization.known
+    known.remember("CARD", Verdict(AuthorizationStatus.Accepted, "fleet"))
+    known.remember("TWO", Verdict(AuthorizationStatus.Accepted, group))
+    rig.plug_in()
+    rig.start_transaction(tag="CARD")
+    rig.engine.on_connected()
+    rig.engine.station.boot.answered(BootAnswer(BootStatus.ACCEPTED, 300), rig.clock.now_ms())
+    replies: list[CoreReply] = []
+    rig.engine.validate(token("TWO"), replies.append)
+    assert bool(replies) == (not asked and group == "FLEET")
