@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from evse.clock import VirtualClock
 from evse.door import jsonrpc
+from evse.door.hub import MAX_FORWARDED
 from evse.door.jsonrpc import RpcError
 from evse.door.roles import Role
 from evse.types.interfaces_ocpp import OCPP, OCPP_1_6_CHARGE_POINT
@@ -569,6 +570,18 @@ def test_a_vendor_has_one_server_and_none_once_that_has_left(rig: DoorRig) -> No
     rig.flush()
     assert rig.csms.replies[-1][1] == {"status": "Rejected"}
     assert rig.ask("DataTransfer", VENDOR)[1] == {"status": "UnknownVendorId"}
+
+
+def test_a_vendor_that_is_flooded_holds_nothing_without_end(rig: DoorRig) -> None:
+    """Each message is answered, however late; nobody has to."""
+    peer = rig.peer(Role.PROVIDER)
+    peer.result("data_transfer.claim", {"vendor_id": "com.example.lamp"})
+    for _ in range(600):
+        rig.engine.on_frame(rig.csms.call("DataTransfer", VENDOR))
+    assert len(peer.connection.forwarded) <= MAX_FORWARDED
+    rig.run(30)
+    assert len(rig.csms.replies) == 600
+    assert peer.result("hello")["role"] == "provider"
 
 
 def test_a_peer_claims_no_more_vendors_than_anybody_has(rig: DoorRig) -> None:

@@ -538,6 +538,35 @@ def test_prices_change_at_the_next_periods_time() -> None:
     assert later.following is None
 
 
+@given(_TARIFFS, _TARIFFS, st.integers(-HOUR_MS, HOUR_MS), st.integers(0, HOUR_MS))
+def test_a_period_counts_from_its_time_and_not_before(
+    now: Tariff, following: Tariff, change_after_ms: int, length_ms: int
+) -> None:
+    """Held against the sum by hand; whole Wh are shared out by time."""
+    begun = Tally(
+        Decimal(3),
+        HOUR_MS,
+        50_000,
+        now,
+        following=following,
+        following_at_ms=HOUR_MS + change_after_ms,
+    )
+    ended = advance(begun, HOUR_MS + length_ms, 57_000, idle=False)
+    first_ms = min(max(change_after_ms, 0), length_ms)
+    first = Decimal(first_ms) / length_ms if length_ms else Decimal(change_after_ms > 0)
+    energy = 7 * (now.kwh * first + following.kwh * (1 - first))
+    time = (now.hour * first_ms + following.hour * (length_ms - first_ms)) / HOUR_MS
+    assert abs(ended.cost - (3 + energy + time)) <= Decimal("0.0101")  # 1 Wh at 10 a kWh
+    assert (ended.following is None) is (length_ms >= change_after_ms)
+    assert (ended.at_ms, ended.wh) == (HOUR_MS + length_ms, 57_000)
+
+
+def test_money_is_shown_with_three_decimals_rounded_half_up() -> None:
+    """NumberOfDecimalsForCostValues."""
+    shown = [Tally(Decimal(cost), 0, 0, Tariff()).shown for cost in ("1.0005", "1.00049", "2")]
+    assert [str(cost) for cost in shown] == ["1.001", "1.000", "2.000"]
+
+
 @given(_TARIFFS, _STEPS)
 def test_a_cost_never_falls_and_asking_often_changes_no_sum(
     tariff: Tariff, steps: list[tuple[int, int, bool]]
@@ -584,6 +613,46 @@ def test_a_mark_of_energy_is_told_once(powers: list[int], mark_wh: int, mark_w: 
         triggers, now = metered(triggers, Decimal(wh), Decimal(mark_w))
         wanted += now
     assert wanted == (1 if powers and max(powers) >= mark_wh else 0)
+
+
+@pytest.mark.parametrize(
+    ("powers_w", "told"),
+    [
+        ((8_000, 7_601, 7_600), [False, False, True]),
+        ((7_999, 8_399, 8_400), [False, False, True]),
+        ((7_999, None, 8_400), [False, False, True]),
+    ],
+)
+def test_exactly_at_the_edge_power_has_crossed(
+    powers_w: tuple[int | None, ...], told: list[bool]
+) -> None:
+    triggers, found = Triggers(at_w=Decimal(8_000)), []
+    for power_w in powers_w:
+        power = None if power_w is None else Decimal(power_w)
+        triggers, wanted = metered(triggers, Decimal(0), power)
+        found.append(wanted)
+    assert found == told
+
+
+def test_energy_is_told_also_where_the_power_crosses_nothing() -> None:
+    triggers = Triggers(at_w=Decimal(8_000), at_wh=Decimal(100))
+    triggers, wanted = metered(triggers, Decimal(100), Decimal(10))
+    assert wanted
+    assert metered(triggers, Decimal(101), Decimal(10)) == (triggers, False)
+
+
+def test_a_mark_that_stays_remembers_its_side_and_a_new_one_does_not() -> None:
+    above, _ = metered(Triggers(at_w=Decimal(8_000)), Decimal(0), Decimal(9_000))
+    same = renewed(above, Triggers(at_w=Decimal(8_000)))
+    assert metered(same, Decimal(0), Decimal(1_000))[1]
+    other = renewed(above, Triggers(at_w=Decimal(7_000)))
+    assert not metered(other, Decimal(0), Decimal(1_000))[1]
+
+
+def test_no_time_and_a_time_that_was_told_ask_for_nothing() -> None:
+    assert timed(Triggers(), 10**12) == (Triggers(), False)
+    told, _ = timed(Triggers(at_ms=100), 100)
+    assert timed(told, 101) == (told, False)
 
 
 def test_a_time_is_told_once_and_a_new_one_again() -> None:
