@@ -109,7 +109,7 @@ class SocketOcpp(SimLinkProcess):
             self._runner,
             access,
             engine.subprotocols,
-            backoff=Backoff(BackoffSettings(), self.random.random),
+            backoff=Backoff(lambda: _backoff(engine.station.settings), self.random.random),
             on_change=door.connection_changed,
         )
         access.on_reconnect = self._connection.reconnect
@@ -132,3 +132,9 @@ class SocketOcpp(SimLinkProcess):
     def _wire_turn(self, _engine: ChargePoint, _now_ms: int) -> bool:
         self._runner.touch()
         return False
+
+
+def _backoff(settings: Settings) -> BackoffSettings:
+    return BackoffSettings(
+        settings.backoff_wait_s, settings.backoff_random_s, settings.backoff_repeats
+    )

@@ -50,7 +50,7 @@ def test_TC_B_57_CS(bench: Bench201) -> None:
     begin_s = bench.now_s
     bench.stop_csms()
     bench.disconnected()
-    bench.wait(wait_s * 1.5)
+    bench.wait(wait_s * 2.5)
     bench.start_csms(bench.csms.rules)
     bench.reconnected()
     assert bench.now_s - begin_s >= 3 * wait_s

@@ -87,33 +87,63 @@ def test_TC_B_56_CS(bench: Bench201) -> None:
     assert [row["component"]["evse"]["id"] for row in rows] == list(bench.evses)
 
 
-REQUIRED = """
-    OCPPCommCtrlr.MessageTimeout.Default OCPPCommCtrlr.FileTransferProtocols
-    OCPPCommCtrlr.NetworkConfigurationPriority OCPPCommCtrlr.NetworkProfileConnectionAttempts
-    OCPPCommCtrlr.OfflineThreshold OCPPCommCtrlr.MessageAttempts.TransactionEvent
-    OCPPCommCtrlr.MessageAttemptInterval.TransactionEvent OCPPCommCtrlr.UnlockOnEVSideDisconnect
-    OCPPCommCtrlr.ResetRetries OCPPCommCtrlr.RetryBackOffRepeatTimes
-    OCPPCommCtrlr.RetryBackOffRandomRange OCPPCommCtrlr.RetryBackOffWaitMinimum
-    OCPPCommCtrlr.WebSocketPingInterval
-    DeviceDataCtrlr.ItemsPerMessage.GetReport DeviceDataCtrlr.BytesPerMessage.GetReport
-    DeviceDataCtrlr.ItemsPerMessage.GetVariables DeviceDataCtrlr.BytesPerMessage.GetVariables
-    DeviceDataCtrlr.ItemsPerMessage.SetVariables DeviceDataCtrlr.BytesPerMessage.SetVariables
-    ClockCtrlr.DateTime ClockCtrlr.TimeSource
-    SecurityCtrlr.OrganizationName SecurityCtrlr.CertificateEntries SecurityCtrlr.SecurityProfile
-    AuthCtrlr.AuthorizeRemoteStart AuthCtrlr.LocalAuthorizeOffline AuthCtrlr.LocalPreAuthorize
-    LocalAuthListCtrlr.Entries LocalAuthListCtrlr.ItemsPerMessage
-    LocalAuthListCtrlr.BytesPerMessage
-    TxCtrlr.EVConnectionTimeOut TxCtrlr.StopTxOnEVSideDisconnect TxCtrlr.StopTxOnInvalidId
-    TxCtrlr.TxStartPoint TxCtrlr.TxStopPoint
-    SampledDataCtrlr.TxStartedMeasurands SampledDataCtrlr.TxUpdatedMeasurands
-    SampledDataCtrlr.TxUpdatedInterval SampledDataCtrlr.TxEndedMeasurands
-    SampledDataCtrlr.TxEndedInterval
-    AlignedDataCtrlr.Measurands AlignedDataCtrlr.Interval AlignedDataCtrlr.TxEndedMeasurands
-    AlignedDataCtrlr.TxEndedInterval
-    ChargingStation.Available ChargingStation.AvailabilityState ChargingStation.SupplyPhases
-    EVSE.Available EVSE.AvailabilityState EVSE.SupplyPhases EVSE.Power
-    Connector.Available Connector.AvailabilityState Connector.SupplyPhases Connector.ConnectorType
-""".split()
+REQUIRED = [
+    "OCPPCommCtrlr.MessageTimeout.Default",
+    "OCPPCommCtrlr.FileTransferProtocols",
+    "OCPPCommCtrlr.NetworkConfigurationPriority",
+    "OCPPCommCtrlr.NetworkProfileConnectionAttempts",
+    "OCPPCommCtrlr.OfflineThreshold",
+    "OCPPCommCtrlr.MessageAttempts.TransactionEvent",
+    "OCPPCommCtrlr.MessageAttemptInterval.TransactionEvent",
+    "OCPPCommCtrlr.UnlockOnEVSideDisconnect",
+    "OCPPCommCtrlr.ResetRetries",
+    "OCPPCommCtrlr.RetryBackOffRepeatTimes",
+    "OCPPCommCtrlr.RetryBackOffRandomRange",
+    "OCPPCommCtrlr.RetryBackOffWaitMinimum",
+    "OCPPCommCtrlr.WebSocketPingInterval",
+    "DeviceDataCtrlr.ItemsPerMessage.GetReport",
+    "DeviceDataCtrlr.BytesPerMessage.GetReport",
+    "DeviceDataCtrlr.ItemsPerMessage.GetVariables",
+    "DeviceDataCtrlr.BytesPerMessage.GetVariables",
+    "DeviceDataCtrlr.ItemsPerMessage.SetVariables",
+    "DeviceDataCtrlr.BytesPerMessage.SetVariables",
+    "ClockCtrlr.DateTime",
+    "ClockCtrlr.TimeSource",
+    "SecurityCtrlr.OrganizationName",
+    "SecurityCtrlr.CertificateEntries",
+    "SecurityCtrlr.SecurityProfile",
+    "AuthCtrlr.AuthorizeRemoteStart",
+    "AuthCtrlr.LocalAuthorizeOffline",
+    "AuthCtrlr.LocalPreAuthorize",
+    "LocalAuthListCtrlr.Entries",
+    "LocalAuthListCtrlr.ItemsPerMessage",
+    "LocalAuthListCtrlr.BytesPerMessage",
+    "TxCtrlr.EVConnectionTimeOut",
+    "TxCtrlr.StopTxOnEVSideDisconnect",
+    "TxCtrlr.StopTxOnInvalidId",
+    "TxCtrlr.TxStartPoint",
+    "TxCtrlr.TxStopPoint",
+    "SampledDataCtrlr.TxStartedMeasurands",
+    "SampledDataCtrlr.TxUpdatedMeasurands",
+    "SampledDataCtrlr.TxUpdatedInterval",
+    "SampledDataCtrlr.TxEndedMeasurands",
+    "SampledDataCtrlr.TxEndedInterval",
+    "AlignedDataCtrlr.Measurands",
+    "AlignedDataCtrlr.Interval",
+    "AlignedDataCtrlr.TxEndedMeasurands",
+    "AlignedDataCtrlr.TxEndedInterval",
+    "ChargingStation.Available",
+    "ChargingStation.AvailabilityState",
+    "ChargingStation.SupplyPhases",
+    "EVSE.Available",
+    "EVSE.AvailabilityState",
+    "EVSE.SupplyPhases",
+    "EVSE.Power",
+    "Connector.Available",
+    "Connector.AvailabilityState",
+    "Connector.SupplyPhases",
+    "Connector.ConnectorType",
+]
 """Part 2, Referenced Components and Variables: of every station, and of the blocks that this one
 has."""
 
