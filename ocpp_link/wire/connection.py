@@ -11,13 +11,13 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-import msgspec
 from websockets.asyncio.client import ClientConnection
 
-from ocpp_link.wire.address import Address, address
+from ocpp_link.wire.address import Address, address, cautions
 from ocpp_link.wire.attempt import Attempt
+from ocpp_link.wire.connection_state import ConnectionState
 from ocpp_link.wire.conversation import Conversation, Listener, Nobody
-from ocpp_link.wire.endpoint import EndpointSource
+from ocpp_link.wire.endpoint import Endpoint, EndpointSource
 from ocpp_link.wire.failure import AttemptFailed, Failure, Phase
 from ocpp_link.wire.reconnect import Backoff
 from ocpp_link.wire.subprotocols import Offers, is_about_versions
@@ -37,26 +37,6 @@ class Served(Protocol):
     def connect(self, on_frames: Callable[[list[str]], None], subprotocol: str) -> None: ...
     def receive(self, text: str) -> None: ...
     def disconnect(self) -> None: ...
-
-
-class ConnectionState(msgspec.Struct, frozen=True):
-    """For the door, and for people."""
-
-    is_connected: bool
-    wanted: bool
-    """False: told to stay away."""
-    url: str
-    subprotocol: str
-    """Agreed on; empty while not connected."""
-    attempts: int
-    faults: int
-    """Connections that a defect of this program ended."""
-    failed_in: str
-    """The phase of the last failure: address, DNS, TCP, TLS, HTTP, subprotocol, open."""
-    last_error: str
-    """It, in words; stays until the next one."""
-    round_trip_ms: int | None
-    """Of the last ping."""
 
 
 class Connection:
@@ -186,6 +166,7 @@ class Connection:
         endpoint = self._source.endpoint()
         try:
             where = address(endpoint.url, endpoint.identity)
+            self._caution(endpoint, where)
             self._url = where.url
             self._attempt = Attempt(endpoint, self._offers.now, self._sleep)
             websocket = await self._attempt.run()
@@ -199,6 +180,12 @@ class Connection:
         self._offers.agreed()
         self._source.succeeded()
         self._ended(await self._serve(websocket, where))
+
+    def _caution(self, endpoint: Endpoint, where: Address) -> None:
+        """Once for each address."""
+        if where.url != self._url:
+            for words in cautions(endpoint.url, endpoint.identity):
+                _log.warning("%s", words)
 
     async def _serve(self, websocket: ClientConnection, where: Address) -> Failure:
         served = self._served

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from http import HTTPStatus
 
 import pytest
@@ -488,8 +487,22 @@ def test_each_phase_has_its_words(
             assert words in w.connection.last_error
 
     run(test)
-    said = [r for r in caplog.records if r.levelno >= logging.WARNING]
-    assert len(said) == 1, "the same failure is said once"
+    assert caplog.text.count("no connection to") == 1, "the same failure is said once"
+
+
+def test_an_identity_that_some_back_offices_get_wrong_is_warned_of_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def test() -> None:
+        async with wire() as w:
+            w.source.now = replace(w.source.now, identity="C" * 26)
+            for _ in range(3):
+                await w.connected()
+                w.connection.reconnect("test")
+                await until(lambda: w.engine.lost == len(w.engine.connected_as))
+
+    run(test)
+    assert caplog.text.count("the identity has 26 characters") == 1
 
 
 def test_an_interface_that_is_not_there_is_named() -> None:
