@@ -59,6 +59,9 @@ class StationDriver(Protocol):
     def plug_half(self, connector: int = 1) -> None:
         """So that the lock can not close."""
 
+    def suspend(self, connector: int = 1) -> None:
+        """The car draws no more, or not yet, of its own will."""
+
     def unplug_at_ev(self, connector: int = 1) -> None: ...
     def unplug_at_station(self, connector: int = 1) -> None:
         """And at the car, if that is not done yet; a locked plug stays until it is unlocked."""

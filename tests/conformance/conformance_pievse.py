@@ -58,6 +58,10 @@ class PiEvse:
         self.jam_lock(connector)
         self.plug(connector)
 
+    def suspend(self, connector: int = 1) -> None:
+        self.sim.plants[connector].car.pause()
+        self.sim.wake()
+
     def unplug_at_ev(self, connector: int = 1) -> None:
         self.sim.plants[connector].car.unplug_at_ev()
         self.sim.wake()

@@ -157,6 +157,14 @@ class Bench201(Bench):
         if result["attributeStatus"] != "Accepted":
             raise CaseFailed(f"{component}.{name} = {value}: {result}")
 
+    def accepted_results(self, action: str, items: list[Payload], **more: Any) -> list[Payload]:
+        """GetVariables or SetVariables, each Accepted: the results."""
+        name = action[0].lower() + action[1:-1]
+        results = self.call(action, **{f"{name}Data": items}, **more)[f"{name}Result"]
+        if any(result["attributeStatus"] != "Accepted" for result in results):
+            raise CaseFailed(f"{action}: {results}")
+        return [dict(result) for result in results]
+
     def report(self, action: str, **more: Any) -> list[Payload]:
         """All rows of a report, whose parts are numbered and the last of which says so."""
         self.accepted(action, requestId=11, **more)
