@@ -59,15 +59,21 @@ class Vendors:
     def send(
         self, message: VendorMessage, on_answer: Callable[[VendorAnswer | None], None]
     ) -> None:
-        """To the back office; None where it did not answer, or is out of reach."""
+        """To the back office; None where it did not answer, or is out of reach. A CALLERROR is a
+        rejection."""
         if not self._station.operational:
             on_answer(None)
             return
         dialect = self._station.dialect
 
         def done(outcome: Outcome) -> None:
-            result = outcome.kind is OutcomeKind.RESULT
-            on_answer(dialect.data_transfer_answer(outcome.payload) if result else None)
+            match outcome.kind:
+                case OutcomeKind.RESULT:
+                    on_answer(dialect.data_transfer_answer(outcome.payload))
+                case OutcomeKind.ERROR:
+                    on_answer(VendorAnswer(VendorStatus.REJECTED))
+                case _:
+                    on_answer(None)
 
         self._station.request(dialect.data_transfer(message), done)
 

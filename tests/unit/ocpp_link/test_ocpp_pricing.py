@@ -13,14 +13,18 @@ from door_rig import DoorRig, Peer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hil.csms.brain import Misbehaviour
 from ocpp_link.device.settings import Settings
 from ocpp_link.memory.database import Database
 from ocpp_link.pricing.config import PricingConfig
 from ocpp_link.pricing.messages import MAX_AMOUNT, Final, Running, SetUserPrice, read
 from ocpp_link.pricing.pricing import VENDOR_ID
 from ocpp_link.pricing.tally import Tally, Tariff, advance
+from ocpp_link.pricing.terms import tally_of, triggers_of, underway
 from ocpp_link.pricing.triggers import Triggers, metered, renewed, timed
-from ocpp_link.records import EvseStatus
+from ocpp_link.pricing.unplugged import MAX_KEPT
+from ocpp_link.records import EvseState, EvseStatus
+from ocpp_link.station import parse_time, utc_ms
 
 HOUR_MS = 3_600_000
 TEXTS = [{"format": "UTF8", "language": "nl", "content": "€0.12/kWh, geen leegloop"}]
@@ -397,6 +401,69 @@ def test_the_unplugging_survives_an_outage_and_a_restart() -> None:
     assert len(unplugged(third)) == 1
 
 
+def idle_fee_rig(**options: Any) -> PriceRig:
+    return PriceRig(settings=Settings(custom_idle_fee=True), **options).start()
+
+
+def test_the_unplugging_of_one_connector_says_nothing_of_another() -> None:
+    rig = idle_fee_rig(evses=2)
+    first = rig.begin(evse=1, uuid="s-1")
+    rig.stop_transaction(evse=1, uuid="s-1", reason="Local")
+    second = rig.begin(evse=2, uuid="s-2")
+    rig.stop_transaction(evse=2, uuid="s-2", reason="Local")
+    rig.plug_out(evse=2, uuid="s-2")
+    assert [told["transactionId"] for told in unplugged(rig)] == [second]
+    rig.plug_out(evse=1, uuid="s-1")
+    assert [told["transactionId"] for told in unplugged(rig)] == [second, first]
+
+
+def test_an_unplugging_that_the_back_office_did_not_answer_is_told_again() -> None:
+    rig = idle_fee_rig()
+    id_ = rig.begin()
+    rig.stop_transaction(reason="Local")
+    rig.brain.misbehave("DataTransfer", Misbehaviour.DROP)
+    rig.run(30)
+    rig.plug_out()
+    at = "2026-01-01T00:00:30.000Z"
+    assert unplugged(rig) == []
+    rig.run(60)
+    rig.connect()
+    rig.disconnect()
+    rig.connect()
+    assert unplugged(rig) == [{"transactionId": id_, "timestamp": at}]
+
+
+def test_an_unplugging_that_the_back_office_refuses_is_not_told_again() -> None:
+    rig = idle_fee_rig()
+    rig.begin()
+    rig.stop_transaction(reason="Local")
+    rig.brain.misbehave("DataTransfer", Misbehaviour.CALLERROR)
+    rig.plug_out()
+    rig.disconnect()
+    rig.connect()
+    assert unplugged(rig) == []
+
+
+def test_a_transaction_without_an_id_has_no_unplugging_to_tell() -> None:
+    rig = PriceRig(settings=Settings(custom_idle_fee=True, message_attempts=1)).start()
+    rig.brain.misbehave("StartTransaction", Misbehaviour.CALLERROR)
+    rig.session()
+    rig.run(600)
+    assert rig.brain.sent("StopTransaction")
+    assert unplugged(rig) == []
+
+
+def test_only_the_last_unpluggings_of_a_long_outage_are_told() -> None:
+    rig = idle_fee_rig()
+    rig.disconnect()
+    for number in range(MAX_KEPT + 3):
+        rig.session(f"s-{number}", seconds=1)
+    rig.connect()
+    rig.run(60)
+    told = [each["transactionId"] for each in unplugged(rig)]
+    assert told == sorted(rig.brain.bill)[-MAX_KEPT:]
+
+
 # --- keys -----------------------------------------------------------------------------------------
 
 
@@ -506,6 +573,85 @@ def test_the_time_offset_changes_when_its_time_has_come(rig: PriceRig) -> None:
         "NextTimeOffsetTransitionDateTime": "",
     }
     assert peer.told("pricing.default_price")[-1]["time_offset"] == "+02:00"
+
+
+# --- what was said, in our terms ------------------------------------------------------------------
+
+SAID = {
+    "transactionId": 1,
+    "timestamp": "1971-01-01T00:00:01Z",
+    "meterValue": 1_234_000,
+    "cost": 1.345,
+    "state": "Charging",
+    "chargingPrice": {"kWhPrice": 0.123, "hourPrice": 2.0},
+}
+AT_MS = 365 * 24 * HOUR_MS + 1_000
+
+
+def said(**more: Any) -> Running:
+    return read(json.dumps(SAID | more), Running)
+
+
+def wall_ms(text: str) -> int:
+    return utc_ms(parse_time(text))
+
+
+def test_a_tally_begins_where_the_back_office_reckoned() -> None:
+    tariff = Tariff(kwh=Decimal("0.123"), hour=Decimal("2.0"))
+    begun = Tally(Decimal("1.345"), AT_MS, 1_234_000, tariff)
+    assert tally_of(said(), wall_ms) == begun
+    assert tally_of(said(state="Idle"), wall_ms).idle_since_ms == AT_MS
+    idle = tally_of(said(idlePrice={"graceMinutes": 30, "hourPrice": 1}), wall_ms).tariff
+    assert idle == msgspec.structs.replace(tariff, idle_hour=Decimal(1), grace_ms=HOUR_MS // 2)
+    assert tally_of(said(chargingPrice={}), wall_ms).tariff == Tariff()
+
+
+@pytest.mark.parametrize(
+    ("period", "following"),
+    [
+        ({}, {}),
+        ({"chargingPrice": {"kWhPrice": 1, "hourPrice": 3}}, {"kwh": 1, "hour": 3}),
+        ({"chargingPrice": {"kWhPrice": 1}}, {"kwh": 1, "hour": 0}),
+        ({"idlePrice": {"hourPrice": 5}}, {"idle_hour": 5}),
+        (
+            {"idlePrice": {"hourPrice": 5, "graceMinutes": 1}},
+            {"idle_hour": 5, "grace_ms": 60_000},
+        ),
+    ],
+)
+def test_what_the_next_period_does_not_name_goes_on(
+    period: dict[str, Any], following: dict[str, int]
+) -> None:
+    idle = {"graceMinutes": 30, "hourPrice": 1}
+    tally = tally_of(
+        said(idlePrice=idle, nextPeriod={"atTime": "1971-01-01T01:00:01Z", **period}), wall_ms
+    )
+    changed: Any = {name: Decimal(value) for name, value in following.items()}
+    assert tally.following == msgspec.structs.replace(tally.tariff, **changed)
+    assert tally.following_at_ms == AT_MS + HOUR_MS
+
+
+def test_triggers_are_in_ms_wh_and_w() -> None:
+    wanted = {"atTime": "1971-01-01T00:00:01Z", "atEnergykWh": 5.5, "atPowerkW": 8}
+    found = triggers_of(
+        said(triggerMeterValue=wanted | {"atCPStatus": ["Finishing"]}).trigger_meter_value, wall_ms
+    )
+    assert found == Triggers(
+        AT_MS, Decimal(5_500), Decimal(8_000), frozenset({EvseStatus.FINISHING})
+    )
+    assert triggers_of(said().trigger_meter_value, wall_ms) == Triggers()
+
+
+def test_the_grace_begins_anew_for_a_car_that_charged_meanwhile() -> None:
+    state = EvseState(1, session="s-1")
+    charging = underway(said(), state, wall_ms, None)
+    idle = underway(said(state="Idle"), state, wall_ms, charging)
+    assert idle.tally.idle_since_ms == AT_MS
+    later = said(state="Idle", timestamp="1971-01-01T00:30:01Z")
+    assert underway(later, state, wall_ms, idle).tally.idle_since_ms == AT_MS
+    other = EvseState(1, session="s-2")
+    assert underway(later, other, wall_ms, idle).tally.idle_since_ms == AT_MS + HOUR_MS // 2
+    assert underway(said(), state, wall_ms, idle).tally.idle_since_ms is None
 
 
 # --- the arithmetic -------------------------------------------------------------------------------
