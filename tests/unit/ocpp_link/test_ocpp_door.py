@@ -180,6 +180,11 @@ def test_attributes_other_than_the_actual_value_are_not_supported(
     assert status == "NotSupportedAttributeType"
     (result,) = read(rig, key("HeartbeatInterval"), attribute_type="Actual")
     assert (result["status"], result["attribute_type"]) == ("Accepted", "Actual")
+    request = {"component_variable": key("HeartbeatInterval"), "value": "8"}
+    asked = {"requests": [request | {"attribute_type": "Actual"}, request], "source": "tests"}
+    first, second = rig.peer().result("ocpp.set_variables", asked)
+    assert (first["attribute_type"], first["status"]) == ("Actual", "Accepted")
+    assert "attribute_type" not in second
 
 
 def test_a_variable_is_set_at_once_and_who_did_it_is_remembered() -> None:
@@ -197,6 +202,9 @@ def test_a_variable_is_set_at_once_and_who_did_it_is_remembered() -> None:
     assert source["component_variable"]["component"]["name"] == "SampledDataCtrlr"
     again.ask("ChangeConfiguration", {"key": "MeterValueSampleInterval", "value": "18"})
     assert [s["source"] for s in again.peer().result("ocpp.variable_sources")] == ["csms"]
+    asked = {"key": "MeterValueSampleInterval", "value": "19"}
+    again.peer().result(f"{KEYS}.set_configuration_key", asked)
+    assert [s["source"] for s in again.peer().result("ocpp.variable_sources")] == [KEYS]
 
 
 def test_one_bad_request_of_several_does_not_keep_the_others_from_being_set(rig: DoorRig) -> None:
@@ -285,6 +293,8 @@ def test_only_monitored_keys_that_the_back_office_changed_are_told(rig: DoorRig)
     request = {"component_variable": key("HeartbeatInterval"), "value": "46"}
     peer.result("ocpp.set_variables", {"requests": [request], "source": "csms"})
     assert len(peer.told(f"{KEYS}.configuration_key")) == 1, "the door itself set it"
+    change(rig, "HeartbeatInterval", "47")
+    assert [told["value"] for told in peer.told(f"{KEYS}.configuration_key")] == ["44", "47"]
 
 
 def test_monitors_are_added_to_those_there_are_and_outlive_the_process() -> None:
@@ -292,15 +302,18 @@ def test_monitors_are_added_to_those_there_are_and_outlive_the_process() -> None
     rig = DoorRig(database=database).start()
     for name in ("HeartbeatInterval", "WebSocketPingInterval"):
         rig.peer().result("ocpp.monitor_variables", {"component_variables": [key(name)]})
+        rig.peer().result(f"{KEYS}.monitor_configuration_keys", {"keys": [name]})
     again = DoorRig(database=database).start()
     peer = again.peer()
     peer.follow("ocpp.event_data")
+    peer.follow(f"{KEYS}.configuration_key")
     change(again, "HeartbeatInterval", "44")
     change(again, "WebSocketPingInterval", "11")
     first, second = peer.told("ocpp.event_data")
     assert first["component_variable"]["variable"] == {"name": "HeartbeatInterval"}
     assert (first["actual_value"], second["actual_value"]) == ("44", "11")
     assert (first["event_id"], second["event_id"]) == (1, 2)
+    assert [told["value"] for told in peer.told(f"{KEYS}.configuration_key")] == ["44", "11"]
     assert set(first) == {
         "component_variable",
         "event_id",
