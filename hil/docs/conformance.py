@@ -12,7 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-RESULTS = Path(__file__).resolve().parents[2] / "tests" / "conformance" / "results.toml"
+_BENCH = Path(__file__).resolve().parents[2] / "tests" / "conformance"
+RESULTS = _BENCH / "results.toml"
+NOT_PLAYED = _BENCH / "not_played.toml"
 
 _INTRO = """\
 # Conformance
@@ -58,14 +60,53 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"{self.title}: all but a pass needs a reason, and a pass has none")
 
 
+class Cases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Published cases of 2.0.1 that no test plays, for one reason."""
+
+    ids: tuple[str, ...]
+    """Without their `_CS`."""
+    result: str
+    """`not applicable`, `not built`."""
+    reason: str
+
+
+class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A block of 2.0.1 that the station does not speak."""
+
+    name: str
+    cases: int
+
+
+class NotPlayed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    case: tuple[Cases, ...]
+    block: tuple[Block, ...]
+
+
 def results() -> dict[str, Row]:
     """By the case's id. Raises ValueError for a row that can not be."""
     return msgspec.toml.decode(RESULTS.read_bytes(), type=dict[str, Row])
 
 
+def not_played() -> NotPlayed:
+    return msgspec.toml.decode(NOT_PLAYED.read_bytes(), type=NotPlayed)
+
+
 def conformance_markdown() -> str:
     """The whole page."""
-    return "\n\n".join((_INTRO, *_versions(results()))) + "\n"
+    return "\n\n".join((_INTRO, *_versions(results()), *_not_played(not_played()))) + "\n"
+
+
+def _not_played(left: NotPlayed) -> Iterator[str]:
+    cases = sum(len(each.ids) for each in left.case) + sum(each.cases for each in left.block)
+    yield "### Not played"
+    yield f"Of the published cases for charging stations of 2.0.1 these {cases} are not played."
+    lines = ["| cases | result |", "|---|---|"]
+    for each in left.case:
+        lines.append(f"| {', '.join(each.ids)} | {each.result}: {each.reason} |")
+    for block in left.block:
+        says = f"not built: the block is not carried by this station ({block.cases} cases)"
+        lines.append(f"| {block.name} | {says} |")
+    yield "\n".join(lines)
 
 
 def _versions(rows: dict[str, Row]) -> Iterator[str]:

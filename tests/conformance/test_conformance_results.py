@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from hil.docs.conformance import results
+from hil.docs.conformance import not_played, results
 
 HERE = Path(__file__).parent
 PUBLISHED_16 = 107
+PUBLISHED_201 = 424
+"""For charging stations."""
 
 
 def written(folder: str) -> list[str]:
@@ -34,3 +36,12 @@ def test_every_case_of_2_0_1_that_is_written_has_a_row() -> None:
     cases = written("v201")
     assert len(cases) == len(set(cases))
     assert set(cases) == rows("2.0.1")
+
+
+def test_every_published_case_of_2_0_1_is_played_or_says_why_not() -> None:
+    left = not_played()
+    named = [f"{case}_CS" for each in left.case for case in each.ids]
+    assert len(named) == len(set(named))
+    assert not set(named) & rows("2.0.1")
+    elsewhere = sum(block.cases for block in left.block)
+    assert len(named) + len(rows("2.0.1")) + elsewhere == PUBLISHED_201
