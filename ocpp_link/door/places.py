@@ -14,7 +14,8 @@ from ocpp_link.device.model import DeviceModel
 
 
 def find(model: DeviceModel, wanted: ComponentVariable) -> Row | None:
-    """By component and variable; where the station has no such component, by configuration key."""
+    """By component and variable; else by configuration key, under its own component, under none and
+    under one that the station does not have."""
     component, variable = wanted.component, wanted.variable
     evse = component.evse
     row = model.find(
@@ -24,9 +25,11 @@ def find(model: DeviceModel, wanted: ComponentVariable) -> Row | None:
         None if isinstance(evse, UnsetType) else evse.id,
         None if isinstance(evse, UnsetType) else _or_none(evse.connector_id),
     )
-    if row is not None or model.has_component(component.name):
+    if row is not None:
         return row
-    return model.key(variable.name)
+    keyed_row = model.key(variable.name)
+    own = keyed_row is not None and keyed_row.component.casefold() == component.name.casefold()
+    return keyed_row if own or not model.has_component(component.name) else None
 
 
 def shown(row: Row) -> ComponentVariable:
