@@ -18,6 +18,8 @@ KINDS = {
     RecordKind.FINISHED: TransactionEvent.Ended,
 }
 """Every other record is an update."""
+MAX_NAMES = 256
+"""Ids that are remembered; of a transaction whose end was given up nobody asks any more."""
 
 
 class TransactionNews:
@@ -66,6 +68,8 @@ class TransactionNews:
         if record.kind is RecordKind.STARTED:
             given = answer.transaction_id
             self._names[record.session] = record.session if given is None else str(given)
+            if len(self._names) > MAX_NAMES:
+                del self._names[next(iter(self._names))]
             self._say(TransactionEvent.Updated, record.evse, record.session)
         event = self._event(
             KINDS.get(record.kind, TransactionEvent.Updated), record.evse, record.session
