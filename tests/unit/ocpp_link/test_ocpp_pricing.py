@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from door_rig import DoorRig, Peer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ocpp_rig import FakeClock
 
 from hil.csms.brain import Misbehaviour
 from ocpp_link.device.settings import Settings
@@ -91,6 +93,7 @@ ACCEPTED = {"status": "Accepted"}
 
 def test_a_message_that_the_vendor_does_not_have_is_told(rig: PriceRig) -> None:
     """OCPP 1.6 §4.3: UnknownMessageId; UnknownVendorId for another vendor."""
+    assert VENDOR_ID == "org.openchargealliance.costmsg"
     assert rig.say("SetMood", {}) == {"status": "UnknownMessageId"}
     asked = {"vendorId": VENDOR_ID, "data": "{}"}
     assert rig.ask("DataTransfer", asked)[1] == {"status": "UnknownMessageId"}
@@ -145,7 +148,10 @@ def test_the_price_for_a_driver_is_shown_and_bound_to_who_charges(rig: PriceRig)
     assert rig.say("SetUserPrice", price) == ACCEPTED
     rig.begin()
     assert rig.say("SetUserPrice", price | {"idToken": "card"}) == ACCEPTED
-    before, after = peer.told("pricing.user_price")
+    rig.begin(evse=2, uuid="s-2")
+    assert rig.say("SetUserPrice", price | {"idToken": "OTHER"}) == ACCEPTED
+    before, after, nobodys = peer.told("pricing.user_price")
+    assert "evse" not in nobodys
     assert before == {"id_token": "CARD", "price_text": "GBP 0.12/kWh", "price_text_extra": TEXTS}
     assert (after["session_id"], after["evse"]) == ("s-1", 1)
 
@@ -253,6 +259,46 @@ def test_the_final_cost_is_taken_whenever_it_comes(rig: PriceRig) -> None:
     assert len(peer.told("pricing.running_cost")) == before
 
 
+def test_the_final_cost_ends_what_runs_and_nothing_else(rig: PriceRig) -> None:
+    peer = rig.display("running_cost")
+    id_ = rig.begin()
+    rig.running(id_)
+    rig.say("FinalCost", {"transactionId": id_, "cost": 1})
+    before = len(peer.told("pricing.running_cost"))
+    rig.run(60)
+    assert len(peer.told("pricing.running_cost")) == before
+    rig.stop_transaction()
+    rig.plug_out()
+    second = rig.begin(uuid="s-2")
+    rig.running(second)
+    rig.say("FinalCost", {"transactionId": id_, "cost": 1})
+    before = len(peer.told("pricing.running_cost"))
+    rig.run(60)
+    assert len(peer.told("pricing.running_cost")) > before
+
+
+def test_a_change_of_the_car_is_shown_at_once_and_when(rig: PriceRig) -> None:
+    id_ = rig.begin()
+    peer = rig.display("running_cost")
+    rig.running(id_)
+    rig.run(3)
+    rig.event("ChargingPausedEV")
+    first, second = peer.told("pricing.running_cost")
+    assert first["estimated_at"] == "2026-01-01T00:00:00.000Z"
+    assert second["estimated_at"] == "2026-01-01T00:00:03.000Z"
+
+
+def test_a_car_that_stays_after_the_end_pays_for_standing_there(rig: PriceRig) -> None:
+    """CustomIdleFeeAfterStop."""
+    rig.engine.model.set("custom_idle_fee", True)
+    id_ = rig.begin()
+    peer = rig.display("running_cost")
+    rig.running(id_, cost=1, idlePrice={"hourPrice": 6})
+    rig.stop_transaction()
+    rig.run(600)
+    assert peer.told("pricing.running_cost")[-1]["estimated_cost"] == "2.000"
+
+
 def test_nothing_is_reckoned_after_the_transaction_unless_the_idle_fee_goes_on(
     rig: PriceRig,
 ) -> None:
@@ -351,6 +397,59 @@ def test_a_meter_value_is_sent_when_the_car_comes_to_a_status(rig: PriceRig) -> 
     rig.plug_out()
     assert len(rig.values_with_context("Other")) == 2
     assert "transactionId" not in rig.values_with_context("Other")[-1]
+
+
+def test_a_meter_value_is_sent_when_the_power_crosses_its_mark(rig: PriceRig) -> None:
+    rig.engine.model.set("sample_interval_s", 0)
+    id_ = rig.begin()
+    rig.running(id_, triggerMeterValue={"atPowerkW": 8.0})
+    for power_w, told in ((7_360.0, 0), (9_000.0, 1), (7_990.0, 1), (7_200.0, 2)):
+        reading = rig.meter(publish=False)
+        rig.engine.on_powermeter(1, reading | {"power_W": {"total": power_w}})
+        rig.flush()
+        assert len(rig.values_with_context("Other")) == told
+        rig.run(1)
+    without = rig.meter(publish=False)
+    del without["power_W"]
+    rig.engine.on_powermeter(1, without)
+    rig.flush()
+    assert len(rig.values_with_context("Other")) == 2
+
+
+def test_a_mark_that_was_passed_before_it_was_named_is_told_at_once(rig: PriceRig) -> None:
+    rig.engine.model.set("sample_interval_s", 0)
+    id_ = rig.begin()
+    rig.charge(600, power_w=6_000.0)
+    rig.running(id_, triggerMeterValue={"atEnergykWh": 0.5})
+    assert len(rig.values_with_context("Other")) == 1
+
+
+def test_a_time_that_is_named_no_more_is_not_kept(rig: PriceRig) -> None:
+    rig.engine.model.set("sample_interval_s", 0)
+    id_ = rig.begin()
+    rig.running(id_, triggerMeterValue={"atTime": "2026-01-01T00:05:00Z"})
+    rig.running(id_)
+    rig.charge(400)
+    rig.running(id_, triggerMeterValue={"atTime": "2026-01-01T00:10:00Z"})
+    rig.stop_transaction()
+    rig.run(400)
+    assert rig.values_with_context("Other") == []
+
+
+def test_a_time_is_kept_by_a_clock_that_was_set() -> None:
+    clock = FakeClock()
+    rig = PriceRig(clock=clock).start()
+    rig.engine.model.set("sample_interval_s", 0)
+    id_ = rig.begin()
+    rig.running(id_, triggerMeterValue={"atTime": "2026-01-01T00:10:00Z"})
+    clock.wrong += timedelta(seconds=540)
+    for hear in rig.engine.station.occasions.clock_set:
+        hear(540_000)
+    rig.run(50)
+    rig.meter()
+    assert rig.values_with_context("Other") == []
+    rig.run(20)
+    assert len(rig.values_with_context("Other")) == 1
 
 
 # --- the idle fee after the stop ------------------------------------------------------------------
