@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -154,10 +154,20 @@ OnReply = Callable[[str, Payload], None]
 """Gets (`result`, payload) or (error code, {})."""
 
 
+class Brain(Protocol):
+    """A back office of any version of OCPP."""
+
+    complaints: list[str]
+
+    def next_misbehaviour(self, action: str) -> Misbehaviour | None: ...
+    def answer(self, action: str, payload: Payload) -> Payload:
+        """Raises Refusal."""
+
+
 class InlineCsms:
     """The brain as an OCPP-J peer in memory: text frames in, text frames out, at once."""
 
-    def __init__(self, brain: CsmsBrain) -> None:
+    def __init__(self, brain: Brain) -> None:
         self.brain = brain
         self.dropped = False
         """The brain dropped the connection; the owner takes it down and sets this back."""
@@ -194,7 +204,7 @@ class InlineCsms:
             case Misbehaviour.CALLERROR:
                 return [_frame([4, unique_id, "InternalError", "scripted", {}])]
             case Misbehaviour.GARBAGE:
-                return [_frame([3, unique_id, {"idTagInfo": 7, "status": 8}])]
+                return [_frame([3, unique_id, {"idTagInfo": 7, "idTokenInfo": 7, "status": 8}])]
             case Misbehaviour.DROP:
                 self.dropped = True
                 return []

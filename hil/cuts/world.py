@@ -13,6 +13,7 @@ from typing import Any
 
 from evse.clock import VirtualClock, rfc3339
 from hil.csms.brain import CsmsBrain, InlineCsms
+from hil.csms.brain201 import Brain201
 from hil.cuts.knife import Cut, CutDatabase, Knife
 from ocpp_link.charge_point import ChargePoint
 from ocpp_link.device.settings import Settings
@@ -56,13 +57,16 @@ class JournalCore:
 
 
 class LinkWorld:
-    """`knife` decides where the link dies; every input survives that."""
+    """`knife` decides where the link dies; every input survives that. `version`: of OCPP."""
 
-    def __init__(self, knife: Knife) -> None:
+    def __init__(self, knife: Knife, version: str = "1.6") -> None:
         self.knife = knife
+        self._version = version
         self.clock = JumpingClock()
         self.core = JournalCore()
-        self.brain = CsmsBrain(self.clock)
+        self.brain: CsmsBrain | Brain201 = (
+            CsmsBrain(self.clock) if version == "1.6" else Brain201(self.clock)
+        )
         self.database = CutDatabase(knife)
         self.csms = InlineCsms(self.brain)
         self.deaths = 0
@@ -132,9 +136,9 @@ class LinkWorld:
             core=self.core,
             store=store,
             clock=self.clock,
-            dialects=Dialects(),
+            dialects=Dialects((self._version,)),
             new_id=self._new_id,
-            defaults=Settings(sample_interval_s=60, message_retry_s=5),
+            defaults=Settings(sample_interval_s=60, message_retry_s=5, message_attempts=5),
         )
         engine = self.engine
         from_seq = engine.next_seq if engine.journal_id is not None else 1
