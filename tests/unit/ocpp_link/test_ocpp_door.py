@@ -18,6 +18,7 @@ from evse.door.jsonrpc import RpcError
 from evse.door.roles import Role
 from evse.types.interfaces_ocpp import OCPP, OCPP_1_6_CHARGE_POINT
 from evse.types.ocpp import GetConfigurationResponse
+from hil.csms.brain import Misbehaviour
 from hil.csms.brain201 import Brain201
 from ocpp_link.device.model import WriteStatus
 from ocpp_link.door.claims import MAX_CLAIMS
@@ -627,6 +628,18 @@ def test_a_message_goes_to_the_back_office_while_that_is_there(rig: DoorRig) -> 
     assert peer.lines[-1]["result"]["status"] in ("Accepted", "UnknownVendorId")
     rig.disconnect()
     assert peer.result("data_transfer.send", request) == {"status": "Offline"}
+
+
+def test_a_message_that_fails_is_told_as_that(rig: DoorRig) -> None:
+    request = {"request": {"vendor_id": "com.example.lamp"}}
+    peer = rig.peer(Role.PROVIDER)
+    rig.brain.misbehave("DataTransfer", Misbehaviour.CALLERROR, Misbehaviour.DROP)
+    assert peer.call("data_transfer.send", request) is None
+    rig.flush()
+    assert peer.lines[-1]["result"] == {"status": "Rejected"}
+    assert peer.call("data_transfer.send", request) is None
+    rig.flush()
+    assert peer.lines[-1]["error"]["code"] == jsonrpc.NOT_AVAILABLE
 
 
 # --- nobody can hurt it ---------------------------------------------------------------------------
