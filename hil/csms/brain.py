@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -164,10 +164,13 @@ class Brain(Protocol):
         """Raises Refusal."""
 
 
-class InlineCsms:
+AnyBrain = TypeVar("AnyBrain", bound=Brain)
+
+
+class InlineCsms(Generic[AnyBrain]):
     """The brain as an OCPP-J peer in memory: text frames in, text frames out, at once."""
 
-    def __init__(self, brain: Brain) -> None:
+    def __init__(self, brain: AnyBrain) -> None:
         self.brain = brain
         self.dropped = False
         """The brain dropped the connection; the owner takes it down and sets this back."""

@@ -68,7 +68,7 @@ class LinkWorld:
             CsmsBrain(self.clock) if version == "1.6" else Brain201(self.clock)
         )
         self.database = CutDatabase(knife)
-        self.csms = InlineCsms(self.brain)
+        self.csms = InlineCsms[CsmsBrain | Brain201](self.brain)
         self.deaths = 0
         self.drops = 0
         self.network = True
