@@ -87,6 +87,9 @@ class Brain201:
             "NotifyReport": lambda _: {},
             "NotifyEvent": lambda _: {},
             "SecurityEventNotification": lambda _: {},
+            "FirmwareStatusNotification": lambda _: {},
+            "LogStatusNotification": lambda _: {},
+            "ReservationStatusUpdate": lambda _: {},
         }
 
     def _boot(self, _payload: Payload) -> Payload:
