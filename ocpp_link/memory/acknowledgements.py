@@ -19,7 +19,7 @@ class Acknowledgements:
 
     def restart(self, last_seq: int) -> None:
         """The core has another journal, or a number of its own for where we stand."""
-        self._durable.clear()
+        self._durable = {}
         self.last_seq = last_seq
 
     def repeat(self) -> None:
@@ -27,12 +27,22 @@ class Acknowledgements:
         if self.last_seq:
             self._acknowledge(self.last_seq)
 
-    def expect(self, seq: int) -> None:
-        """Event `seq` came."""
-        self._durable.setdefault(seq, False)
+    def expect(self, seq: int) -> Callable[[], None] | None:
+        """Event `seq` came. What is returned is called once what the event changed is durable; it
+        does nothing once `restart` was called. None for an event that came before and is on its
+        way to the disk."""
+        durable = self._durable
+        if seq in durable:
+            return None
+        durable[seq] = False
 
-    def done(self, seq: int) -> None:
-        """What event `seq` changed is durable."""
+        def done() -> None:
+            if durable is self._durable:
+                self._done(seq)
+
+        return done
+
+    def _done(self, seq: int) -> None:
         self._durable[seq] = True
         before = self.last_seq
         for known, durable in list(self._durable.items()):

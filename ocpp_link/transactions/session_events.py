@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
+from evse.types.authorization import AuthorizationType
 from evse.types.powermeter import Powermeter
 from evse.types.session import SessionEvent, SessionEventEnum, StopTransactionReason
 from ocpp_link.memory.acknowledgements import Acknowledgements
@@ -61,23 +63,25 @@ class SessionEvents:
 
     def take(self, evse: int, event: dict[str, Any], seq: int) -> None:
         """An event of the core's journal."""
-        self.acknowledgements.expect(seq)
+        done = self.acknowledgements.expect(seq)
+        if done is None:
+            return  # a core that came back tells again what it was not told to be durable
         try:
             parsed = self._timed(msgspec.convert(event, SessionEvent))
             state = self._station.states[evse]
         except (msgspec.ValidationError, KeyError) as error:
             self._on_unreadable("session event", error)
-            self.acknowledgements.done(seq)
+            done()
             return
         changed, record = sessions.apply(state, parsed, seq)
         if changed == state and record is None:
-            self.acknowledgements.done(seq)
+            done()
         else:
             clock = self._station.time.mark_of(parsed.timestamp)
             changed = msgspec.structs.replace(changed, clock=clock)
             self._station.states[evse] = changed
-            placed = self._placed(record)
-            self._queue.keep(changed, placed, seq, lambda: self._durable(seq, placed))
+            placed = self._placed(record, parsed)
+            self._queue.keep(changed, placed, seq, lambda: self._durable(done, placed))
         self._after(parsed.event, evse)
 
     def _timed(self, event: SessionEvent) -> SessionEvent:
@@ -86,21 +90,28 @@ class SessionEvents:
             return event
         return msgspec.structs.replace(event, timestamp=corrected)
 
-    def _placed(self, record: TxRecord | None) -> TxRecord | None:
+    def _placed(self, record: TxRecord | None, event: SessionEvent) -> TxRecord | None:
         """With what only the link knows of it."""
         if record is None:
             return None
-        asked = self._remote_starts.pop(record.token.casefold(), None) if record.token else None
         station = self._station
         return msgspec.structs.replace(
             record,
             offline=not station.operational,
-            remote_start_id=asked,
+            remote_start_id=self._asked_start(event),
             clock=station.time.mark_of(record.timestamp),
             meter=timed(record.meter, station.clock),
             reason=self._reason(record),
             is_for_end=self._is_for_end(record),
         )
+
+    def _asked_start(self, event: SessionEvent) -> int | None:
+        """The back office's own start, where the transaction is what came of it: the same token
+        may also be presented here, or end another transaction."""
+        started = event.transaction_started
+        if started is UNSET or started.id_tag.authorization_type is not AuthorizationType.OCPP:
+            return None
+        return self._remote_starts.pop(started.id_tag.id_token.value.casefold(), None)
 
     def _reason(self, record: TxRecord) -> StopTransactionReason | None:
         if record.reason in WENT_DOWN:
@@ -114,8 +125,8 @@ class SessionEvents:
         wanted = bool(self._station.settings.stop_sampled_measurands)
         return wanted and record.context in INTERRUPTIONS
 
-    def _durable(self, seq: int, record: TxRecord | None) -> None:
-        self.acknowledgements.done(seq)
+    def _durable(self, done: Callable[[], None], record: TxRecord | None) -> None:
+        done()
         ended = record is not None and record.kind is RecordKind.FINISHED
         if record is not None and ended and self._ends.pop(record.session, None) is not None:
             self._station.forget(ENDS, record.session)

@@ -225,9 +225,11 @@ class Rig:
         self.event("SessionStarted", evse, uuid, session_started=started)
         self.event("AuthRequired", evse, uuid)
 
-    def start_transaction(self, evse: int = 1, uuid: str = "s-1", tag: str = "CARD") -> None:
+    def start_transaction(
+        self, evse: int = 1, uuid: str = "s-1", tag: str = "CARD", **token_fields: Any
+    ) -> None:
         self.event("Authorized", evse, uuid)
-        started = {"id_tag": token(tag), "meter_value": self.meter(evse)}
+        started = {"id_tag": token(tag, **token_fields), "meter_value": self.meter(evse)}
         self.event("TransactionStarted", evse, uuid, transaction_started=started)
         self.event("PrepareCharging", evse, uuid)
         charging = {"meter_value": self.meter(evse)}

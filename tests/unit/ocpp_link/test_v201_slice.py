@@ -158,7 +158,7 @@ def test_f01_a_remote_start_is_told_with_its_id() -> None:
     asked = {"idToken": {"idToken": "REMOTE", "type": "Central"}, "remoteStartId": 42, "evseId": 1}
     assert rig.ask("RequestStartTransaction", asked)[1]["status"] == "Accepted"
     assert rig.core.presented()[-1]["id_token"] == {"value": "REMOTE", "type": "Central"}
-    rig.start_transaction(tag="REMOTE")
+    rig.start_transaction(tag="REMOTE", authorization_type="OCPP")
     (told,) = brain.transactions.values()
     assert told.events[0]["transactionInfo"]["remoteStartId"] == 42
 
