@@ -78,7 +78,7 @@ class TxRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     session: str
-    """Empty for a sample outside a transaction, which is never queued."""
+    """Empty for a sample outside a transaction."""
     kind: RecordKind
     seq: int
     evse: int

@@ -78,10 +78,12 @@ class Station:
         """Call `on_timer[name](*args)` after `delay_ms`; starting it again moves it."""
         self.timers.set((name, *args), self.clock.now_ms() + delay_ms)
 
-    def request(self, message: Message, on_outcome: OnOutcome = unheeded) -> None:
-        """Make a CALL."""
-        self.requested_ms = self.clock.now_ms()
-        self.rpc.call(message.action, message.payload, on_outcome, self.clock.now_ms())
+    def request(
+        self, message: Message, on_outcome: OnOutcome = unheeded, *, is_reserved: bool = False
+    ) -> None:
+        """Make a CALL. `is_reserved`: see Rpc.call."""
+        now_ms = self.requested_ms = self.clock.now_ms()
+        self.rpc.call(message.action, message.payload, on_outcome, now_ms, is_reserved=is_reserved)
 
     def command(
         self,

@@ -134,14 +134,24 @@ class Rpc:
         for outgoing in lost:
             outgoing.on_outcome(Outcome(OutcomeKind.LINK_LOST))
 
-    def call(self, action: str, payload: Payload, on_outcome: OnOutcome, now_ms: int) -> None:
-        """Send a CALL as soon as none is outstanding."""
+    def call(
+        self,
+        action: str,
+        payload: Payload,
+        on_outcome: OnOutcome,
+        now_ms: int,
+        *,
+        is_reserved: bool = False,
+    ) -> None:
+        """Send a CALL as soon as none is outstanding. `is_reserved`: of a caller that never has two
+        of them waiting, and whom those of others leave no less room."""
         if not self.is_open:
             on_outcome(Outcome(OutcomeKind.LINK_LOST))
             return
         unique_id = self._new_id()[:MAX_OWN_ID_CHARS]
         text = _encode([CALL, unique_id, action, payload])
-        if len(text) > self._manners.max_frame_chars or len(self._waiting) >= MAX_WAITING:
+        full = len(self._waiting) >= MAX_WAITING and not is_reserved
+        if len(text) > self._manners.max_frame_chars or full:
             on_outcome(Outcome(OutcomeKind.UNSENDABLE, description=f"{action}: {len(text)} chars"))
             return
         self._waiting.append(_Outgoing(unique_id, action, text, on_outcome))

@@ -105,7 +105,9 @@ class Transactions:
             return
         if self.queue.is_first_attempt:
             self._heard_before = self._station.rpc.stats.received
-        self._station.request(message, lambda outcome: self._concluded(record, outcome))
+        self._station.request(
+            message, lambda outcome: self._concluded(record, outcome), is_reserved=True
+        )
 
     def _mended(self, record: TxRecord) -> TxRecord:
         """What was noted under a doubtful clock, in the time that is known since."""
