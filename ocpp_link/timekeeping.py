@@ -21,6 +21,8 @@ from ocpp_link.ports import SystemPort
 
 EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
 """No release of this program is older: an earlier clock is wrong."""
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+"""Own: a back office that tells a later time is wrong, and no calendar may end while it is used."""
 THRESHOLD_MS = 2_000
 """A smaller difference is left to the network's delays."""
 KEEP_KNOWN_S = 3_600
@@ -93,7 +95,7 @@ class Timekeeper:
             _log.warning("the back office's time %r can not be read", current_time[:40])
             return
         theirs = theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)
-        if theirs < EARLIEST:
+        if not EARLIEST <= theirs < LATEST:
             _log.warning("the back office's time %s is not believed", current_time[:40])
             return
         took_ms = self._clock.now_ms() - asked_ms

@@ -1,0 +1,192 @@
+"""What a hostile back office, a slow disk and a core that comes back must not do to a bill."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ocpp_rig import Rig, token
+from test_v201_slice import rig_201
+
+from evse.clock import rfc3339
+from ocpp_link.memory.acknowledgements import Acknowledgements
+from ocpp_link.ports import CoreReply
+from ocpp_link.rpc.outcome import Outcome
+from ocpp_link.rpc.rpc import MAX_WAITING
+
+REMOTE = {"idToken": {"idToken": "CARD", "type": "ISO14443"}, "remoteStartId": 77, "evseId": 2}
+
+
+def remote_start_ids(rig: Rig) -> list[tuple[str, int | None]]:
+    told = [json.loads(frame)[3] for frame in rig.sent if '"TransactionEvent"' in frame]
+    return [
+        (event["eventType"], event["transactionInfo"].get("remoteStartId"))
+        for event in told
+        if event["eventType"] != "Updated"
+    ]
+
+
+# --- a core with a new journal, a core that tells again -------------------------------------------
+
+
+def test_what_became_durable_of_an_old_journal_acknowledges_nothing_of_the_new_one() -> None:
+    rig = Rig(latency_ms=500)
+    rig.start()
+    rig.engine.on_journal("old", first_seq=1, from_seq=1)
+    rig.seq = 500
+    rig.plug_in()
+    rig.engine.on_core_lost()
+    rig.engine.on_core_connected()
+    rig.engine.on_journal("new", first_seq=1, from_seq=1)
+    rig.run(2)
+    assert (rig.core.acknowledged, rig.engine.next_seq) == (0, 1)
+    rig.seq = 0
+    rig.plug_in()
+    rig.run(2)
+    assert (rig.core.acknowledged, rig.engine.next_seq) == (2, 3)
+
+
+def test_an_event_that_is_told_again_on_its_way_to_the_disk_counts_once() -> None:
+    rig, _ = rig_201(latency_ms=3_000)
+    rig.start()
+    rig.run(10)
+    rig.plug_in()
+    rig.event("Authorized")
+    started = {"id_tag": token(), "meter_value": rig.meter()}
+    charging = {"meter_value": rig.meter()}
+    first = rig.event("TransactionStarted", transaction_started=started)
+    rig.event("ChargingStarted", charging_state_changed_event=charging)
+    rig.engine.on_core_lost()
+    rig.engine.on_core_connected()
+    rig.seq = first - 1
+    rig.event("TransactionStarted", transaction_started=started)
+    rig.event("ChargingStarted", charging_state_changed_event=charging)
+    rig.stop_transaction()
+    rig.run(60)
+    told = [json.loads(frame)[3]["seqNo"] for frame in rig.sent if '"TransactionEvent"' in frame]
+    assert told == [0, 1, 2]
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 6)), max_size=40))
+def test_only_what_is_durable_of_the_present_journal_is_acknowledged(
+    steps: list[tuple[int, int]],
+) -> None:
+    acknowledged: list[int] = []
+    known = Acknowledgements(acknowledged.append)
+    taken: list[tuple[int, int, Any]] = []
+    journal, durable = 0, set[tuple[int, int]]()
+    for step, seq in steps:
+        if step == 0 and (done := known.expect(seq)) is not None:
+            taken.append((journal, seq, done))
+        elif step == 1 and taken:
+            of, which, done = taken.pop(0)
+            durable.add((of, which))
+            done()
+        elif step == 2:
+            journal += 1
+            known.restart(0)
+            acknowledged.clear()
+        assert all((journal, seq) in durable for seq in acknowledged)
+
+
+# --- a back office that answers nothing and asks for everything -----------------------------------
+
+
+def test_3_7_1_a_flood_of_triggers_costs_no_bill() -> None:
+    """OCPP 1.6 §3.7.1: a record is given up only when the back office failed to process it."""
+    rig = Rig().start()
+    rig.plug_in()
+    rig.start_transaction()
+    numbers = itertools.count()
+
+    def flood(times: int) -> None:
+        for _ in range(times):
+            for number in itertools.islice(numbers, 300):
+                trigger = {"requestedMessage": "Heartbeat"}
+                rig.engine.on_frame(json.dumps([2, f"t{number}", "TriggerMessage", trigger]))
+                rig.engine.take_frames()
+            rig.clock.advance_to(rig.clock.now_ms() + 10_000)
+            rig.engine.poll()
+            rig.engine.take_frames()
+
+    flood(1)
+    finished = {"meter_value": rig.meter(), "reason": "Local"}
+    event = {"uuid": "s-1", "event": "TransactionFinished", "transaction_finished": finished}
+    at = {"timestamp": rfc3339(rig.clock.utc())}
+    rig.engine.on_session_event(1, {**event, **at}, rig.seq + 1)
+    flood(40)
+    assert rig.engine.transactions.queue.dropped == 0
+    assert len(rig.engine.transactions.queue) == 1
+    rig.disconnect()
+    rig.connect()
+    assert [sent["transactionId"] for sent in rig.brain.sent("StopTransaction")] == [1]
+
+
+def test_the_room_that_is_reserved_is_for_one_call() -> None:
+    rig = Rig().start()
+    rpc = rig.engine.station.rpc
+    lost: list[Outcome] = []
+    for _ in range(MAX_WAITING + 1):
+        rpc.call("Heartbeat", {}, lost.append, 0)
+    assert lost == []
+    rpc.call("Heartbeat", {}, lost.append, 0)
+    assert [outcome.kind.value for outcome in lost] == ["unsendable"]
+    rpc.call("Heartbeat", {}, lost.append, 0, is_reserved=True)
+    assert len(lost) == 1
+
+
+# --- a time that no clock can show ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("may_set_clock", [True, False])
+@pytest.mark.parametrize(
+    "told", ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00", "2100-01-01T00:00:00Z"]
+)
+def test_4_6_a_back_office_at_the_end_of_the_calendar_is_not_believed(
+    told: str, may_set_clock: bool
+) -> None:
+    """OCPP 1.6 §4.6: the time is set from what is told, and what can not be is not."""
+    rig = Rig().start()
+    rig.system.may_set_clock = may_set_clock
+    before = rig.engine.station.clock.utc()
+    rig.engine.station.time.told(told, rig.clock.now_ms())
+    rig.run(60)
+    assert (rig.engine.station.clock.utc() - before).total_seconds() == 60
+    assert rig.system.set == []
+
+
+# --- whose remote start a transaction is ----------------------------------------------------------
+
+
+def test_f02_the_end_of_another_transaction_does_not_use_up_a_remote_start() -> None:
+    """OCPP 2.0.1 F02.FR.01: its own transaction tells the remoteStartId."""
+    rig, _ = rig_201(evses=2)
+    rig.start()
+    rig.plug_in(1, "s-1")
+    rig.start_transaction(1, "s-1")
+    assert rig.ask("RequestStartTransaction", REMOTE)[1]["status"] == "Accepted"
+    finished = {"meter_value": rig.meter(1), "reason": "Local", "id_tag": token()}
+    rig.event("TransactionFinished", 1, "s-1", transaction_finished=finished)
+    rig.plug_in(2, "s-2")
+    rig.start_transaction(2, "s-2", authorization_type="OCPP")
+    assert remote_start_ids(rig) == [("Started", None), ("Ended", None), ("Started", 77)]
+
+
+@pytest.mark.parametrize("is_refused", [True, False])
+def test_f02_a_remote_start_that_came_to_nothing_is_not_that_of_a_later_swipe(
+    is_refused: bool,
+) -> None:
+    """OCPP 2.0.1 F02.FR.01: nor does anybody else's."""
+    rig, _ = rig_201(evses=2)
+    rig.start()
+    if is_refused:
+        rig.core.replies["auth_token_provider.present"] = CoreReply(result="Rejected")
+    rig.ask("RequestStartTransaction", REMOTE)
+    rig.run(600)
+    rig.plug_in(2, "s-2")
+    rig.start_transaction(2, "s-2")
+    assert remote_start_ids(rig) == [("Started", None)]
