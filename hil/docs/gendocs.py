@@ -13,6 +13,7 @@ from hil.docs.conformance import conformance_markdown
 from hil.docs.faults import faults_markdown
 from hil.docs.interface import interface_markdown
 from hil.docs.ocpp16 import ocpp16_markdown
+from hil.docs.ocpp201 import ocpp201_markdown
 from hil.docs.safety import safety_markdown
 from hil.docs.statechart import statechart_markdown
 
@@ -24,6 +25,7 @@ DOCUMENTS: dict[str, Callable[[], str]] = {
     "interface.md": interface_markdown,
     "lane-plot.svg": readme_picture,
     "ocpp16.md": ocpp16_markdown,
+    "ocpp201.md": ocpp201_markdown,
     "protocol.md": protocol_markdown,
     "safety.md": safety_markdown,
     "statechart.md": statechart_markdown,
