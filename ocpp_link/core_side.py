@@ -53,6 +53,8 @@ class CoreSide(Parts):
                     "the core has begun a new journal: its events are taken from the first"
                 )
             self._events.acknowledgements.restart(from_seq - 1)
+            if self._journal_id is not None:
+                self._events.end_lost()
         if first_seq > self.next_seq:
             _log.error(
                 "events %d to %d of the core are forgotten there and were never seen here: what "

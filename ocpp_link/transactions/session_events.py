@@ -9,11 +9,16 @@ import msgspec
 from msgspec import UNSET
 
 from evse.types.authorization import AuthorizationType
-from evse.types.powermeter import Powermeter
-from evse.types.session import SessionEvent, SessionEventEnum, StopTransactionReason
+from evse.types.powermeter import Energy, Powermeter
+from evse.types.session import (
+    SessionEvent,
+    SessionEventEnum,
+    StopTransactionReason,
+    TransactionFinished,
+)
 from ocpp_link.memory.acknowledgements import Acknowledgements
 from ocpp_link.memory.queue import TransactionQueue
-from ocpp_link.records import RecordKind, SampleContext, TxRecord
+from ocpp_link.records import EvseState, RecordKind, SampleContext, TxRecord
 from ocpp_link.station import Station
 from ocpp_link.timekeeping import LinkClock
 from ocpp_link.transactions import sessions
@@ -23,6 +28,8 @@ ENDS = "reset_end"
 """Kept by session."""
 WENT_DOWN = frozenset({StopTransactionReason.Reboot, StopTransactionReason.PowerLoss})
 """What the core says of a transaction that it finds open at its start."""
+OWN_SEQ = 0
+"""The core counts from 1."""
 INTERRUPTIONS = frozenset({SampleContext.INTERRUPTION_BEGIN, SampleContext.INTERRUPTION_END})
 
 
@@ -73,16 +80,54 @@ class SessionEvents:
             self._on_unreadable("session event", error)
             done()
             return
-        changed, record = sessions.apply(state, parsed, seq)
+        self._apply(state, parsed, seq, done)
+
+    def end_lost(self) -> None:
+        """The core has lost its memory: it will never end the sessions and reservations that it
+        had begun, and a transaction would be billed for ever. They end with what their meters
+        showed last."""
+        now = self._station.timestamp()
+        for evse, state in self._station.states.items():
+            if state.reserved:
+                over = SessionEvent(uuid="", event=E.ReservationEnd, timestamp=now)
+                self._apply(state, over, None, _nobody)
+            if state.session:
+                self._end_lost(self._station.states[evse], now)
+
+    def _end_lost(self, state: EvseState, now: str) -> None:
+        if state.in_transaction:
+            end = SessionEvent(
+                uuid=state.session,
+                event=E.TransactionFinished,
+                timestamp=now,
+                transaction_finished=TransactionFinished(
+                    meter_value=self._last_known(state, now), reason=StopTransactionReason.Other
+                ),
+            )
+            self._apply(state, end, None, _nobody)
+        left = SessionEvent(uuid=state.session, event=E.SessionFinished, timestamp=now)
+        self._apply(self._station.states[state.evse], left, None, _nobody)
+
+    def _last_known(self, state: EvseState, now: str) -> Powermeter:
+        """A link that began anew, too, knows no more than where the transaction started."""
+        begin = Energy(total=state.start_wh or 0.0)
+        known = self._station.meters.get(state.evse)
+        return known or Powermeter(timestamp=now, energy_Wh_import=begin)
+
+    def _apply(
+        self, state: EvseState, event: SessionEvent, seq: int | None, done: Callable[[], None]
+    ) -> None:
+        """`seq` None: of the link's own making."""
+        changed, record = sessions.apply(state, event, seq or OWN_SEQ)
         if changed == state and record is None:
             done()
         else:
-            clock = self._station.time.mark_of(parsed.timestamp)
+            clock = self._station.time.mark_of(event.timestamp)
             changed = msgspec.structs.replace(changed, clock=clock)
-            self._station.states[evse] = changed
-            placed = self._placed(record, parsed)
+            self._station.states[state.evse] = changed
+            placed = self._placed(record, event)
             self._queue.keep(changed, placed, seq, lambda: self._durable(done, placed))
-        self._after(parsed.event, evse)
+        self._after(event.event, state.evse)
 
     def _timed(self, event: SessionEvent) -> SessionEvent:
         corrected = self._station.clock.corrected(event.timestamp)
@@ -145,3 +190,7 @@ class SessionEvents:
                 hear(evse)
         for hear in occasions.evse_changed:
             hear(evse)
+
+
+def _nobody() -> None:
+    """Waits for this to be durable."""

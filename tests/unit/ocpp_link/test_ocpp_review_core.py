@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from test_v201_slice import rig_201
 
 from evse.clock import rfc3339
 from ocpp_link.memory.acknowledgements import Acknowledgements
+from ocpp_link.memory.database import Database
 from ocpp_link.ports import CoreReply
 from ocpp_link.rpc.outcome import Outcome
 from ocpp_link.rpc.rpc import MAX_WAITING
@@ -69,6 +71,38 @@ def test_an_event_that_is_told_again_on_its_way_to_the_disk_counts_once() -> Non
     rig.run(60)
     told = [json.loads(frame)[3]["seqNo"] for frame in rig.sent if '"TransactionEvent"' in frame]
     assert told == [0, 1, 2]
+
+
+@pytest.mark.parametrize("link_too", [False, True])
+def test_a_transaction_of_a_core_that_lost_its_memory_ends_with_what_its_meter_showed_last(
+    tmp_path: Path, link_too: bool
+) -> None:
+    """OCPP 1.6 §4.10: the back office is told of every end, or it bills for ever."""
+    rig = Rig(evses=2, database=Database(tmp_path / "link.db"))
+    rig.engine.on_journal("old", first_seq=1, from_seq=1)
+    rig.start()
+    rig.plug_in()
+    rig.start_transaction()
+    rig.event("ReservationStart", 2, "")
+    rig.charge(60)
+    rig.engine.on_core_lost()
+    if link_too:
+        rig.database.close()
+        rig = Rig(evses=2, database=Database(tmp_path / "link.db"), brain=rig.brain)
+    rig.engine.on_journal("new", first_seq=1, from_seq=1)
+    rig.core.acknowledged = rig.seq = 0
+    rig.start()
+    rig.event("Enabled")
+    rig.event("Enabled", 2)
+    rig.run(5)
+    (stop,) = rig.brain.sent("StopTransaction")
+    used_wh = 0 if link_too else int(7_360 * 60 / 3_600)
+    assert (stop["transactionId"], stop["reason"]) == (1, "Other")
+    assert stop["meterStop"] - rig.brain.sent("StartTransaction")[0]["meterStart"] == used_wh
+    assert rig.brain.statuses == {0: "Available", 1: "Available", 2: "Available"}
+    rig.engine.on_journal("new", first_seq=1, from_seq=2)
+    rig.session("s-2", seconds=1)
+    assert [stop["transactionId"] for stop in rig.brain.sent("StopTransaction")] == [1, 2]
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 6)), max_size=40))
