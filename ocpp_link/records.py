@@ -174,6 +174,8 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     parent: str = ""
     expiry: str = ""
     """Wall time after which it no longer holds; empty = never."""
+    evses: tuple[int, ...] = ()
+    """Where alone the token may charge; empty = everywhere."""
 
 
 class BootStatus(enum.StrEnum):

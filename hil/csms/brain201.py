@@ -44,6 +44,8 @@ class Brain201:
         self.heartbeat_s = heartbeat_s
         self.refused: dict[str, str] = {}
         self.groups: dict[str, str] = {}
+        self.evses: dict[str, list[int]] = {}
+        """Where alone a token may charge."""
         self.boot_script: deque[tuple[str, int]] = deque()
         self.misbehaviour: dict[str, deque[Misbehaviour]] = {}
         self.statuses: dict[int, str] = {}
@@ -105,6 +107,8 @@ class Brain201:
 
     def _info(self, token: Payload) -> Payload:
         info: Payload = {"status": self.refused.get(token["idToken"], "Accepted")}
+        if token["idToken"] in self.evses:
+            info["evseId"] = self.evses[token["idToken"]]
         group = self.groups.get(token["idToken"])
         if group:
             info["groupIdToken"] = {"idToken": group, "type": "Central"}
@@ -113,7 +117,7 @@ class Brain201:
     def _event(self, payload: Payload) -> Payload:
         id_ = payload["transactionInfo"]["transactionId"]
         known = self.transactions.setdefault(id_, Transaction(transaction_id=id_))
-        if payload in known.events:
+        if any(_as_sent_first(payload) == _as_sent_first(event) for event in known.events):
             return self._event_answer(payload)  # told again, because its answer was lost
         self._judge(known, payload)
         known.events.append(payload)
@@ -136,6 +140,11 @@ class Brain201:
             for rule, broken in wrong.items()
             if broken
         ]
+
+
+def _as_sent_first(event: Payload) -> Payload:
+    """What waited for the connection says so when it comes again (E11.FR.07)."""
+    return {name: value for name, value in event.items() if name != "offline"}
 
 
 def _registers(event: Payload) -> list[float]:

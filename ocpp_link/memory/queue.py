@@ -36,6 +36,10 @@ class TransactionQueue:
         self._leaving = 0
         """Removals that are not durable yet."""
         self.in_flight = False
+        self._first_row: int | None = None
+        """Of what this process queued; what is older was found on the disk."""
+        self._newest_row = 0
+        self._cut_row = 0
         self.dropped = 0
         self.thinned = 0
         """Samples that were dropped because too much waited."""
@@ -87,6 +91,15 @@ class TransactionQueue:
         return bool(self._on_disk) or any(
             stored.record.session == session for stored in self._window
         )
+
+    def cut_off(self) -> None:
+        """The back office went: whatever waits now has waited for it."""
+        self._cut_row = self._newest_row
+
+    def was_cut_off(self, row: int) -> bool:
+        """Has the back office been out of reach since this row was queued?"""
+        is_found = self._first_row is None or row < self._first_row
+        return is_found or row <= self._cut_row
 
     @property
     def next_deadline_ms(self) -> int | None:
@@ -143,6 +156,9 @@ class TransactionQueue:
     def _added(self, stored: StoredRecord | None) -> None:
         if stored is None:
             return
+        self._newest_row = stored.row
+        if self._first_row is None:
+            self._first_row = stored.row
         if self._on_disk or self._loading or len(self._window) >= WINDOW:
             self._on_disk += 1
             self.refill()

@@ -183,6 +183,8 @@ def _validation_result(verdict: Verdict) -> dict[str, object]:
         "authorization_status": verdict.status.value,
         "tariff_messages": [],
     }
+    if verdict.evses:
+        result["evse_ids"] = list(verdict.evses)
     if verdict.parent:
         result["parent_id_token"] = {"value": verdict.parent, "type": "Central"}
     return result

@@ -27,11 +27,12 @@ class CacheEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     status: AuthorizationStatus
     parent: str = ""
     expiry: str = ""
+    evses: tuple[int, ...] = ()
     at_s: int = 0
 
     @property
     def verdict(self) -> Verdict:
-        return Verdict(self.status, self.parent, self.expiry)
+        return Verdict(self.status, self.parent, self.expiry, self.evses)
 
 
 class TokenCache:
@@ -59,7 +60,9 @@ class TokenCache:
             return
         if before is None and len(self._entries) >= MAX_CACHED:
             self.drop([self._dispensable()])
-        entry = CacheEntry(verdict.status, verdict.parent, verdict.expiry, now_s)
+        entry = CacheEntry(
+            verdict.status, verdict.parent, verdict.expiry, verdict.evses, at_s=now_s
+        )
         self._entries[name] = entry
         self._station.keep(KIND, name, entry)
 

@@ -39,6 +39,7 @@ class Transactions:
         occasions = station.occasions
         occasions.registered.append(self.pump)
         occasions.resumed.append(self.pump)
+        occasions.disconnected.append(self.queue.cut_off)
         sessions = [state.session for state in station.states.values() if state.in_transaction]
         station.store.submit(lambda database: database.forget_samples(sessions))
 
@@ -95,6 +96,8 @@ class Transactions:
         if head is None:
             return
         record = self._mended(head.record)
+        if self.queue.was_cut_off(head.row):  # 2.0.1 E11.FR.07
+            record = msgspec.structs.replace(record, offline=True)
         message = self._station.dialect.render(
             record, self._ids.get(record.session), self._station.settings
         )

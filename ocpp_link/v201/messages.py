@@ -100,12 +100,13 @@ def id_token(value: str, type_: str) -> dict[str, Any]:
 
 
 def verdict_of(info: dict[str, Any]) -> Verdict:
-    """What an idTokenInfo says."""
+    """What an idTokenInfo says; C01.FR.20: perhaps of some EVSEs alone."""
     group = info.get("groupIdToken") or {}
     return Verdict(
         status=AuthorizationStatus(info["status"]),
         parent=group.get("idToken", ""),
         expiry=info.get("cacheExpiryDateTime") or "",
+        evses=tuple(info.get("evseId", ())),
     )
 
 

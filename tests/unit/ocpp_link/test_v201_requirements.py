@@ -9,6 +9,7 @@ import pytest
 from ocpp_rig import Rig, token
 from test_v201_slice import rig_201, var
 
+from hil.csms.brain import Misbehaviour
 from hil.csms.brain201 import Brain201
 from ocpp_link.device.catalogue import load
 from ocpp_link.device.settings import Settings
@@ -378,3 +379,46 @@ def test_p01_a_vendor_that_is_not_known_is_said_to_be_unknown() -> None:
     rig, _ = rig_201()
     rig.start()
     assert rig.ask("DataTransfer", {"vendorId": "org.example"})[1]["status"] == "UnknownVendorId"
+
+
+# --- C, E: what tokens may do where, what waited for the connection -------------------------------
+
+
+def test_c01_fr_20_fr_21_a_token_may_be_good_on_some_evses_alone() -> None:
+    rig, brain = rig_201(evses=2)
+    brain.evses["SOME"] = [2]
+    rig.start()
+    (reply,) = rig.validate("SOME")
+    assert reply.result["evse_ids"] == [2]
+    rig.engine.configure(msgspec.structs.replace(rig.engine.station.settings, pre_authorize=True))
+    (cached,) = rig.validate("SOME")
+    assert cached.result["evse_ids"] == [2]
+    assert "evse_ids" not in rig.validate("ANY")[0].result
+
+
+def test_e11_fr_07_what_was_not_delivered_when_the_connection_went_is_offline() -> None:
+    rig, brain = rig_201()
+    rig.start()
+    brain.misbehave("TransactionEvent", Misbehaviour.NO_ANSWER)
+    rig.plug_in()
+    rig.start_transaction()
+    assert brain.transactions == {}
+    rig.disconnect()
+    rig.connect()
+    rig.event("ChargingPausedEV", charging_state_changed_event={"meter_value": rig.meter()})
+    (told,) = brain.transactions.values()
+    assert [event.get("offline", False) for event in told.events] == [True, True, False]
+    assert brain.complaints == []
+
+
+def test_e11_fr_07_what_a_start_finds_on_its_disk_is_offline() -> None:
+    rig, _ = rig_201()
+    rig.start()
+    rig.disconnect()
+    rig.session(seconds=70)
+    again, brain = rig_201(database=rig.database)
+    again.seq = rig.seq
+    again.start()
+    (told,) = brain.transactions.values()
+    assert all(event["offline"] for event in told.events)
+    assert brain.complaints == []
