@@ -19,7 +19,7 @@ from evse.run.ocpp import basic_auth_key, link_config
 from ocpp_link.dialects import VERSIONS, Dialects
 from ocpp_link.doctor.examination import Plan, examine
 from ocpp_link.doctor.finding import Finding, exit_code, report
-from ocpp_link.doctor.standing import endpoint_of
+from ocpp_link.doctor.standing import endpoint_of, roots_in
 from ocpp_link.ports import StationInfo
 from ocpp_link.station import utc_ms
 from ocpp_link.wire.endpoint import Endpoint
@@ -73,7 +73,7 @@ def _plan(arguments: argparse.Namespace) -> Plan | None:
         if given := getattr(arguments, name):
             changes[name] = given
     if arguments.key_file is not None:
-        changes["basic_auth_key"] = basic_auth_key(str(arguments.key_file))
+        changes["basic_auth_key"] = basic_auth_key(str(arguments.key_file), "--key-file")
     if arguments.ca is not None:
         changes["tls"] = _trusting(arguments.ca, now_ms)
     return Plan(
@@ -89,6 +89,11 @@ def _config_path(arguments: argparse.Namespace) -> Path:
     named = getattr(arguments, "config", None) or os.environ.get(CONFIG_VARIABLE)
     places = [Path(named)] if named else [place for place in CONFIG_PLACES if place.exists()]
     if not places:
+        if arguments.url is not None:
+            raise ValueError(
+                "name the station, too: --identity X, or its file by --config or "
+                f"${CONFIG_VARIABLE}"
+            )
         raise ValueError(
             "name a back office: evse ocpp doctor wss://host/path --identity X; or a station's "
             f"file by --config or ${CONFIG_VARIABLE}"
@@ -97,8 +102,8 @@ def _config_path(arguments: argparse.Namespace) -> Path:
 
 
 def _trusting(ca: Path | None, now_ms: int) -> Callable[[], SSLContext]:
-    """The authorities of a PEM file, or the system's. Raises OSError for a file that can not be
-    read."""
-    roots = ca.read_text("ascii") if ca else ""
+    """The authorities of a PEM file, or the system's. Raises ValueError for a file that can
+    not be used."""
+    roots = roots_in(ca, "--ca") if ca else ""
     settings = Tls(roots_pem=roots, system_roots=not ca, judged_ms=now_ms)
     return lambda: client_context(settings)

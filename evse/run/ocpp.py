@@ -146,7 +146,7 @@ def _files(config: StationConfig, table: FilesTable, state_dir: Path) -> FilesCo
     )
 
 
-def basic_auth_key(path: str) -> bytes:
+def basic_auth_key(path: str, named_by: str = "[ocpp] basic_auth_key_file") -> bytes:
     """What the file holds, without one line break at its end; b"" where no file is named."""
     if not path:
         return b""
@@ -159,7 +159,7 @@ def basic_auth_key(path: str) -> bytes:
         if 0 < len(key) <= MAX_KEY_BYTES:
             return key
         problem = f"must hold an AuthorizationKey of 1 to {MAX_KEY_BYTES} bytes and nothing else"
-    raise ConfigError([f"[ocpp] basic_auth_key_file = {path} {problem}"])
+    raise ConfigError([f"{named_by} = {path} {problem}"])
 
 
 def _phase_rotation(config: StationConfig) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from ocpp_link.doctor.finding import Finding, good, note, of_failure, problem
 from ocpp_link.wire.address import Address
@@ -15,7 +16,11 @@ from ocpp_link.wire.resolve import resolve
 from ocpp_link.wire.tcp import open_tcp
 from ocpp_link.wire.tls import verified_chain
 
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
 HANDSHAKE_S = 10.0
+SHOWN_NAMES = 5
 SOON_DAYS = 30
 """A certificate that ends within this time is told of."""
 VERSIONS = {"TLS 1.2": ssl.TLSVersion.TLSv1_2, "TLS 1.3": ssl.TLSVersion.TLSv1_3}
@@ -82,12 +87,16 @@ async def _untrusted(where: Address, interface: str, now: datetime) -> list[Find
 
 
 async def _versions(where: Address, context: Context, interface: str) -> AsyncIterator[Finding]:
-    accepted, refused = [], []
+    accepted: list[str] = []
+    refused: list[str] = []
     for name, version in VERSIONS.items():
         alone = await asyncio.to_thread(context)
         alone.minimum_version = alone.maximum_version = version
         try:
             await _shake_hands(where, alone, interface)
+        except ssl.SSLError as error:
+            why = explain(Phase.TLS, error, where).words.removeprefix(f"{where.place} and TLS: ")
+            refused.append(f"{name} ({why})")
         except OSError:
             refused.append(name)
         else:
@@ -108,10 +117,24 @@ def _about(chain: list[bytes], now: datetime) -> Iterator[Finding]:
         subject = certificate.subject.rfc4514_string()
         issuer = certificate.issuer.rfc4514_string()
         until = certificate.not_valid_after_utc
-        words = f"{subject}, until {until:%Y-%m-%d}" + (
+        names = f", for {_names(certificate)}" if place == 0 else ""
+        words = f"{subject}{names}, until {until:%Y-%m-%d}" + (
             f", issued by {issuer}" if place == len(chain) - 1 and issuer != subject else ""
         )
         yield _judged(words, certificate.not_valid_before_utc, until, now)
+
+
+def _names(certificate: Certificate) -> str:
+    """The hosts that it is for, the first few of them."""
+    from cryptography import x509
+
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):
+        return "no host that it names"
+    names = [*found.get_values_for_type(x509.DNSName)]
+    names += map(str, found.get_values_for_type(x509.IPAddress))
+    return ", ".join(names[:SHOWN_NAMES]) + (", …" if len(names) > SHOWN_NAMES else "")
 
 
 def _judged(words: str, since: datetime, until: datetime, now: datetime) -> Finding:

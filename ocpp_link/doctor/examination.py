@@ -144,6 +144,9 @@ def _versions(wanted: tuple[str, ...], outcomes: dict[str, AttemptFailed | None]
 
 async def _authentication(endpoint: Endpoint, version: str) -> AsyncIterator[Finding]:
     step = "authentication"
+    if endpoint.shows_certificate:
+        yield good(step, "the back office lets this station in by its certificate")
+        return
     if not endpoint.basic_auth_key:
         yield note(
             step,

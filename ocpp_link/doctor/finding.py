@@ -24,18 +24,46 @@ PHASE_ADVICE = {
     "is a network at all",
     Phase.TCP: "check port, cable, modem and firewall; from the back office's side, that the "
     "service runs",
-    Phase.TLS: "check that the authority behind the back office's certificate is installed here, "
-    "that the certificate is for this host name, and that this clock is right",
+    Phase.TLS: "ask the back office which versions and cipher suites of TLS it takes",
     Phase.HTTP: "ask the back office what it wants of a station's handshake",
     Phase.SUBPROTOCOL: "ask the back office which OCPP versions it speaks, and configure one",
     Phase.OPEN: "ask the back office why it ends the connection",
 }
 
 
-WILDCARD_ADVICE = (
-    "set wildcards = true in [ocpp.security], or let the back office have a certificate for this "
-    "very host name"
+OWN_CERTIFICATE_ADVICE = (
+    "ask the back office whether it wants security profile 3; if so, name certificate_file and "
+    "certificate_key_file in [ocpp.security]"
 )
+WORDS_ADVICE = {
+    Phase.ADDRESS: {
+        "the identity": "give the station another identity, here and in the back office",
+    },
+    Phase.TCP: {
+        "interface": "name a network interface of this machine: `ip link` lists them",
+    },
+    Phase.TLS: {
+        "wildcard": "set wildcards = true in [ocpp.security], or let the back office have a "
+        "certificate for this very host name",
+        "is not valid yet": "set this machine's clock",
+        "has expired": "let the back office renew it, or set this machine's clock",
+        "host name": "write the URL with a name that the certificate is for, or let the back "
+        "office have one for this name",
+        "IP address": "write the URL with a name that the certificate is for",
+        "comes without": "let the back office send the authorities between, too",
+        "installed here": "name the authority's root in csms_roots_file of [ocpp.security], or by "
+        "--ca",
+        "ws://": "write the URL with ws://, or with the port for wss://",
+        "certificate of this station": OWN_CERTIFICATE_ADVICE,
+        "this station's certificate": "ask the back office which authority has to sign it",
+        "is for another key": "let certificate_file and certificate_key_file be of one pair",
+    },
+    Phase.HTTP: {
+        "port for wss://": "write the URL with wss://",
+        "certificate of this station": OWN_CERTIFICATE_ADVICE,
+    },
+}
+"""By the phase in which it ended, and what its words hold."""
 CLOCK_NOTE_S = 10
 CLOCK_PROBLEM_S = 300
 
@@ -75,8 +103,8 @@ def problem(step: str, words: str, advice: str) -> Finding:
 def of_failure(failure: Failure) -> Finding:
     """Why an attempt failed, and what to do about it."""
     advice = HTTP_ADVICE.get(failure.status) or PHASE_ADVICE[failure.phase]
-    if failure.phase is Phase.TLS and "wildcard" in failure.words:
-        advice = WILDCARD_ADVICE
+    by_words = WORDS_ADVICE.get(failure.phase, {})
+    advice = next((told for words, told in by_words.items() if words in failure.words), advice)
     step = "authentication" if failure.status in (401, 403) else failure.phase.value
     return problem(step, failure.words, advice)
 

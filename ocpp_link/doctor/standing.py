@@ -12,7 +12,7 @@ from ssl import SSLContext
 
 import msgspec
 
-from ocpp_link.security import profiles
+from ocpp_link.security import pki, profiles
 from ocpp_link.security.certificates import Contents, Use
 from ocpp_link.security.config import SecurityConfig
 from ocpp_link.security.credentials import Credentials
@@ -21,6 +21,8 @@ from ocpp_link.security.part import CERTIFICATES, CREDENTIALS
 from ocpp_link.wire.endpoint import Endpoint
 from ocpp_link.wire.tls import CIPHERS, Tls, client_context
 
+MAX_ROOTS = 1_000
+
 
 class _Index(msgspec.Struct, frozen=True):
     contents: Contents
@@ -28,7 +30,7 @@ class _Index(msgspec.Struct, frozen=True):
 
 def endpoint_of(config: SecurityConfig, judged_ms: int) -> Endpoint:
     """`judged_ms` is the time to judge certificates by. Raises OSError where a file is there that
-    may not be read: the station's user may."""
+    may not be read: the station's user may; ValueError for a file of roots that holds none."""
     kept = _kept(config)
     profile = profiles.at_start(kept.standing if kept else None, config.profile).in_use
     return Endpoint(
@@ -36,6 +38,7 @@ def endpoint_of(config: SecurityConfig, judged_ms: int) -> Endpoint:
         identity=config.identity,
         basic_auth_key=b"" if profile == profiles.TLS_CERTIFICATE else _key(config, kept),
         tls=_context_maker(config, profile, judged_ms),
+        shows_certificate=profile == profiles.TLS_CERTIFICATE,
         interface=config.interface,
     )
 
@@ -84,7 +87,20 @@ def _roots(config: SecurityConfig) -> Iterator[str]:
         for path in sorted((config.directory / CERTIFICATES / "roots").glob(f"{Use.CSMS}-*.pem")):
             yield first_pem(path.read_text("ascii"))
     if config.csms_roots is not None and not _contents(config).of(Use.CSMS):
-        yield config.csms_roots.read_text("ascii")
+        yield roots_in(config.csms_roots, "[ocpp.security] csms_roots_file")
+
+
+def roots_in(path: Path, named_by: str) -> str:
+    """The PEM text of a file with certificates. Raises ValueError that says what is wrong with it
+    and where it is named."""
+    try:
+        text = path.read_text("ascii")
+        pki.read_chain(text, limit=MAX_ROOTS)
+    except OSError as error:
+        raise ValueError(f"{named_by} = {path} cannot be read: {error.strerror}") from error
+    except ValueError as error:  # CertificateInvalid, or no ASCII
+        raise ValueError(f"{named_by} = {path}: {error}") from error
+    return text
 
 
 def _own(config: SecurityConfig, judged_ms: int) -> tuple[Path | None, Path | None]:

@@ -116,8 +116,10 @@ def _tried(path: Path | None, adopt: Callable[[Path], None]) -> None:
         return
     try:
         adopt(path)
-    except (OSError, CertificateInvalid) as error:
-        _log.error("certificates of the configuration are not taken over: %s", error)
+    except OSError as error:
+        _log.error("%s of the configuration cannot be read: %s", path, error.strerror or error)
+    except CertificateInvalid as error:
+        _log.error("certificates of the configuration are not taken over: %s: %s", path, error)
 
 
 def _unwritten(_line: bytes) -> None:

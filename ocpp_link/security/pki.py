@@ -161,4 +161,5 @@ def _ms(moment: datetime) -> int:
 
 
 def _short(error: Exception) -> str:
-    return str(error)[:120] or type(error).__name__
+    words, _, _ = str(error).partition(" See http")
+    return words[:120] or type(error).__name__

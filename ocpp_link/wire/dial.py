@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
@@ -27,6 +28,9 @@ MAX_FRAME_BYTES = 1 << 18
 class _Progress:
     phase = Phase.ADDRESS
     opened: ClientConnection | None = None
+    lost: Exception | None = None
+    """What ended the transport. A server that wants a certificate says so only behind the handshake
+    of TLS 1.3, where the library takes it for a missing answer."""
 
 
 async def dial(
@@ -44,7 +48,8 @@ async def dial(
     try:
         return await within(OPEN_TIMEOUT_S, _open(endpoint, where, offers, progress), sleep)
     except (OSError, WebSocketException, ValueError, LinkError) as error:
-        raise AttemptFailed(explain(progress.phase, error, where)) from error
+        why = progress.lost if isinstance(progress.lost, ssl.SSLError) else error
+        raise AttemptFailed(explain(progress.phase, why, where)) from error
     except asyncio.CancelledError:
         if progress.opened is not None:
             progress.opened.transport.abort()
@@ -98,5 +103,9 @@ def _told_to(progress: _Progress) -> type[ClientConnection]:
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             progress.phase = Phase.HTTP
             super().connection_made(transport)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            progress.lost = exc
+            super().connection_lost(exc)
 
     return Told

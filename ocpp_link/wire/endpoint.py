@@ -21,6 +21,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Password of HTTP Basic, with the identity as user; empty: none is sent."""
     tls: Callable[[], ssl.SSLContext] = ssl.create_default_context
     """May raise OSError or LinkError: the attempt fails then, in its words."""
+    shows_certificate: bool = False
+    """`tls` has a certificate of the station, for whoever asks for it."""
     interface: str = ""
     """To go out through: the name of a network interface, or a local IP address."""
 

@@ -25,7 +25,7 @@ from ocpp_link.wire.address import Address
 MAX_WORDS = 400
 HTTP_WORDS = {
     400: "it calls the request bad: often an OCPP version that it does not know, or a wrong path",
-    401: "it does not accept the identity with this AuthorizationKey",
+    401: "it does not accept the identity with this AuthorizationKey, or without one",
     403: "it forbids this station to connect",
     404: "it does not know this path or this identity",
     426: "it wants another kind of connection: is this the port of its OCPP service?",
@@ -49,7 +49,8 @@ TLS_WORDS = {
     "WRONG_VERSION_NUMBER": "it speaks no TLS there: is it a port for ws://?",
     "UNSUPPORTED_PROTOCOL": "it offers only a version of TLS that is too old",
     "TLSV1_ALERT_PROTOCOL_VERSION": "it wants another version of TLS",
-    "SSLV3_ALERT_HANDSHAKE_FAILURE": "it shares no cipher suite with this station",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": "it shares no cipher suite, or wants a certificate of this "
+    "station",
     "NO_SHARED_CIPHER": "it shares no cipher suite with this station",
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": "it wants a certificate of this station",
     "SSLV3_ALERT_CERTIFICATE_EXPIRED": "it calls this station's certificate expired",
@@ -129,16 +130,24 @@ def _told_by_type(phase: Phase, error: BaseException, where: Address) -> Failure
         case NegotiationError():
             return Failure(Phase.SUBPROTOCOL, f"{place} chose what was not offered: {error}")
         case InvalidMessage():
-            return Failure(Phase.HTTP, f"{place} does not speak HTTP, or cut the connection")
+            doubt = "does it want a certificate of this station?"  # and its alert was lost
+            doubt = doubt if where.secure else "is it a port for wss://?"
+            words = f"{place} does not speak HTTP, or cut the connection: {doubt}"
+            return Failure(Phase.HTTP, words)
         case InvalidHandshake():
             return Failure(Phase.HTTP, f"{place} sent a wrong handshake: {error}")
         case ConnectionClosed():
             return Failure(Phase.OPEN, _closed(error, place))
         case TimeoutError():
             return Failure(phase, f"{place} did not answer in time")
+        case ConnectionResetError() if phase is Phase.TLS:
+            words = "it cut the connection in the handshake: is it a port for ws://?"
+            return Failure(Phase.TLS, f"{place} and TLS: {words}")
         case OSError():
             known = NETWORK_WORDS.get(error.errno or 0)
-            return Failure(phase, f"{place}: {known or error.strerror or error}")
+            return Failure(
+                phase, f"{place}: {known or error.strerror or str(error) or type(error).__name__}"
+            )
         case _:
             return Failure(phase, f"{place}: {type(error).__name__}: {error}")
 

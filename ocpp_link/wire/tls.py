@@ -87,9 +87,22 @@ def client_context(tls: Tls, on_verified: OnVerified = lambda _chain: None) -> s
     if tls.roots_pem:
         context.load_verify_locations(cadata=tls.roots_pem)
     if tls.chain is not None:
-        context.load_cert_chain(tls.chain, tls.key)
+        _load_own(context, tls.chain, tls.key)
     context.sslobject_class = _checked(tls, has_no_clock, on_verified)
     return context
+
+
+def _load_own(context: ssl.SSLContext, chain: Path, key: Path | None) -> None:
+    """Raises OSError that names the files: what the library says does not."""
+    try:
+        context.load_cert_chain(chain, key)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise OSError(f"the certificate in {chain} is for another key than {key}") from error
+        words = error.reason or str(error)
+        raise OSError(f"{chain} and {key} are no certificate and its key: {words}") from error
+    except OSError as error:
+        raise OSError(f"{chain} or {key} cannot be read: {error.strerror}") from error
 
 
 def _checked(tls: Tls, has_no_clock: bool, on_verified: OnVerified) -> type[ssl.SSLObject]:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import socket
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -39,8 +40,9 @@ from ocpp_link.security.credentials import CredentialFile, Credentials
 from ocpp_link.security.part import CERTIFICATES, CREDENTIALS
 from ocpp_link.security.profiles import Standing
 from ocpp_link.security.store import CertificateStore
+from ocpp_link.wire.dial import dial
 from ocpp_link.wire.endpoint import Endpoint
-from ocpp_link.wire.failure import HTTP_WORDS, Failure, Phase
+from ocpp_link.wire.failure import HTTP_WORDS, AttemptFailed, Failure, Phase
 from ocpp_link.wire.tls import Tls, client_context
 
 KEY = b"0123456789abcdef"
@@ -261,6 +263,13 @@ def test_a_clock_is_judged(ahead_s: float, verdict: Verdict) -> None:
     assert judged_clock(ahead_s).verdict is verdict
 
 
+def test_an_identity_and_an_interface_that_can_not_be_used_are_advised_on() -> None:
+    assert (
+        "another identity" in of(findings(url="ws://127.0.0.1:1", identity="a:b"), "address").advice
+    )
+    assert "ip link" in of(findings(url="ws://127.0.0.1:1", interface="wwan7"), "TCP").advice
+
+
 def test_every_reason_has_its_advice() -> None:
     assert set(PHASE_ADVICE) == set(Phase)
     for status in (*HTTP_WORDS, 418):
@@ -328,7 +337,80 @@ def test_an_authority_that_is_not_installed_is_told(tmp_path: Path) -> None:
     tower = Tower(tmp_path)
     found = findings(Office(tls=tower.context), tls=tower.trust(Authority("Root B")))
     assert "authority that is not installed here" in of(found, "TLS").words
-    assert "installed here" in of(found, "TLS").advice
+    assert "csms_roots_file" in of(found, "TLS").advice
+
+
+def test_a_certificate_for_another_host_is_told_with_the_hosts_that_it_is_for(
+    tmp_path: Path,
+) -> None:
+    tower = Tower(tmp_path, host="csms.example")
+    found = findings(Office(tls=tower.context), tls=tower.trust())
+    assert "csms.example" in next(f for f in found if f.step == "certificate").words
+    assert "name that the certificate is for" in of(found, "TLS").advice
+
+
+def test_a_back_office_that_wants_a_certificate_is_understood(tmp_path: Path) -> None:
+    """With TLS 1.3 it says so behind the handshake, and whether that arrives is chance."""
+    tower = Tower(tmp_path)
+    tower.context.verify_mode = ssl.CERT_REQUIRED
+    tower.context.load_verify_locations(cadata=tower.root.pem)
+    found = findings(Office(tls=tower.context), tls=tower.trust())
+    told = found[-1]
+    assert told.verdict is Verdict.PROBLEM
+    assert "want" in told.words
+    assert "a certificate of this station" in told.words
+    assert "certificate_file" in told.advice
+
+
+def test_an_alert_behind_the_handshake_is_heard(tmp_path: Path) -> None:
+    tower = Tower(tmp_path)
+    tower.context.verify_mode = ssl.CERT_REQUIRED
+    tower.context.load_verify_locations(cadata=tower.root.pem)
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def refuse() -> None:
+        accepted, _ = listener.accept()
+        secured = tower.context.wrap_socket(
+            accepted, server_side=True, do_handshake_on_connect=False
+        )
+        with pytest.raises(ssl.SSLError):
+            secured.do_handshake()
+        with socket.socket(fileno=secured.detach()) as rest:
+            while rest.recv(4_096):  # a close with something unread would take the alert away
+                pass
+
+    async def test() -> None:
+        endpoint = Endpoint(
+            url=f"wss://127.0.0.1:{listener.getsockname()[1]}", identity="CP1", tls=tower.trust()
+        )
+        server = asyncio.create_task(asyncio.to_thread(refuse))
+        with pytest.raises(AttemptFailed) as failed:
+            await dial(endpoint, ("ocpp1.6",))
+        await server
+        assert failed.value.failure.phase is Phase.TLS
+        assert "it wants a certificate of this station" in failed.value.failure.words
+
+    run(test)
+    listener.close()
+
+
+@pytest.mark.parametrize("speaks_tls", [False, True])
+def test_the_wrong_one_of_ws_and_wss_is_told(tmp_path: Path, speaks_tls: bool) -> None:
+    tower = Tower(tmp_path)
+    office = Office(tls=tower.context if speaks_tls else None)
+    found: list[Finding] = []
+
+    async def test() -> None:
+        await office.open()
+        port = office.url.partition("://")[2]
+        wrong = f"{'ws' if speaks_tls else 'wss'}://{port}"
+        found.extend([f async for f in examine(plan(wrong, tls=tower.trust()))])
+        await office.close()
+
+    run(test)
+    right = "wss://" if speaks_tls else "ws://"
+    assert right in found[-1].words
+    assert f"write the URL with {right}" in found[-1].advice
 
 
 def test_a_certificate_that_ends_soon_is_told(tmp_path: Path) -> None:
@@ -438,6 +520,26 @@ def test_a_station_of_profile_3_shows_its_certificate(tmp_path: Path) -> None:
 
     run(test)
     assert exit_code(found) == 0
+    assert of(found, "authentication").verdict is Verdict.GOOD
+
+
+def test_files_that_are_no_pair_or_no_certificates_are_named(tmp_path: Path) -> None:
+    """What the library says of them names neither file nor key of the configuration."""
+    root = Authority("Root A")
+    chain, _ = root.station("CP1").files(tmp_path, "station")
+    _, other = root.station("CP2").files(tmp_path, "other")
+    now_ms = round(utc().timestamp() * 1_000)
+    config = SecurityConfig(
+        url="wss://127.0.0.1:1", identity="CP1", profile=3, certificate=chain, certificate_key=other
+    )
+    with pytest.raises(OSError, match=f"certificate in {chain} is for another key than {other}"):
+        endpoint_of(config, now_ms).tls()
+    roots = msgspec.structs.replace(config, csms_roots=other)
+    with pytest.raises(ValueError, match=f"csms_roots_file = {other}: no X.509 certificate"):
+        endpoint_of(roots, now_ms)
+    roots = msgspec.structs.replace(config, csms_roots=tmp_path / "none")
+    with pytest.raises(ValueError, match=r"csms_roots_file = .*none cannot be read: No such file"):
+        endpoint_of(roots, now_ms)
 
 
 # The command
@@ -476,4 +578,9 @@ def test_wrong_usage_is_two(
     assert "name a back office" in capsys.readouterr().err
     missing = ["ws://127.0.0.1:1", "--identity", "CP", "--key-file", str(tmp_path / "none")]
     assert main(["ocpp", "doctor", *missing]) == 2
-    assert "cannot be read" in capsys.readouterr().err
+    assert "--key-file" in (told := capsys.readouterr().err)
+    assert "cannot be read" in told
+    assert main(["ocpp", "doctor", *missing[:3], "--ca", str(tmp_path / "none")]) == 2
+    assert "--ca = " in capsys.readouterr().err
+    assert main(["ocpp", "doctor", missing[0]]) == 2
+    assert "name the station, too" in capsys.readouterr().err
