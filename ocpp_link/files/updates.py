@@ -30,6 +30,13 @@ OnSecurityEvent = Callable[[str, str], None]
 
 ALARMS = frozenset({Act.FIRMWARE_UPDATED, Act.INVALID_SIGNATURE})
 """Told as security events, before the status that goes with them."""
+TAKEN = frozenset({UpdateAnswer.ACCEPTED, UpdateAnswer.ACCEPTED_CANCELED})
+_REFUSALS = {
+    UpdateAnswer.REJECTED: "an update goes on that can not be given up any more",
+    UpdateAnswer.INVALID_CERTIFICATE: "no root of a manufacturer vouches for its certificate",
+    UpdateAnswer.REVOKED_CERTIFICATE: "its certificate is revoked",
+    UpdateAnswer.UNSUPPORTED: "nobody signed it, and [ocpp.files] unsigned_firmware is false",
+}
 DATED = frozenset({Phase.SCHEDULED, Phase.INSTALL_SCHEDULED})
 RESTARTS = frozenset({Phase.REBOOTING, Phase.TAKING_BACK})
 
@@ -94,6 +101,7 @@ class FirmwareUpdates:
         """What the back office is to be answered; nothing has happened yet."""
         files = self._files
         if files is None or files.installer is None:
+            _log.warning("firmware is refused: [ocpp.files] releases names no directory")
             return UpdateAnswer.UNSUPPORTED
         secured = self._station.settings.security_profile > 0
         verdict = None
@@ -102,7 +110,10 @@ class FirmwareUpdates:
             if verdict is not SignerVerdict.VALID:
                 self._on_security_event("InvalidFirmwareSigningCertificate", verdict.value)
         takes_unsigned = files.unsigned_firmware or not secured
-        return answer_to(verdict, self.update, takes_unsigned=takes_unsigned)
+        answer = answer_to(verdict, self.update, takes_unsigned=takes_unsigned)
+        if answer not in TAKEN:
+            _log.warning("firmware is refused: %s", _REFUSALS[answer])
+        return answer
 
     def begin(self, request: Request) -> None:
         """Do it, after `judge` found nothing against it; one that runs is given up."""

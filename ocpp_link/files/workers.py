@@ -22,6 +22,7 @@ from ocpp_link.files.jobs import (
     RollBack,
     Upload,
 )
+from ocpp_link.files.location import parse
 from ocpp_link.files.part_file import discard
 from ocpp_link.files.ports import Cancel, OnEnd
 
@@ -162,9 +163,19 @@ async def _discard(path: Path, before: list[asyncio.Task[None]]) -> None:
 
 def _title(job: Job) -> str:
     match job:
-        case Download() | Upload():
-            return type(job).__name__.lower()
+        case Download():
+            return f"download from {_place(job.url)}"
+        case Upload():
+            return f"upload to {_place(job.url)}"
         case Install() | Confirm() | RollBack():
             return f"firmware {type(job).__name__.lower()}"
         case _:
             return "bundle"
+
+
+def _place(url: str) -> str:
+    """Without what may be secret; a location that can not be read may be secret as a whole."""
+    try:
+        return str(parse(url))
+    except ValueError:
+        return "a location that can not be read"

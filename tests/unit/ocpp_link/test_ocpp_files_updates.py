@@ -383,18 +383,24 @@ def test_l01_fr_13_a_signed_download_is_scheduled(rig: FilesRig) -> None:
     assert rig.statuses(SIGNED) == ["DownloadScheduled", "Downloading"]
 
 
-def test_l01_fr_20_a_secured_station_takes_no_unsigned_firmware(rig: FilesRig) -> None:
+def test_l01_fr_20_a_secured_station_takes_no_unsigned_firmware(
+    rig: FilesRig, caplog: pytest.LogCaptureFixture
+) -> None:
     """Whitepaper L01.FR.20: CALLERROR NotSupported, and nothing begins."""
     settings = rig.engine.station.settings
     rig.engine.station.settings = msgspec.structs.replace(settings, security_profile=2)
     assert begin(rig) == ("NotSupported", {})
     assert rig.workers.all == []
+    assert "unsigned_firmware is false" in caplog.text, "the owner hears what to change"
 
 
-def test_a_station_that_can_not_install_says_so(rig: FilesRig) -> None:
+def test_a_station_that_can_not_install_says_so(
+    rig: FilesRig, caplog: pytest.LogCaptureFixture
+) -> None:
     bare = Rig().start()
     update = {"location": "http://h/f", "retrieveDate": "2026-01-01T00:00:00Z"}
     assert bare.ask("UpdateFirmware", update) == ("NotSupported", {})
+    assert "[ocpp.files] releases" in caplog.text
     profiles = bare.ask("GetConfiguration", {"key": ["SupportedFeatureProfiles"]})[1]
     assert "FirmwareManagement" not in profiles["configurationKey"][0]["value"]
     profiles = rig.ask("GetConfiguration", {"key": ["SupportedFeatureProfiles"]})[1]

@@ -87,6 +87,25 @@ def test_a_job_runs_in_a_process_of_its_own_and_its_end_is_told(tmp_path: Path) 
     ]
 
 
+@pytest.mark.parametrize(
+    ("location", "place"),
+    [
+        ("http://user:secret@127.0.0.1:1/up?sig=secret", "download from http://127.0.0.1:1/up:"),
+        ("gopher://secret", "download from a location that can not be read:"),
+    ],
+)
+def test_where_a_transfer_failed_is_logged_without_secrets(
+    location: str, place: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def body(workers: ProcessWorkers, ends: Ends) -> None:
+        workers.start(Download(location, str(tmp_path / "image"), limits=QUICK), ends)
+        await ends.first()
+
+    play(body)
+    assert place in caplog.text
+    assert "secret" not in caplog.text
+
+
 def test_a_cancelled_job_is_killed_and_never_told(tmp_path: Path) -> None:
     """And nothing of its file stays."""
 
