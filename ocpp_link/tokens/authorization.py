@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import msgspec
+from msgspec import UNSET
 
 from evse.types.authorization import (
     MAX_CONNECTION_TIMEOUT_S,
@@ -72,7 +73,7 @@ class Authorization:
 
         for hear in self.on_asked:
             hear(value)
-        self._judge(token.id_token, done)
+        self._judge(token, done)
 
     def parent_of(self, token: str) -> str:
         """The group of a token that is good, as far as it is known here; empty = not known."""
@@ -114,28 +115,32 @@ class Authorization:
         params = {"connection_timeout_s": min(max(1, wanted_s), MAX_CONNECTION_TIMEOUT_S)}
         self._station.core.call("authorization.set_connection_timeout", params, _unheeded)
 
-    def _judge(self, token: IdToken, on_verdict: OnVerdict) -> None:
+    def _judge(self, provided: ProvidedIdToken, on_verdict: OnVerdict) -> None:
         """What is known here starts at once where that is configured; what is known to be bad is
         asked about all the same, for it may be good by now (§3.5.1)."""
+        token = provided.id_token
         value = token.value
         known = self.known.find(value)
         if not 0 < len(value) <= self._station.dialect.max_token_chars:
             on_verdict(REFUSED)
-        elif known is not None and is_valid(known) and self._starts_unasked(known):
+        elif known is not None and is_valid(known) and self._is_unasked(known, provided):
             on_verdict(known)
         elif not self._station.operational:
             on_verdict(self._offline(value, "is out of reach"))
         else:
             self._ask(token, on_verdict)
 
-    def _starts_unasked(self, known: Verdict) -> bool:
-        """Or ends what another token of its group started."""
+    def _is_unasked(self, known: Verdict, provided: ProvidedIdToken) -> bool:
+        """It may start unasked, or end what another token of its group started where it was
+        presented."""
         station = self._station
         if station.settings.pre_authorize:
             return True
         if not (known.parent and station.dialect.trusts_known_groups):
             return False
-        running = [state.token for state in station.states.values() if state.in_transaction]
+        here = station.evses if provided.connectors is UNSET else provided.connectors
+        states = [state for state in station.states.values() if state.evse in here]
+        running = [state.token for state in states if state.in_transaction]
         return any(self.parent_of(token).casefold() == known.parent.casefold() for token in running)
 
     def _ask(self, token: IdToken, on_verdict: OnVerdict) -> None:
