@@ -81,6 +81,11 @@ class Remote:
 
         self._station.core.call("auth_token_provider.present", params, presented)
 
+    @property
+    def may_stop(self) -> bool:
+        """Is there anybody to end a transaction, and may the back office want it?"""
+        return self._station.boot.accepted and self._station.core_up
+
     def stop(self, evse: int) -> None:
         self._station.stop_transaction(evse, StopTransactionReason.Remote)
 

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ocpp_link.errors import ProfileRefused
-from ocpp_link.records import BootStatus
 from ocpp_link.rpc.rpc import IncomingCall
 from ocpp_link.v16.authorization import ID_TAG_CHARS, remote_token
 from ocpp_link.v16.charging_profiles import profile_of
@@ -50,7 +49,7 @@ def _took_profile(call: IncomingCall, engine: ChargePoint, evse: int) -> bool:
 def remote_stop(call: IncomingCall, engine: ChargePoint) -> None:
     """§5.12: only a transaction that runs under this id."""
     evse = engine.transactions.evse_running(call.payload["transactionId"])
-    if evse is None or engine.station.boot.status is not BootStatus.ACCEPTED:
+    if evse is None or not engine.remote.may_stop:
         call.respond({"status": "Rejected"})
         return
     call.respond({"status": "Accepted"})

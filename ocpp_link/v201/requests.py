@@ -42,7 +42,7 @@ def _start(call: IncomingCall, engine: ChargePoint) -> None:
 def _stop(call: IncomingCall, engine: ChargePoint) -> None:
     """F03."""
     evse = _evse_of(engine, call.payload["transactionId"])
-    if evse is None or not engine.station.boot.accepted:
+    if evse is None or not engine.remote.may_stop:
         _status(call, "Rejected")
         return
     _status(call, "Accepted")

@@ -14,9 +14,11 @@ from ocpp_rig import Rig, token
 from test_v201_slice import rig_201
 
 from evse.clock import rfc3339
+from evse.types.authorization import AuthorizationStatus
 from ocpp_link.memory.acknowledgements import Acknowledgements
 from ocpp_link.memory.database import Database
 from ocpp_link.ports import CoreReply
+from ocpp_link.records import Verdict
 from ocpp_link.rpc.outcome import Outcome
 from ocpp_link.rpc.rpc import MAX_WAITING
 
@@ -224,3 +226,45 @@ def test_f02_a_remote_start_that_came_to_nothing_is_not_that_of_a_later_swipe(
     rig.plug_in(2, "s-2")
     rig.start_transaction(2, "s-2")
     assert remote_start_ids(rig) == [("Started", None)]
+
+
+# --- whom a group opens what ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("evses", "is_asked"), [((2,), True), ((1,), False), (None, False)])
+def test_c01_a_group_ends_its_transaction_unasked_and_starts_no_other_one(
+    evses: tuple[int, ...] | None, is_asked: bool
+) -> None:
+    """OCPP 2.0.1 C01.FR.02, FR.03: where LocalPreAuthorize is off, a start is asked about."""
+    rig, brain = rig_201(evses=2)
+    rig.start()
+    rig.plug_in(1, "s-1")
+    rig.start_transaction(1, "s-1", tag="A")
+    for value in ("A", "B"):
+        verdict = Verdict(AuthorizationStatus.Accepted, "FLEET")
+        rig.engine.authorization.known.remember(value, verdict)
+    before = len(brain.sent("Authorize"))
+    where = {} if evses is None else {"connectors": evses}
+    rig.engine.validate(token("B", **where), lambda _reply: None)
+    rig.flush()
+    assert (len(brain.sent("Authorize")) > before) is is_asked
+
+
+# --- a core that is away --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+def test_5_12_a_stop_that_nobody_can_carry_out_is_not_promised(version: str) -> None:
+    """OCPP 1.6 §5.12, 2.0.1 F03: a driver who was told of a stop would leave."""
+    rig = Rig().start() if version == "1.6" else rig_201()[0].start()
+    rig.plug_in()
+    rig.start_transaction()
+    rig.engine.on_core_lost()
+    stop: tuple[str, dict[str, Any]] = ("RemoteStopTransaction", {"transactionId": 1})
+    if version == "2.0.1":
+        stop = ("RequestStopTransaction", {"transactionId": "s-1"})
+    assert rig.ask(*stop)[1]["status"] == "Rejected"
+    assert rig.core.called("stop_transaction") == []
+    rig.engine.on_core_connected()
+    assert rig.ask(*stop)[1]["status"] == "Accepted"
+    assert len(rig.core.called("stop_transaction")) == 1
