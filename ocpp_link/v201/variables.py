@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ocpp_link.device.catalogue import Row
-from ocpp_link.device.model import DeviceModel, WriteStatus
+from ocpp_link.device.model import DeviceModel, WriteResult, WriteStatus
+from ocpp_link.measurands import MEASURANDS, split
 from ocpp_link.rpc.codes import Code
 from ocpp_link.rpc.rpc import IncomingCall
+from ocpp_link.v201.meter_values import KNOWN
 
 if TYPE_CHECKING:
     from ocpp_link.charge_point import ChargePoint
@@ -60,13 +62,22 @@ def _write(model: DeviceModel, item: dict[str, Any]) -> dict[str, Any]:
     row, why = _found(model, item)
     if row is None or result["attributeType"] != "Actual":
         return {**result, "attributeStatus": why or "NotSupportedAttributeType"}
-    written = model.write(row, item["attributeValue"])
+    written = _written(model, row, item["attributeValue"])
     answer = {**result, "attributeStatus": SET_STATUS[written.status]}
     if written.status in REASON:
         answer["attributeStatusInfo"] = {"reasonCode": REASON[written.status]}
     if written.says:
         answer["attributeStatusInfo"]["additionalInfo"] = written.says[:512]
     return answer
+
+
+def _written(model: DeviceModel, row: Row, text: str) -> WriteResult:
+    """As the model takes it, but for a measurand that this version could not tell."""
+    names = [split(part.strip())[0] for part in text.split(",")]
+    lacking = [name for name in names if name in MEASURANDS and name not in KNOWN]
+    if row.check == "measurands" and lacking:
+        return WriteResult(WriteStatus.REJECTED, f"{lacking[0]} is no measurand here")
+    return model.write(row, text)
 
 
 def _found(model: DeviceModel, item: dict[str, Any]) -> tuple[Row | None, str]:

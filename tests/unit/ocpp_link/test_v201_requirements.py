@@ -110,6 +110,16 @@ def test_b05_fr_07_fr_09_a_refusal_says_why() -> None:
     assert {wrong["attributeStatus"], fixed["attributeStatus"]} == {"Rejected"}
 
 
+def test_b05_fr_07_a_measurand_that_2_0_1_can_not_tell_is_refused() -> None:
+    rig, _ = rig_201()
+    rig.start()
+    result = set_(rig, "SampledDataCtrlr", "TxUpdatedMeasurands", f"{REGISTER},Temperature")
+    assert result["attributeStatus"] == "Rejected"
+    assert set_(rig, "SampledDataCtrlr", "TxUpdatedMeasurands", REGISTER)["attributeStatus"] == (
+        "Accepted"
+    )
+
+
 @pytest.mark.parametrize(
     ("component", "variable", "only", "other"),
     [
