@@ -29,9 +29,9 @@ class RotatedFile:
         """Write whole lines. Raises OSError; part of them may be in the file then."""
         if self._size() + len(lines) > self._max_bytes and self._size():
             self._rotate()
-        handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, MODE)
+        handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, MODE)
         try:
-            begin = b"\n" if self._torn and os.fstat(handle).st_size else b""
+            begin = b"\n" if self._torn and _ends_within_a_line(handle) else b""
             self._torn = True
             rest = memoryview(begin + lines)
             while rest:
@@ -52,6 +52,11 @@ class RotatedFile:
         for older, newer in zip(reversed(kept), reversed(kept[:-1]), strict=False):
             if newer.exists():
                 newer.replace(older)
+
+
+def _ends_within_a_line(handle: int) -> bool:
+    size = os.fstat(handle).st_size
+    return size > 0 and os.pread(handle, 1, size - 1) != b"\n"
 
 
 def parts(path: Path) -> list[Path]:

@@ -231,6 +231,13 @@ def test_a_line_that_was_torn_does_not_spoil_the_next(tmp_path: Path) -> None:
     assert path.read_bytes().split(b"\n") == [b'{"time":"torn', b"whole", b""]
 
 
+def test_a_log_that_ended_well_is_continued_without_a_gap(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    for line in (b"one\n", b"two\n"):
+        RotatedFile(path, max_bytes=1_000, files=1).append(line)
+    assert path.read_bytes() == b"one\ntwo\n"
+
+
 def test_a_full_disk_is_told_and_survived(tmp_path: Path) -> None:
     """/dev/full refuses every write; afterwards the log goes on in its file."""
     path = tmp_path / "a.log"
