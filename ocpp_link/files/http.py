@@ -52,11 +52,11 @@ def download(job: Download, location: Location, part: PartFile) -> None:
         for _ in range(MAX_REDIRECTS + 1):
             with _connection(location, job.trust, job.limits) as connection:
                 connection.request("GET", location.target, headers=_wanted(location, part))
-                response = connection.getresponse()
-                if response.status not in _REDIRECTS:
-                    _receive(response, part)
-                    return
-                location = _redirected(location, response)
+                with connection.getresponse() as response:
+                    if response.status not in _REDIRECTS:
+                        _receive(response, part)
+                        return
+                    location = _redirected(location, response)
         raise Interrupted(f"more than {MAX_REDIRECTS} redirects")
 
 
@@ -158,9 +158,9 @@ def _send(
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         for chunk in body:
             connection.send(chunk)
-    response = connection.getresponse()
-    response.read(CHUNK_BYTES)
-    return response
+    with connection.getresponse() as response:  # its status and headers outlive it
+        response.read(CHUNK_BYTES)
+        return response
 
 
 def _chunks(path: Path, on_progress: OnProgress) -> Iterator[bytes]:
@@ -182,7 +182,6 @@ def _headers(location: Location) -> Headers:
 
 def _redirected(location: Location, response: http.client.HTTPResponse) -> Location:
     """Credentials stay with their server, and nobody leads from TLS to plain text."""
-    response.read(CHUNK_BYTES)
     there = parse(urljoin(f"{location.origin}{location.target}", response.headers["Location"]))
     if there.scheme not in ("http", "https"):
         raise LocationInvalid("a redirect that leaves HTTP")

@@ -157,7 +157,7 @@ def test_disconnect_and_state_are_served_at_the_door(tmp_path: Path) -> None:
             await until(lambda: b.core.hub.provider("ocpp") and b.csms.peers)
             client = await DoorClient.connect(tmp_path / "core.sock")
             assert await client.call("ocpp.disconnect") is True
-            await until(lambda: not b.csms.peers)
+            await until(lambda: not b.csms.peers and not b.process.connection.is_connected)
             state = await client.call("ocpp.state")
             assert (state["is_connected"], state["queued"]) == (False, 0)
             assert await client.call("ocpp.connect") is True
