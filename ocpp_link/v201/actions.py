@@ -11,6 +11,7 @@ from ocpp_link.rpc.rpc import IncomingCall
 from ocpp_link.v201 import (
     data_transfer,
     local_list,
+    logs,
     reports,
     requests,
     reservation,
@@ -60,6 +61,7 @@ HANDLERS: dict[str, Handler] = {
     **variables.HANDLERS,
     **data_transfer.HANDLERS,
     **local_list.HANDLERS,
+    **logs.HANDLERS,
     **reservation.HANDLERS,
     **reports.HANDLERS,
     **requests.HANDLERS,
