@@ -30,7 +30,7 @@ SECRET_NAMES = frozenset(
 NAMING_FIELDS = ("key", "name")
 VALUE_FIELDS = frozenset({"value", "attributevalue", "actualvalue"})
 TOKEN_FIELDS = frozenset({"idtag", "parentidtag", "idtoken", "additionalidtoken"})
-_PASSWORD_IN_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^/\s:@]*):[^/\s@]*@")
+_WORD = re.compile(r"\S+")
 _PRIVATE = re.compile(r"PRIVATE KEY", re.IGNORECASE)
 _SUSPECT = ("authorizationkey", "password", "vpn", "simpin", "private", "\\u", "\\/")
 """With a JSON escape any of the words may be spelt differently."""
@@ -103,7 +103,16 @@ class Redaction:
             return msgspec.json.encode(self._value(inner, secret=False, depth=depth + 1)).decode()
         if _speaks_of_a_secret(text):
             return HIDDEN
-        return _PASSWORD_IN_URL.sub(rf"\1:{HIDDEN}@", text)
+        return _WORD.sub(_without_password, text) if "://" in text and "@" in text else text
+
+
+def _without_password(word: re.Match[str]) -> str:
+    """Of a URL, up to the last @: many a password holds one, or a slash, that nobody has escaped.
+    By hand, for no expression finds this in a time that grows with the text alone."""
+    scheme, _, rest = word[0].partition("://")
+    authority, _, host = rest.rpartition("@")
+    user, colon, _ = authority.partition(":")
+    return f"{scheme}://{user}:{HIDDEN}@{host}" if colon else word[0]
 
 
 def _speaks_of_a_secret(text: str) -> bool:
@@ -118,4 +127,4 @@ def _names_a_secret(value: dict[str, Any]) -> bool:
     if isinstance(variable, dict) and _names_a_secret(variable):
         return True
     names = (value.get(field) for field in NAMING_FIELDS)
-    return any(isinstance(name, str) and name.lower() in SECRET_NAMES for name in names)
+    return any(isinstance(name, str) and name.strip().lower() in SECRET_NAMES for name in names)
