@@ -123,6 +123,11 @@ class Rpc:
         self._manners = manners
         self.is_open = True
 
+    @property
+    def is_asked(self) -> bool:
+        """A CALL of the peer waits for its answer."""
+        return bool(self._incoming)
+
     def close(self) -> None:
         """The connection went: every CALL of ours fails with LINK_LOST, answers are forgotten."""
         lost = [*([self._pending] if self._pending else []), *self._waiting]

@@ -75,7 +75,7 @@ class Access:
             "security_profile": self._profile_asked,
         }
         station.on_timer |= {
-            "reconnect": lambda why: self.on_reconnect(why),
+            "reconnect": self._reconnect,
             "profile_trial": self._trial_is_over,
         }
         station.occasions.connected.append(self._connected)
@@ -152,6 +152,14 @@ class Access:
         """Soon, once what has been said so far is durable and has left."""
         start = self._station.start_timer
         self._station.when_durable(lambda: start(delay_ms, "reconnect", why))
+
+    def _reconnect(self, why: str) -> None:
+        """Not while a CALL waits for its answer: the back office would hear of no end of it. Each
+        is answered or refused in its time."""
+        if self._station.rpc.is_asked:
+            self._station.start_timer(ANSWER_MS, "reconnect", why)
+        else:
+            self.on_reconnect(why)
 
     # The AuthorizationKey
 

@@ -22,6 +22,7 @@ from websockets.http11 import Response
 
 from hil.csms.authority import START, Authority
 from ocpp_link.dialects import Dialects
+from ocpp_link.ports import CoreReply
 from ocpp_link.security import profiles
 from ocpp_link.security.access import RESET_MS, TRIAL_MS
 from ocpp_link.security.credentials import CredentialFile
@@ -61,6 +62,22 @@ def test_a01_fr_01_a_new_key_is_used_for_the_next_connection_and_after_a_start(
     assert rig.reconnects == ["a new AuthorizationKey"]
     for each in (rig, rig.again()):
         assert each.access.endpoint().basic_auth_key == bytes.fromhex(HEX_KEY)
+
+
+def test_a_reconnect_lets_no_call_go_without_its_answer(tmp_path: Path) -> None:
+    """OCPP-J 1.6 §4.1.1: what is asked right behind a new key is answered before the connection
+    goes."""
+    rig = secured(tmp_path, profile=1, key=b"0123456789abcdef")
+    rig.core.replies["evse_manager.force_unlock"] = None
+    rig.write("AuthorizationKey", HEX_KEY)
+    rig.ask("UnlockConnector", {"connectorId": 1})
+    rig.run(5)
+    assert rig.reconnects == []
+    rig.core.pending.pop()(CoreReply(result=True))
+    rig.flush()
+    assert rig.csms.replies[-1] == ("result", {"status": "Unlocked"})
+    rig.run(1)
+    assert rig.reconnects == ["a new AuthorizationKey"]
 
 
 def test_a01_fr_10_the_key_lies_in_a_file_of_its_owner_only(tmp_path: Path) -> None:
