@@ -230,7 +230,10 @@ class Connection:
     def _ended(self, failure: Failure) -> None:
         """Said once, however often it happens in a row."""
         self._last = failure
-        if failure != self._told:
+        if failure.is_wanted:
+            _log.info("the connection to %s is ended: %s", self._url, failure.words)
+            self._note(f"connection ended: {failure.words}")
+        elif failure != self._told:
             self._told = failure
             _log.warning("no connection to %s: %s", self._url, failure)
             self._note(f"no connection: {failure}")

@@ -132,7 +132,7 @@ class Conversation:
                     self._on_frame(message)
         except ConnectionClosed as error:
             if self._why:
-                return Failure(Phase.OPEN, self._why)
+                return Failure(Phase.OPEN, self._why, is_wanted=self._ending is not None)
             return explain(Phase.OPEN, error, self._where)
 
     async def _send(self) -> None:

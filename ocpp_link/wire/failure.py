@@ -91,6 +91,8 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     """A sentence; no secret is in it."""
     status: int = 0
     """Of HTTP, where the server answered with one that is not 101."""
+    is_wanted: bool = False
+    """This station ended it, for a reason of its own."""
 
     def __str__(self) -> str:
         return f"{self.phase.value}: {self.words}"

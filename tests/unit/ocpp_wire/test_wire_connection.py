@@ -490,6 +490,20 @@ def test_each_phase_has_its_words(
     assert caplog.text.count("no connection to") == 1, "the same failure is said once"
 
 
+def test_an_end_that_is_wanted_alarms_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        async with wire() as w:
+            await w.connected()
+            w.connection.reconnect("a new AuthorizationKey")
+            await until(lambda: w.connection.attempts == 2)
+            await w.connected()
+
+    with caplog.at_level("INFO"):
+        run(test)
+    assert "is ended: a new AuthorizationKey" in caplog.text
+    assert "no connection" not in caplog.text
+
+
 def test_an_identity_that_some_back_offices_get_wrong_is_warned_of_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
