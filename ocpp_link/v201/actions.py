@@ -10,6 +10,7 @@ from ocpp_link.rpc.codes import Code
 from ocpp_link.rpc.rpc import IncomingCall
 from ocpp_link.v201 import (
     data_transfer,
+    firmware,
     local_list,
     logs,
     reports,
@@ -60,6 +61,7 @@ def _is_allowed(action: str, status: BootStatus | None) -> bool:
 HANDLERS: dict[str, Handler] = {
     **variables.HANDLERS,
     **data_transfer.HANDLERS,
+    **firmware.HANDLERS,
     **local_list.HANDLERS,
     **logs.HANDLERS,
     **reservation.HANDLERS,
