@@ -184,7 +184,3 @@ class ProfileTable:
             and purpose in (None, entry.profile.purpose)
             and stack_level in (None, entry.profile.stack_level)
         ]
-
-    def applying_to(self, evse: int) -> list[Installed]:
-        """What bears on one EVSE: its own profiles and the station's."""
-        return [entry for entry in self._by_id.values() if entry.evse in (STATION, evse)]

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def remote_start(call: IncomingCall, engine: ChargePoint) -> None:
-    """§5.11; not allowed while registration is pending (§4.2). Without a connector the core
-    chooses, unless a profile needs to know its EVSE."""
+    """§5.11; not allowed while registration is pending (§4.2), nor once a reset is to end it.
+    Without a connector the core chooses, unless a profile needs to know its EVSE."""
     connector, id_tag = call.payload.get("connectorId"), call.payload["idTag"]
-    evse = engine.remote.evse_to_start(connector, id_tag)
+    evse = None if engine.reset.under_way else engine.remote.evse_to_start(connector, id_tag)
     if evse is None or not 0 < len(id_tag) <= ID_TAG_CHARS or not _took_profile(call, engine, evse):
         call.respond({"status": "Rejected"})
         return

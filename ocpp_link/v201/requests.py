@@ -20,12 +20,13 @@ def _status(call: IncomingCall, status: str, **more: Any) -> None:
 
 
 def _start(call: IncomingCall, engine: ChargePoint) -> None:
-    """F01, F02. The token is asked about where AuthCtrlr.AuthorizeRemoteStart says so. Charging
-    profiles of this version are not known here, and ignored (F01.FR.12)."""
+    """F01, F02; not once a reset is to end it, or waits until nothing runs (B12). The token is
+    asked about where AuthCtrlr.AuthorizeRemoteStart says so. Charging profiles of this version are
+    not known here, and ignored (F01.FR.12)."""
     token, evse_id = call.payload["idToken"], call.payload.get("evseId")
     evse = engine.remote.evse_to_start(evse_id, token["idToken"])
     too_long = len(token["idToken"]) > ID_TOKEN_CHARS
-    if evse is None or too_long:
+    if evse is None or too_long or engine.reset.under_way:
         _status(call, "Rejected")
         return
     presented = ProvidedIdToken(

@@ -17,7 +17,7 @@ from evse.clock import rfc3339
 from evse.types.authorization import AuthorizationStatus
 from ocpp_link.memory.acknowledgements import Acknowledgements
 from ocpp_link.memory.database import Database
-from ocpp_link.ports import CoreReply
+from ocpp_link.ports import CoreReply, RestartKind
 from ocpp_link.records import Verdict
 from ocpp_link.rpc.outcome import Outcome
 from ocpp_link.rpc.rpc import MAX_WAITING
@@ -268,3 +268,24 @@ def test_5_12_a_stop_that_nobody_can_carry_out_is_not_promised(version: str) -> 
     rig.engine.on_core_connected()
     assert rig.ask(*stop)[1]["status"] == "Accepted"
     assert len(rig.core.called("stop_transaction")) == 1
+
+
+# --- a reset under way ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+def test_5_11_nothing_is_started_that_a_reset_is_about_to_end(version: str) -> None:
+    """OCPP 1.6 §5.11, §5.14; 2.0.1 B12: an accepted start would never come to be."""
+    rig = Rig(evses=2).start() if version == "1.6" else rig_201(evses=2)[0].start()
+    rig.plug_in()
+    rig.start_transaction()
+    start: tuple[str, dict[str, Any]] = ("RequestStartTransaction", REMOTE)
+    if version == "1.6":
+        start = ("RemoteStartTransaction", {"connectorId": 2, "idTag": "OTHER"})
+    rig.ask("Reset", {"type": "Soft" if version == "1.6" else "OnIdle"})
+    assert rig.ask(*start)[1]["status"] == "Rejected"
+    rig.stop_transaction()
+    rig.run(600)
+    assert rig.system.restarts == [RestartKind.APPLICATION] * 2
+    assert not rig.engine.reset.under_way
+    assert rig.ask(*start)[1]["status"] == "Accepted"
