@@ -66,7 +66,7 @@ def _manifest(text: bytes) -> Manifest:
         raise PackageInvalid(f"the manifest can not be read: {error}") from error
     if manifest.product != PRODUCT:
         raise PackageInvalid(f"a package for {manifest.product[:40]!r}, and this is a {PRODUCT}")
-    if not _VERSION.fullmatch(manifest.version):
+    if not is_version(manifest.version):
         raise PackageInvalid(f"{manifest.version[:60]!r} is no name of a version")
     return manifest
 
@@ -122,3 +122,8 @@ def _sync_tree(place: Path, alive: Alive) -> None:
         else:
             with path.open("rb") as file:
                 os.fsync(file.fileno())
+
+
+def is_version(name: str) -> bool:
+    """May name a release, which is a directory of that name."""
+    return bool(_VERSION.fullmatch(name))

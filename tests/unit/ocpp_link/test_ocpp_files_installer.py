@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocpp_link.files import installer
+from ocpp_link.files import package as packing
 from ocpp_link.files.errors import DiskFull, PackageInvalid
 from ocpp_link.files.installer import MAX_STARTS, check_start, next_start, trial
 from ocpp_link.files.jobs import Confirm, End, Install, Outcome, RollBack
@@ -301,3 +302,35 @@ def test_a_disk_without_room_is_left_alone(root: Path, tmp_path: Path) -> None:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     with pytest.raises(DiskFull):
         installer.install(Install(str(root), str(path), digest, spare_bytes=1 << 60), alive)
+
+
+@pytest.mark.parametrize(
+    ("tree", "version", "key", "words"),
+    [
+        ("none", "2.0", "", "none is no directory with files"),
+        ("tree", "../2.0", "", "is no name of a version"),
+        ("tree", "2.0", "tree/start", "tree/start is no private key"),
+        ("tree", "2.0", "none.pem", "none.pem"),
+    ],
+)
+def test_the_tool_names_what_it_can_not_pack_and_leaves_nothing(
+    tree: str,
+    version: str,
+    key: str,
+    words: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "start").write_text("#!/bin/sh\n")
+    out = tmp_path / "two.pkg"
+    words_of_command = ["package", str(tmp_path / tree), str(out), "--version", version]
+    if key:
+        words_of_command += ["--key", str(tmp_path / key)]
+    monkeypatch.setattr("sys.argv", words_of_command)
+    with pytest.raises(SystemExit) as ended:
+        packing.main()
+    assert ended.value.code == 1
+    assert words in capsys.readouterr().err
+    assert not out.exists()
