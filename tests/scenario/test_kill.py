@@ -6,6 +6,7 @@ time.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 
 import pytest
@@ -21,10 +22,13 @@ from proc_station import (
 
 from hil.bench.bench import Process
 from hil.bench.plugin import FAILED
+from hil.errors import DutRefused
 from hil.trace import Lane
 
 pytestmark = pytest.mark.proc
 
+KILLS = 25
+SEED = 20261121
 _shared: list[Station] = []
 
 
@@ -110,6 +114,36 @@ def test_ocpp_link_killed(station: Station, state: str) -> None:
     if state in WITH_TRANSACTION:
         station.to_idle()  # the end of the transaction happens while nobody listens
     bench.faults.restart(Process.OCPP)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1_800)
+def test_an_ocpp_link_killed_at_random_moments_of_sessions_bills_them_all(station: Station) -> None:
+    """What hil/cuts tries at every point in one process, sampled with a real kill -9."""
+    rng = random.Random(SEED)
+    print(f"seed {SEED}")
+    for _ in range(KILLS):
+        bench = station.bench
+        station.reach(rng.choice(sorted(WITH_TRANSACTION)))
+        bench.clock.run_for(rng.uniform(0.0, 1.5))
+        bench.faults.kill(Process.OCPP)
+        if rng.random() < 0.5:
+            station.to_idle()
+        bench.faults.restart(Process.OCPP)
+        bench.clock.run_for(rng.uniform(0.0, 0.8))
+        bench.faults.kill(Process.OCPP)  # often before it has reached anybody
+        bench.faults.restart(Process.OCPP)
+        station.to_idle()
+        station.bill_is_whole()
+        station.until(lambda: _validates(station), 20, "the link at the core's door")
+
+
+def _validates(station: Station) -> bool:
+    """The link is there for the next card."""
+    try:
+        return bool(station.bench.dut.call("ocpp.state")["is_connected"])
+    except DutRefused:
+        return False
 
 
 def test_core_killed_with_a_rude_car(station: Station) -> None:
