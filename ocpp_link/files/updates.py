@@ -199,7 +199,9 @@ class FirmwareUpdates:
         if step.update == before and not step.acts:
             return
         self._keep()
-        _log.info("firmware update %s is %s", step.update.name, step.update.phase.value)
+        told = step.update.status.value if step.update.status else "nothing"
+        phase = step.update.phase.value
+        _log.info("firmware update %s is %s, told as %s", step.update.name, phase, told)
         for act in ALARMS.intersection(step.acts):
             request_id = step.update.request.request_id
             self._on_security_event(act.value, f"request {request_id}" if request_id else "")
