@@ -34,6 +34,9 @@ TELL_AGAIN_MS = 3_600_000
 TRIAL_MS = 300_000
 """A profile with which no connection came to be is given up after this."""
 
+KEEP_AGAIN_MS = 60_000
+"""Between attempts at a disk that did not take what to connect with."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -77,6 +80,7 @@ class Access:
         station.on_timer |= {
             "reconnect": self._reconnect,
             "profile_trial": self._trial_is_over,
+            "credentials": self._keep,
         }
         station.occasions.connected.append(self._connected)
         if station.settings.security_profile != self._standing.in_use:
@@ -226,7 +230,14 @@ class Access:
                 return str(error)
             return ""
 
-        self._station.store.submit(work, _complain)
+        self._station.store.submit(work, self._kept)
+
+    def _kept(self, problem: str) -> None:
+        """What is not on the disk holds until the next start, and then nobody lets the station in:
+        the back office has forgotten the former key by then."""
+        if problem:
+            _log.error("key and security profile are not on disk, trying again: %s", problem)
+            self._station.start_timer(KEEP_AGAIN_MS, "credentials")
 
     def _reconfigured(self, what: str) -> None:
         self._station.security.event(EventType.RECONFIGURATION, what)
@@ -251,8 +262,3 @@ def _configured(key: bytes) -> tuple[bytes, ...]:
         return profiles.keys_of(key.decode())
     except (ValueError, UnicodeDecodeError):
         return (key,) if key else ()
-
-
-def _complain(problem: str) -> None:
-    if problem:
-        _log.error("key and security profile are not on disk: %s", problem)

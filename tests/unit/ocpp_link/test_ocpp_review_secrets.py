@@ -1,12 +1,15 @@
-"""What a log must not show, however carelessly it was written down."""
+"""What a log must not show, however carelessly it was written, and what a disk must not lose."""
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+from security_rig import PLAIN_KEY, secured
 
+from ocpp_link.security.part import CREDENTIALS
 from ocpp_link.wire.redaction import Redaction
 
 
@@ -39,3 +42,15 @@ def test_no_text_of_a_frame_takes_long_to_read(pattern: str) -> None:
     began_s = time.process_time()
     Redaction().value({"data": text})
     assert time.process_time() - began_s < 0.5
+
+
+def test_a01_a_key_that_the_disk_did_not_take_is_kept_once_it_can_be(tmp_path: Path) -> None:
+    """Whitepaper A01.FR.03: the former one is not accepted any more after a restart."""
+    rig = secured(tmp_path, profile=1, key=b"0123456789abcdef")
+    in_the_way = tmp_path / f".{CREDENTIALS}.new"
+    in_the_way.mkdir()
+    assert rig.write("AuthorizationKey", PLAIN_KEY) == "Accepted"
+    assert rig.again().access.endpoint().basic_auth_key == b"0123456789abcdef"
+    in_the_way.rmdir()
+    rig.run(120)
+    assert rig.again().access.endpoint().basic_auth_key == PLAIN_KEY.encode()
