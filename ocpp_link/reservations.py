@@ -20,7 +20,8 @@ from ocpp_link.station import Station, parse_time
 
 KIND = "reservation"
 TIMER = "reservations"
-MAX_WAIT_MS = 86_400_000
+MAX_WAIT_MS = 60_000
+"""The clock may be set meanwhile, by whomever."""
 
 
 class ReservationStatus(enum.Enum):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ocpp_rig import Rig, token
+from ocpp_rig import FakeClock, Rig, token
 from test_v201_slice import rig_201
 
 from evse.clock import rfc3339
@@ -289,3 +290,21 @@ def test_5_11_nothing_is_started_that_a_reset_is_about_to_end(version: str) -> N
     assert rig.system.restarts == [RestartKind.APPLICATION] * 2
     assert not rig.engine.reset.under_way
     assert rig.ask(*start)[1]["status"] == "Accepted"
+
+
+# --- a clock that somebody else sets --------------------------------------------------------------
+
+
+def test_5_13_a_reservation_expires_by_a_clock_that_was_set_meanwhile() -> None:
+    """OCPP 1.6 §5.13: at its expiry it is over, whatever the clock said when it was made."""
+    clock = FakeClock(-400 * 86_400)
+    rig = Rig(evses=2, clock=clock)
+    rig.core.replies["reservation.reserve_now"] = CoreReply(result="Accepted")
+    rig.start()
+    at = {"expiryDate": "2026-01-01T00:10:00Z", "idTag": "A", "reservationId": 1}
+    assert rig.ask("ReserveNow", {"connectorId": 0, **at})[1]["status"] == "Accepted"
+    clock.wrong = timedelta(0)
+    rig.plug_in(1)
+    assert rig.engine.reservations.keeps_free(2)
+    rig.run(700)
+    assert not rig.engine.reservations.keeps_free(2)
