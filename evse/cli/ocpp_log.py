@@ -27,9 +27,11 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"there is no log of frames at {path}", file=sys.stderr)
         return 1
     statistics = Statistics()
+    found = False
     try:
         for exchange in _exchanges(lines(path, follow=arguments.follow)):
             if _wanted(exchange, arguments):
+                found = True
                 statistics.add(exchange)
                 print(_raw(exchange) if arguments.raw else shown(exchange), flush=arguments.follow)
     except KeyboardInterrupt:
@@ -37,7 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
     except OSError as error:
         print(f"{path}: {error.strerror}", file=sys.stderr)
         return 1
-    if not arguments.raw:
+    if not found:
+        print(f"nothing in {path} is what was asked for", file=sys.stderr)
+    elif not arguments.raw:
         print("\n".join(summary(statistics)))
     return 0
 

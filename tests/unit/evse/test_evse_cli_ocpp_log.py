@@ -121,3 +121,9 @@ def test_following_survives_rotation(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert enough.wait(10)
     reader.join()
     assert found == [str(number) for number in range(40)]
+
+
+def test_a_filter_that_finds_nothing_says_so(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ocpp", "log", str(log), "--action", "Heartbeet"]) == 0
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", f"nothing in {log} is what was asked for\n")
