@@ -38,6 +38,7 @@ class Remote:
         self._reservations = reservations
         self._starts: dict[str, _Start] = {}
         """Under way, by the token in lower case."""
+        self._taken = {evse for evse, state in station.states.items() if state.authorized}
         station.on_timer[TIMER] = self._forget
         station.occasions.evse_changed.append(self._evse_changed)
         authorization.on_asked.append(self._asked)
@@ -129,12 +130,14 @@ class Remote:
             start.on_failed()
 
     def _evse_changed(self, evse: int) -> None:
-        """An EVSE that is authorized is no longer promised."""
-        if self._starts and self._station.states[evse].authorized:
-            for name, start in self._starts.items():
-                if start.evse in (None, evse):
-                    self._forget(name)
-                    return
+        """An EVSE that has been authorized is no longer promised."""
+        if not self._station.states[evse].authorized:
+            self._taken.discard(evse)
+        elif evse not in self._taken:
+            self._taken.add(evse)
+            found = (name for name, start in self._starts.items() if start.evse in (None, evse))
+            if (name := next(found, None)) is not None:
+                self._forget(name)
 
     def _forget(self, name: str) -> None:
         del self._starts[name]

@@ -308,3 +308,22 @@ def test_5_13_a_reservation_expires_by_a_clock_that_was_set_meanwhile() -> None:
     assert rig.engine.reservations.keeps_free(2)
     rig.run(700)
     assert not rig.engine.reservations.keeps_free(2)
+
+
+# --- what is promised -----------------------------------------------------------------------------
+
+
+def test_5_11_a_car_that_pauses_elsewhere_frees_nothing_that_is_promised() -> None:
+    """OCPP 1.6 §5.11: the one EVSE that is free is for the start that was accepted first."""
+    rig = Rig(evses=2).start()
+    rig.plug_in(2, "s-2")
+    rig.start_transaction(2, "s-2")
+    rig.core.replies["auth_token_provider.present"] = CoreReply(result="Processing")
+    first, second = {"idTag": "FIRST"}, {"idTag": "SECOND"}
+    assert rig.ask("RemoteStartTransaction", first)[1]["status"] == "Accepted"
+    rig.event("ChargingPausedEV", 2, "s-2")
+    assert rig.ask("RemoteStartTransaction", second)[1]["status"] == "Rejected"
+    rig.event("Authorized", 1, "s-1")
+    rig.stop_transaction(2, "s-2")
+    rig.plug_out(2, "s-2")
+    assert rig.ask("RemoteStartTransaction", second)[1]["status"] == "Accepted"
