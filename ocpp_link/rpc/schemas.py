@@ -7,6 +7,7 @@ properties and `null` for an absent one are dropped, fractions of 0.1 are left t
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import re
 from collections.abc import Callable
@@ -39,6 +40,12 @@ _MAX_DEPTH = 16
 Check = Callable[[Any], Any]
 
 
+@functools.cache
+def _checks_of(_version: str, _strict: bool) -> dict[tuple[str, str], Check]:
+    """What has been compiled, by action and schema: once a process, whoever asks."""
+    return {}
+
+
 class Schemas:
     """The validator of one OCPP version: `v16`, `v201` or `v21`.
 
@@ -50,7 +57,7 @@ class Schemas:
         self._folder = _package_folder() / version / "schemas"
         self._strict = strict
         self._request = "" if version == "v16" else "Request"  # how the files are named
-        self._checks: dict[str, Check] = {}
+        self._checks = _checks_of(version, strict)
 
     def request(self, action: str, payload: dict[str, Any]) -> dict[str, Any]:
         """The payload of a CALL. Raises PayloadInvalid, or ActionUnknown."""
@@ -72,9 +79,9 @@ class Schemas:
         return payload
 
     def _check(self, name: str, action: str) -> Check:
-        check = self._checks.get(name)
+        check = self._checks.get((action, name))  # `XResponse` is no action, whatever was checked
         if check is None:
-            check = self._checks[name] = self._compiled(name, action)
+            check = self._checks[action, name] = self._compiled(name, action)
         return check
 
     def _compiled(self, name: str, action: str) -> Check:

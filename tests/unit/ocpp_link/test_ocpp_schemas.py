@@ -69,3 +69,10 @@ def test_the_ocpp_package_and_jsonschema_are_never_imported() -> None:
         "assert not {'ocpp', 'jsonschema', 'hypothesis'} & set(sys.modules), sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_the_name_of_an_answer_is_no_action_even_after_such_an_answer_was_checked() -> None:
+    schemas = Schemas()
+    schemas.response("Heartbeat", {"currentTime": "2026-01-01T00:00:00Z"})
+    with pytest.raises(ActionUnknown):
+        schemas.request("HeartbeatResponse", {"currentTime": "2026-01-01T00:00:00Z"})
