@@ -1,4 +1,3 @@
-# ruff: noqa: N802 - a case is named by its published id
 """Power failure."""
 
 from __future__ import annotations

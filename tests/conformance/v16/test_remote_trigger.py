@@ -1,4 +1,3 @@
-# ruff: noqa: N802 - a case is named by its published id
 """Remote trigger."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: N802 - a case is named by its published id
 """Readings on the clock's grid in and for a transaction, and two more ways to reserve."""
 
 from __future__ import annotations

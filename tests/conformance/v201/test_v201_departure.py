@@ -1,4 +1,3 @@
-# ruff: noqa: N802 - a case is named by its published id
 """Cars that leave or do not draw, and events that the back office does not take."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: N802 - a case is named by its published id
 """Logs that the back office wants."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: N802 - a case is named by its published id
 """What happens while the back office is out of reach."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: N802 - a case is named by its published id
 """Tokens of the cache and the local list, and of groups."""
 
 from __future__ import annotations

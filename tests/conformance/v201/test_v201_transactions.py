@@ -1,4 +1,3 @@
-# ruff: noqa: N802 - a case is named by its published id
 """Transactions of a station that starts and stops them with the power path."""
 
 from __future__ import annotations
