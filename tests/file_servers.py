@@ -178,8 +178,8 @@ class _HttpHandler(BaseHTTPRequestHandler):
             return
         head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
         form = email.parser.BytesParser().parsebytes(head + self.rfile.read(length))
-        (part,) = form.get_payload()  # type: ignore[misc]
-        (self.root / part.get_filename()).write_bytes(part.get_payload(decode=True))  # type: ignore[union-attr,operator,arg-type]
+        (part,) = form.get_payload()
+        (self.root / part.get_filename()).write_bytes(part.get_payload(decode=True))
         self._answer(200)
 
     def _refused(self, length: int = 0) -> bool:
@@ -210,7 +210,7 @@ def ftp_server(directory: Path) -> Iterator[FileServer]:
     authorizer = DummyAuthorizer()
     authorizer.add_user(USER, PASSWORD, str(directory), perm="elradfmwMT")
 
-    class Handler(FTPHandler):  # type: ignore[misc]
+    class Handler(FTPHandler):
         def ftp_RETR(self, file: str) -> Any:  # noqa: N802  # the library finds it by this name
             faults.requests.append(f"RETR {Path(file).name} {self._restart_position}")
             return super().ftp_RETR(file)

@@ -145,7 +145,7 @@ class Story:
 
     def __init__(self, latency_ms: int) -> None:
         self._options = {"latency_ms": latency_ms, "settings": Settings(message_attempts=1_000)}
-        self.rig = Rig(**self._options).start()  # type: ignore[arg-type]
+        self.rig = Rig(**self._options).start()
         self.journal: list[tuple[str, str, dict[str, Any]]] = []
         self.expected_wh: list[int] = []
         self._uuid = 0
@@ -191,7 +191,7 @@ class Story:
         """The process ends when its disk is quiet, and comes back."""
         old = self.rig
         old.run(10)
-        self.rig = Rig(  # type: ignore[arg-type]
+        self.rig = Rig(
             database=old.database, brain=old.brain, clock=old.clock, **self._options
         ).start()
         self.rig.wh, self.rig.seq = old.wh, old.seq

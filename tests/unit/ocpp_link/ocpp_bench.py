@@ -175,4 +175,4 @@ async def bench(tmp_path: Path, **options: Any) -> AsyncIterator[Bench]:
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(test())  # type: ignore[arg-type]
+    asyncio.run(test())

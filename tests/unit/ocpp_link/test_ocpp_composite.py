@@ -38,7 +38,7 @@ def profile(*periods: tuple[int, float], **fields: object) -> Profile:
         "start_ms": T0_MS,
         "periods": tuple(Period(start * 60, limit) for start, limit in periods),
     }
-    return Profile(**(defaults | fields))  # type: ignore[arg-type]
+    return Profile(**(defaults | fields))
 
 
 def limits(

@@ -28,7 +28,7 @@ ENDS = {
 
 
 def request(**more: object) -> Request:
-    return Request(location="http://h/f", retrieve_at_ms=NOW, **more)  # type: ignore[arg-type]
+    return Request(location="http://h/f", retrieve_at_ms=NOW, **more)
 
 
 def signed(**more: object) -> Request:
@@ -256,7 +256,7 @@ def test_whatever_happens_in_whatever_order(wanted: Request, events: list[object
     nothing is installed before its signature was verified; what is kept can be read again."""
     update: Update = firmware.begin("1", wanted, NOW).update
     for event in events:
-        step = event(update)  # type: ignore[operator]
+        step = event(update)
         if update.is_ended:
             assert step == Step(update)
         assert msgspec.json.decode(msgspec.json.encode(step.update), type=Update) == step.update

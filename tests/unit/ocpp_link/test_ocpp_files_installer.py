@@ -63,7 +63,7 @@ def alive(_done: int) -> None:
 
 def install(root: Path, path: Path, **more: object) -> End:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return installer.install(Install(str(root), str(path), digest, spare_bytes=0, **more), alive)  # type: ignore[arg-type]
+    return installer.install(Install(str(root), str(path), digest, spare_bytes=0, **more), alive)
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ def test_what_is_foreign_or_broken_changes_nothing(
     """TC_044_3_CS: the failure is noticed and the old firmware stays."""
     before = sorted(p.relative_to(root) for p in root.rglob("*"))
     with pytest.raises(PackageInvalid):
-        install(root, package(tmp_path / "bad.pkg", **wrong))  # type: ignore[arg-type]
+        install(root, package(tmp_path / "bad.pkg", **wrong))
     assert next_start(root) == "1.0"
     assert sorted(p.relative_to(root) for p in root.rglob("*")) == before
     assert not (tmp_path / "outside").exists()

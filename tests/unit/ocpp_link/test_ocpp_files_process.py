@@ -58,7 +58,7 @@ def test_diagnostics_come_from_the_process_to_a_server(tmp_path: Path) -> None:
                 assert statuses == ["Uploading", "Uploaded"]
                 packed = gzip.decompress((root / name).read_bytes())
                 with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
-                    found = {m.name: tar.extractfile(m).read() for m in tar}  # type: ignore[union-attr]
+                    found = {m.name: tar.extractfile(m).read() for m in tar}
                 assert b"BootNotification" in found["frames.jsonl"]
                 assert b"can not be read" in found["journal.jsonl"]
                 assert msgspec.json.decode(found["versions.json"])["station"]["model"] == "Bench"

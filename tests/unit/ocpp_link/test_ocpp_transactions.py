@@ -329,7 +329,7 @@ class Journal:
         """Hand out what is not acknowledged, one by one."""
         rig.seq = rig.engine.next_seq - 1
         for name, payload in self.events[rig.seq :]:
-            rig.event(name, **payload)  # type: ignore[arg-type]
+            rig.event(name, **payload)
 
 
 def script(clock: VirtualClock) -> Journal:
@@ -342,7 +342,7 @@ def script(clock: VirtualClock) -> Journal:
         journal.events.append((str(event["event"]), payload))
         taken(evse, event, seq)
 
-    recorder.engine.on_session_event = record  # type: ignore[method-assign,assignment]
+    recorder.engine.on_session_event = record
     recorder.session("s-1", seconds=61)
     recorder.session("s-2", seconds=61)
     return journal

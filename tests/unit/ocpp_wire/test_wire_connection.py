@@ -427,7 +427,7 @@ def test_a_redirect_is_told_and_not_followed() -> None:
     async def test() -> None:
         office = Office()
 
-        def elsewhere(connection, _request):  # type: ignore[no-untyped-def]
+        def elsewhere(connection, _request):
             response = connection.respond(HTTPStatus.FOUND, "")
             response.headers["Location"] = "ws://127.0.0.1:1/elsewhere"
             return response
@@ -540,7 +540,7 @@ def test_a_fault_of_the_engine_costs_a_connection_and_is_counted(
 ) -> None:
     async def test() -> None:
         async with wire() as w:
-            w.engine.on_heard = lambda text: int(text)  # type: ignore[assignment,return-value]
+            w.engine.on_heard = lambda text: int(text)
             await w.connected()
             await w.office.peers[0].send("frame")
             await until(lambda: w.connection.faults == 1 and w.hours.waits_s == [2])

@@ -12,7 +12,7 @@ AT = "2026-01-01T00:00:{:06.3f}Z"
 
 
 def line(direction: str, type_: int, id_: str = "1", at_s: float = 0.0, **rest: str) -> Line:
-    return Line(AT.format(at_s), Direction(direction), type_, id_, **rest)  # type: ignore[arg-type]
+    return Line(AT.format(at_s), Direction(direction), type_, id_, **rest)
 
 
 def paired(*lines: Line) -> list[Exchange]:
