@@ -24,6 +24,7 @@ from ocpp_link.files.ports import Files
 from ocpp_link.files.updates import FirmwareUpdates
 from ocpp_link.memory.acknowledgements import Acknowledgements
 from ocpp_link.memory.database import Snapshot
+from ocpp_link.metering.sampling import Sampling
 from ocpp_link.ports import BootReason, CorePort, Dialect, StationInfo, Store, SystemPort
 from ocpp_link.pricing import part
 from ocpp_link.pricing.config import PricingConfig
@@ -33,7 +34,6 @@ from ocpp_link.remote import Remote
 from ocpp_link.reservations import Reservations
 from ocpp_link.reset import Reset, ResetMode
 from ocpp_link.rpc.rpc import IncomingCall, Rpc
-from ocpp_link.sampling import Sampling
 from ocpp_link.security.config import SecurityConfig
 from ocpp_link.security.events import EventType
 from ocpp_link.security.part import Security

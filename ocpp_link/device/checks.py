@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from ocpp_link.device.values import Value
-from ocpp_link.measurands import MEASURANDS, is_supported
+from ocpp_link.metering.measurands import MEASURANDS, is_supported
 
 MAX_MEASURANDS = 22
 ROTATIONS = frozenset({"NotApplicable", "Unknown", "RST", "RTS", "SRT", "STR", "TRS", "TSR"})

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ocpp_link.device.settings import Settings
-from ocpp_link.measurands import ENERGY, Measured, measured, number
+from ocpp_link.metering.measurands import ENERGY, Measured, measured, number
 from ocpp_link.records import SampleContext, TxRecord
 
 Sample = dict[str, str]

@@ -7,7 +7,7 @@ from typing import Any
 
 from evse.types.session import StopTransactionReason
 from ocpp_link.device.settings import Settings
-from ocpp_link.measurands import register_wh
+from ocpp_link.metering.measurands import register_wh
 from ocpp_link.records import Message, RecordKind, TxAnswer, TxRecord
 from ocpp_link.v16.authorization import verdict_of
 from ocpp_link.v16.meter_values import meter_value, transaction_data, wanted_in_sample

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from ocpp_link.device.settings import Settings
-from ocpp_link.measurands import ENERGY, MEASURANDS, Measured, measured, split
+from ocpp_link.metering.measurands import ENERGY, MEASURANDS, Measured, measured, split
 from ocpp_link.records import RecordKind, SampleContext, TxRecord
 
 MeterValue = dict[str, Any]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ocpp_link.device.catalogue import Row
 from ocpp_link.device.model import DeviceModel, WriteResult, WriteStatus
-from ocpp_link.measurands import MEASURANDS, split
+from ocpp_link.metering.measurands import MEASURANDS, split
 from ocpp_link.rpc.codes import Code
 from ocpp_link.rpc.rpc import IncomingCall
 from ocpp_link.v201.meter_values import KNOWN

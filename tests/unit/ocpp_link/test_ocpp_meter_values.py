@@ -14,11 +14,18 @@ from ocpp_rig import FakeClock, Rig
 from evse.clock import parse_time
 from evse.types.powermeter import Powermeter
 from ocpp_link.device.settings import Settings
-from ocpp_link.measurands import MEASURANDS, delivers, is_supported, measured, number, register_wh
 from ocpp_link.memory.database import MAX_SAMPLES, Database
+from ocpp_link.metering.measurands import (
+    MEASURANDS,
+    delivers,
+    is_supported,
+    measured,
+    number,
+    register_wh,
+)
+from ocpp_link.metering.samples import FRESH_MS
+from ocpp_link.metering.station_meter import sum_of
 from ocpp_link.records import RecordKind, SampleContext, TxRecord
-from ocpp_link.samples import FRESH_MS
-from ocpp_link.station_meter import sum_of
 from ocpp_link.v16.meter_values import MAX_TRANSACTION_DATA, transaction_data
 from ocpp_link.v16.transactions import render
 

@@ -11,10 +11,10 @@ from msgspec import UNSET
 
 from evse.types.powermeter import Powermeter
 from ocpp_link.device.model import DeviceModel, WriteStatus
-from ocpp_link.measurands import delivers
+from ocpp_link.metering.measurands import delivers
+from ocpp_link.metering.station_meter import sum_of
 from ocpp_link.records import EvseState, RecordKind, SampleContext, TxRecord
 from ocpp_link.station import Station
-from ocpp_link.station_meter import sum_of
 
 FRESH_MS = 90_000
 """An older reading is not sampled; the slowest meter is read every 60 s (evse.config.evse)."""

@@ -17,11 +17,11 @@ from datetime import timedelta
 import msgspec
 
 from evse.clock import parse_time
-from ocpp_link.clock_grid import ClockGrid
 from ocpp_link.device.model import DeviceModel
 from ocpp_link.device.settings import Settings
+from ocpp_link.metering.clock_grid import ClockGrid
+from ocpp_link.metering.samples import Samples
 from ocpp_link.records import SampleContext, TxRecord
-from ocpp_link.samples import Samples
 from ocpp_link.station import Station
 
 OWN, OF_END = "sample", "end_sample"
