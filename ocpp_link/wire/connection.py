@@ -91,6 +91,7 @@ class Connection:
 
     @property
     def last_error(self) -> str:
+        """Why there is no connection; empty while there is one."""
         return self._last.words if self._last else ""
 
     @property
@@ -202,7 +203,7 @@ class Connection:
         self._hurry.clear()
         _log.info("connected to %s, %s", self._url, conversation.subprotocol)
         self._note(f"connected to {self._url}, {conversation.subprotocol}")
-        self._told = None
+        self._last = self._told = None
         self._on_change(True)
         try:
             served.connect(conversation.send, conversation.subprotocol)

@@ -18,8 +18,9 @@ class ConnectionState(msgspec.Struct, frozen=True):
     faults: int
     """Connections that a defect of this program ended."""
     failed_in: str
-    """The phase of the last failure: address, DNS, TCP, TLS, HTTP, subprotocol, open."""
+    """The phase of the last failure: address, DNS, TCP, TLS, HTTP, subprotocol, open; empty while
+    connected."""
     last_error: str
-    """It, in words; stays until the next one."""
+    """It, in words; stays until the next one, or until a connection stands."""
     round_trip_ms: int | None
     """Of the last ping."""

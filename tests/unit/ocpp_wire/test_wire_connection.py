@@ -113,6 +113,23 @@ def test_24_it_never_gives_up_and_the_waits_grow_to_their_end() -> None:
     run(test)
 
 
+def test_while_connected_no_earlier_failure_is_shown() -> None:
+    async def test() -> None:
+        office = Office(versions=())
+        async with wire(office) as w:
+            await w.failed()
+            assert w.connection.state.failed_in == "subprotocol"
+            office.versions = ("ocpp1.6",)
+            w.hours.pass_s(2)
+            await w.connected()
+            assert (w.connection.state.failed_in, w.connection.state.last_error) == ("", "")
+            await office.peers[0].close(1001, "restarting")
+            await until(lambda: w.engine.lost)
+            assert w.connection.state.failed_in == "open"
+
+    run(test)
+
+
 def test_a_connection_that_lasted_is_followed_by_a_short_wait() -> None:
     async def test() -> None:
         async with wire() as w:
@@ -304,7 +321,11 @@ def test_connect_ends_a_wait() -> None:
     run(test)
 
 
-def test_reconnect_takes_the_endpoint_as_it_is_now_and_does_not_wait() -> None:
+def test_reconnect_takes_the_endpoint_as_it_is_now_and_does_not_wait(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "ocpp_link.wire.connection")
+
     async def test() -> None:
         async with wire() as w:
             await w.connected()
@@ -313,9 +334,9 @@ def test_reconnect_takes_the_endpoint_as_it_is_now_and_does_not_wait() -> None:
             await until(lambda: w.source.successes == 2)
             assert w.office.heard == ["answer"]
             assert w.hours.now_s == 0
-            assert w.connection.last_error == "the AuthorizationKey is new"
 
     run(test)
+    assert "is ended: the AuthorizationKey is new" in caplog.text
 
 
 def test_reconnect_calls_an_attempt_with_the_old_endpoint_off() -> None:
