@@ -9,6 +9,9 @@ from ocpp_link.records import BootAnswer, BootStatus
 
 DEFAULT_RETRY_MS = 60_000
 """Before the next try, where the back office named no interval or gave no usable answer."""
+LONGEST_INTERVAL_S = 86_400
+"""Own: a longer interval of the back office is taken for a slip (milliseconds, a wrong number).
+Believed, it would silence a station that waits for its registration until somebody restarts it."""
 
 
 class Boot:
@@ -48,10 +51,11 @@ class Boot:
         self._in_flight = True
 
     def answered(self, answer: BootAnswer, now_ms: int) -> None:
-        """An interval of 0 leaves the choice to us (§4.2)."""
+        """An interval of 0 leaves the choice to us (§4.2); one beyond LONGEST_INTERVAL_S is cut."""
         self._in_flight = False
         self.status = answer.status
-        wait_ms = answer.interval_s * 1_000 if answer.interval_s > 0 else self._retry_ms
+        interval_s = believed_s(answer.interval_s)
+        wait_ms = interval_s * 1_000 if interval_s > 0 else self._retry_ms
         self._due_ms = now_ms + wait_ms
 
     def failed(self, now_ms: int, *, retry_at_once: bool = False) -> None:
@@ -62,3 +66,8 @@ class Boot:
             self._due_ms = max(now_ms, self._due_ms or 0)
         else:
             self._due_ms = now_ms + self._retry_ms
+
+
+def believed_s(interval_s: int) -> int:
+    """What is made of an interval in the answer to a BootNotification, s."""
+    return min(interval_s, LONGEST_INTERVAL_S)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ocpp_link.boot import believed_s
 from ocpp_link.device.model import DeviceModel
 from ocpp_link.device.settings import Settings
 from ocpp_link.memory.database import Snapshot
@@ -126,7 +127,7 @@ class Registration:
     def _accepted(self, answer: BootAnswer) -> None:
         self._forget_reason()
         if answer.interval_s:
-            self._model.set("heartbeat_interval_s", answer.interval_s)
+            self._model.set("heartbeat_interval_s", believed_s(answer.interval_s))
         self.await_heartbeat()
         self._on_accepted()
 

@@ -6,7 +6,7 @@ import pytest
 from ocpp_rig import Rig
 
 from hil.csms.brain import Misbehaviour
-from ocpp_link.boot import DEFAULT_RETRY_MS, Boot
+from ocpp_link.boot import DEFAULT_RETRY_MS, LONGEST_INTERVAL_S, Boot
 from ocpp_link.device.settings import Settings
 from ocpp_link.records import BootAnswer, BootStatus
 
@@ -23,6 +23,27 @@ def test_4_2_an_interval_of_zero_leaves_the_choice_to_us() -> None:
     boot.answered(BootAnswer(BootStatus.PENDING, 0), 0)
     assert not boot.due(DEFAULT_RETRY_MS - 1)
     assert boot.due(DEFAULT_RETRY_MS)
+
+
+@pytest.mark.parametrize("status", ["Pending", "Rejected"])
+def test_4_2_an_absurd_interval_silences_the_station_for_a_day_at_most(status: str) -> None:
+    """OCPP 1.6 §4.2 has no bound; a slip of the back office must not need a visit."""
+    rig = Rig()
+    rig.brain.boot_script.append((status, 10**12))
+    rig.start()
+    rig.run(LONGEST_INTERVAL_S - 1)
+    assert [action for action, _ in rig.brain.log] == ["BootNotification"]
+    rig.run(1)
+    assert rig.engine.station.operational
+
+
+def test_4_2_a_heartbeat_interval_of_the_boot_answer_is_believed_up_to_a_day() -> None:
+    rig = Rig()
+    rig.brain.boot_script.append(("Accepted", 10**12))
+    rig.start()
+    assert rig.engine.station.settings.heartbeat_interval_s == LONGEST_INTERVAL_S
+    rig.run(LONGEST_INTERVAL_S)
+    assert beats(rig) == 1
 
 
 def test_4_2_pending_and_rejected_wait_for_the_interval() -> None:
