@@ -25,6 +25,11 @@ LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 """Own: a back office that tells a later time is wrong, and no calendar may end while it is used."""
 THRESHOLD_MS = 2_000
 """A smaller difference is left to the network's delays."""
+CORRECT_EVERY_MS = 60_000
+"""Own: a back office of several machines whose clocks differ moves the clock no more often than
+this, however often it tells the time."""
+AT_ONCE_MS = 3_600_000
+"""Own: a greater difference is corrected at once all the same; no two machines differ by that."""
 KEEP_KNOWN_S = 3_600
 """How often the time is noted for the next start, at most."""
 MENDS = 8
@@ -75,6 +80,8 @@ class Timekeeper:
         known = kept.decoded(KIND, datetime, "known").get("known", EARLIEST)
         self._known = max(known, EARLIEST)
         self._began = self._zero()
+        self._corrected_ms: int | None = None
+        """When the clock was corrected last."""
         self.trusted = clock.utc() >= self._known
 
     def mark_of(self, timestamp: str) -> str:
@@ -102,9 +109,16 @@ class Timekeeper:
         offset_ms = (theirs - self._clock.utc()) // timedelta(milliseconds=1)
         if not self.trusted:
             self._mend(offset_ms + (self._zero() - self._began) // timedelta(milliseconds=1))
-        if abs(offset_ms) > THRESHOLD_MS + took_ms:
+        if abs(offset_ms) > THRESHOLD_MS + took_ms and self._may_correct(offset_ms):
+            self._corrected_ms = self._clock.now_ms()
             self._set(offset_ms)
         self._note(theirs)
+
+    def _may_correct(self, offset_ms: int) -> bool:
+        """A small difference waits for the next answer after a minute."""
+        last_ms = self._corrected_ms
+        rested = last_ms is None or self._clock.now_ms() - last_ms >= CORRECT_EVERY_MS
+        return rested or abs(offset_ms) > AT_ONCE_MS
 
     def _zero(self) -> datetime:
         """The wall time at which the monotonic clock began: it moves when the wall clock is set."""

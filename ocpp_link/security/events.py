@@ -58,6 +58,10 @@ TOLD = CRITICAL | {
 requirement asks for it although the list does not call them critical."""
 
 
+MEASURED = frozenset({EventType.SETTING_SYSTEM_TIME})
+"""Whose words are a measured value, hardly twice the same: what repeats is the type."""
+
+
 class SecurityEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     type: str
     """An EventType, or a name that somebody else gave to what only they know."""

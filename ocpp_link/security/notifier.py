@@ -17,7 +17,7 @@ import msgspec
 from ocpp_link.memory.database import Snapshot
 from ocpp_link.rpc.codes import Code
 from ocpp_link.rpc.outcome import Outcome, OutcomeKind
-from ocpp_link.security.events import TOLD, EventType, SecurityEvent
+from ocpp_link.security.events import MEASURED, TOLD, EventType, SecurityEvent
 from ocpp_link.station import Station
 
 MAX_WAITING = 256
@@ -25,7 +25,8 @@ MAX_INFO_CHARS = 255  # security whitepaper §5.15
 REPEAT_MS = 60_000
 REPEATS = 5
 """The same thing said more often than this within REPEAT_MS is counted and not written down: a peer
-that sends rubbish a thousand times a second fills neither the log nor the queue."""
+that sends rubbish a thousand times a second fills neither the log nor the queue. Of MEASURED ones
+the type alone is what is said."""
 MAX_TYPES = 64
 """Of which what was said last is remembered."""
 RETRY_MS = 60_000
@@ -108,7 +109,8 @@ class SecurityEvents:
     def _damped(self, type_: str, info: str) -> str | None:
         """What to write; None for what was said a moment ago."""
         now_ms, said = self._station.clock.now_ms(), self._said.get(type_)
-        if said and said.info == info and now_ms - said.since_ms < REPEAT_MS:
+        again = said and (said.info == info or type_ in MEASURED)
+        if said and again and now_ms - said.since_ms < REPEAT_MS:
             said.times += 1
             return None if said.times > REPEATS else info
         if len(self._said) >= MAX_TYPES:

@@ -279,6 +279,22 @@ def test_a_peer_that_sends_rubbish_fills_neither_log_nor_queue(tmp_path: Path) -
     assert "995 more" in logged(rig)[-1]["info"]
 
 
+def test_a_clock_that_is_set_again_and_again_is_damped_whatever_it_is_set_by(
+    tmp_path: Path,
+) -> None:
+    """The words are a measured difference: each of them a new one."""
+    rig = secured(tmp_path)
+    rig.disconnect()
+    for by_ms in range(3_600_000, 3_600_100):
+        for hear in rig.engine.station.occasions.clock_set:
+            hear(by_ms)
+    assert len(rig.engine.security.events) == REPEATS
+    assert [line["type"] for line in logged(rig)][1:] == ["SettingSystemTime"] * REPEATS
+    rig.run(REPEAT_MS / 1_000)
+    event(rig, EventType.SETTING_SYSTEM_TIME, "by +1.0 s")
+    assert logged(rig)[-1]["info"] == "by +1.0 s (before: 95 more)"
+
+
 def test_the_queue_is_bounded_and_its_newest_stay(tmp_path: Path) -> None:
     rig = secured(tmp_path)
     rig.disconnect()

@@ -14,7 +14,7 @@ from evse.clock import VirtualClock, parse_time, rfc3339
 from hil.csms.brain import CsmsBrain
 from ocpp_link.memory.database import Database
 from ocpp_link.system import ProcessSystem
-from ocpp_link.timekeeping import THRESHOLD_MS, shifted
+from ocpp_link.timekeeping import AT_ONCE_MS, CORRECT_EVERY_MS, THRESHOLD_MS, shifted
 
 YEARS_S = 50 * 365 * 86_400.0
 
@@ -61,6 +61,33 @@ def test_a_difference_that_the_network_may_have_made_sets_nothing() -> None:
     rig = behind(THRESHOLD_MS / 1_000).start()
     assert rig.system.set == []
     assert len(behind(THRESHOLD_MS / 1_000 + 0.001).start().system.set) == 1
+
+
+def tell(rig: Rig, off_ms: int) -> None:
+    """The back office tells a time that is so far from the station's."""
+    now = rig.engine.station.clock.utc() + timedelta(milliseconds=off_ms)
+    rig.engine.station.time.told(rfc3339(now), rig.clock.now_ms())
+
+
+def test_a_back_office_whose_clocks_differ_moves_the_clock_once_a_minute() -> None:
+    """Own: several machines behind one address, each with a time of its own."""
+    rig, heard = behind(0).start(), list[int]()
+    rig.engine.station.occasions.clock_set.append(heard.append)
+    for number in range(200):
+        tell(rig, -10_000 if number % 2 else 10_000)
+        rig.run(0.1)
+    assert heard == [10_000]
+    rig.run(CORRECT_EVERY_MS / 1_000 - 20)
+    tell(rig, -10_000)
+    assert heard == [10_000, -10_000]
+
+
+def test_a_great_difference_is_corrected_at_once_all_the_same() -> None:
+    rig = behind(600).start()
+    tell(rig, AT_ONCE_MS)
+    assert len(rig.system.set) == 1
+    tell(rig, AT_ONCE_MS + 1)
+    assert len(rig.system.set) == 2
 
 
 def test_whoever_waits_for_it_hears_that_the_clock_was_set() -> None:
