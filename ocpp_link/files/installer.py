@@ -93,13 +93,15 @@ def confirm(job: Confirm) -> End:
 
 
 def roll_back(job: RollBack) -> End:
-    """The release before is the one that starts next. Doing it again changes nothing."""
+    """The release before is the one that starts next; where there was none, none is, and no trial
+    stays. Doing it again changes nothing."""
     root = Path(job.root)
     on_trial = trial(root)
     if on_trial is None or on_trial.rolled_back:
         return End(Outcome.DONE, version=next_start(root))
-    if on_trial.previous:
-        _flip(root, on_trial.previous)
+    if not on_trial.previous:
+        return _withdraw(root, on_trial.version)
+    _flip(root, on_trial.previous)
     _write_trial(root, msgspec.structs.replace(on_trial, rolled_back=True, says=job.says))
     return End(Outcome.DONE, version=next_start(root), restart=True)
 
@@ -164,6 +166,18 @@ def _flip(root: Path, version: str) -> None:
     link.symlink_to(Path("releases") / version)
     link.replace(root / "current")
     sync_directory(root)
+
+
+def _withdraw(root: Path, version: str) -> End:
+    """The link goes before the trial, each durable: a cut in between leaves it to be done again.
+    A link that was set to another release meanwhile stays."""
+    if next_start(root) == version:
+        (root / "current").unlink()
+        sync_directory(root)
+    (root / "trial.json").unlink(missing_ok=True)
+    sync_directory(root)
+    says = "there was no release before it to go back to"
+    return End(Outcome.DONE, says, version=next_start(root), restart=True)
 
 
 def _write_trial(root: Path, value: Trial) -> None:

@@ -44,6 +44,11 @@ class Installer(Protocol):
         """The release that this process is part of."""
 
     @property
+    def can_go_back(self) -> bool:
+        """As it stood when this process started: it is part of a release, and one was what starts
+        next, to which `roll_back` leads from a newer one."""
+
+    @property
     def trial(self) -> Trial | None:
         """As it stood when this process started."""
 

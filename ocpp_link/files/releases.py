@@ -21,6 +21,7 @@ class ReleaseInstaller:
         self._root = root
         self._package_key = package_key
         self.running = running
+        self.can_go_back = bool(running and installer.next_start(root))
         self.trial: Trial | None = installer.trial(root)
 
     def install(self, package: str, sha256: str, on_end: OnEnd) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from ocpp_link.files import firmware
-from ocpp_link.files.admission import UpdateAnswer, answer_to
+from ocpp_link.files.admission import NOWHERE, Admission, UpdateAnswer, admit
 from ocpp_link.files.hold import Hold
 from ocpp_link.files.jobs import Download, End
 from ocpp_link.files.notices import Notices
@@ -30,13 +30,6 @@ OnSecurityEvent = Callable[[str, str], None]
 
 ALARMS = frozenset({Act.FIRMWARE_UPDATED, Act.INVALID_SIGNATURE})
 """Told as security events, before the status that goes with them."""
-TAKEN = frozenset({UpdateAnswer.ACCEPTED, UpdateAnswer.ACCEPTED_CANCELED})
-_REFUSALS = {
-    UpdateAnswer.REJECTED: "an update goes on that can not be given up any more",
-    UpdateAnswer.INVALID_CERTIFICATE: "no root of a manufacturer vouches for its certificate",
-    UpdateAnswer.REVOKED_CERTIFICATE: "its certificate is revoked",
-    UpdateAnswer.UNSUPPORTED: "nobody signed it, and [ocpp.files] unsigned_firmware is false",
-}
 DATED = frozenset({Phase.SCHEDULED, Phase.INSTALL_SCHEDULED})
 RESTARTS = frozenset({Phase.REBOOTING, Phase.TAKING_BACK})
 
@@ -99,21 +92,10 @@ class FirmwareUpdates:
 
     def judge(self, request: Request) -> UpdateAnswer:
         """What the back office is to be answered; nothing has happened yet."""
-        files = self._files
-        if files is None or files.installer is None:
-            _log.warning("firmware is refused: [ocpp.files] releases names no directory")
-            return UpdateAnswer.UNSUPPORTED
-        secured = self._station.settings.security_profile > 0
-        verdict = None
-        if request.is_signed:
-            verdict = self._roots.check_signer(request.certificate)
-            if verdict is not SignerVerdict.VALID:
-                self._on_security_event("InvalidFirmwareSigningCertificate", verdict.value)
-        takes_unsigned = files.unsigned_firmware or not secured
-        answer = answer_to(verdict, self.update, takes_unsigned=takes_unsigned)
-        if answer not in TAKEN:
-            _log.warning("firmware is refused: %s", _REFUSALS[answer])
-        return answer
+        admission = self._admission(request)
+        if admission.why:
+            _log.warning("firmware is refused: %s", admission.why)
+        return admission.answer
 
     def begin(self, request: Request) -> None:
         """Do it, after `judge` found nothing against it; one that runs is given up."""
@@ -145,6 +127,23 @@ class FirmwareUpdates:
     def boot_answered(self) -> None:
         """The back office answered a BootNotification, in whatever way."""
         self._look_at_health()
+
+    def _admission(self, request: Request) -> Admission:
+        files = self._files
+        if files is None or files.installer is None:
+            return NOWHERE
+        secured = self._station.settings.security_profile > 0
+        verdict = None
+        if request.is_signed:
+            verdict = self._roots.check_signer(request.certificate)
+            if verdict is not SignerVerdict.VALID:
+                self._on_security_event("InvalidFirmwareSigningCertificate", verdict.value)
+        return admit(
+            verdict,
+            self.update,
+            can_go_back=files.installer.can_go_back,
+            takes_unsigned=files.unsigned_firmware or not secured,
+        )
 
     def _due(self) -> None:
         if self.update:

@@ -44,6 +44,7 @@ class PiEvse:
     def install(self, csms_port: Callable[[], int], trust: Trust) -> None:
         self.network = SimNetwork(csms_port())
         self._now(self.network.mend())
+        _deliver_release(self._directory)
         security = self._delivered(trust)
         self.link = SocketOcpp(
             self.sim, self.loop, self.network, self._directory, security=security
@@ -146,6 +147,12 @@ class PiEvse:
 
     def _now(self, work: Coroutine[Any, Any, None]) -> None:
         self.loop.run_until_complete(work)
+
+
+def _deliver_release(directory: Path) -> None:
+    """What every station leaves the factory with: a release to go back to."""
+    (directory / "releases" / "1.0").mkdir(parents=True)
+    (directory / "current").symlink_to(Path("releases") / "1.0")
 
 
 def package(version: str, program: bytes, *, broken: bool) -> bytes:

@@ -57,6 +57,7 @@ class FakeInstaller:
 
     def __init__(self) -> None:
         self.next = self.running = "1.0"
+        self.can_go_back = True
         self.trial: Trial | None = None
         self.asked: list[str] = []
         self.pending: list[Callable[[End], None]] = []

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from files_rig import HeldWorkers
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ from ocpp_link.files.errors import DiskFull, PackageInvalid
 from ocpp_link.files.installer import MAX_STARTS, check_start, next_start, trial
 from ocpp_link.files.jobs import Confirm, End, Install, Outcome, RollBack
 from ocpp_link.files.package import pack
+from ocpp_link.files.releases import ReleaseInstaller
 
 FILES = {"bin/evse": b"#!/bin/sh\n", "lib/a.py": b"A = 1\n"}
 
@@ -131,6 +133,56 @@ def test_a_release_that_never_gets_up_is_taken_back_at_a_start(
     assert next_start(root) == "1.0"
     assert installer.main(root) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_a_first_release_that_is_taken_back_leaves_nothing_to_start(tmp_path: Path) -> None:
+    """Also where the disk is cut off between the link and the trial, and where it is done twice."""
+    root = tmp_path / "root"
+    install(root, package(tmp_path / "one.pkg", version="1.0"))
+    kept = (root / "trial.json").read_bytes()
+    end = installer.roll_back(RollBack(str(root), "sick"))
+    assert (end.outcome, end.version, end.restart) == (Outcome.DONE, "", True)
+    assert end.says == "there was no release before it to go back to"
+    assert sorted(path.name for path in root.iterdir()) == ["releases"]
+    (root / "trial.json").write_bytes(kept)
+    for _ in range(2):
+        assert installer.roll_back(RollBack(str(root), "sick")).outcome is Outcome.DONE
+        assert sorted(path.name for path in root.iterdir()) == ["releases"]
+
+
+def test_a_first_release_that_never_gets_up_leaves_nothing_to_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "root"
+    install(root, package(tmp_path / "one.pkg", version="1.0"))
+    for _ in range(MAX_STARTS):
+        assert installer.main(root) == 0
+    assert installer.main(root) == installer.TAKEN_BACK
+    assert "back to nothing" in capsys.readouterr().err
+    assert (next_start(root), trial(root)) == ("", None)
+    assert not (root / "current").is_symlink()
+    assert installer.main(root) == 0
+
+
+def test_taking_back_spares_a_release_that_was_put_there_by_hand(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    install(root, package(tmp_path / "one.pkg", version="1.0"))
+    (root / "current").unlink()
+    (root / "current").symlink_to("releases/0.9")
+    installer.roll_back(RollBack(str(root), "sick"))
+    assert (next_start(root), trial(root)) == ("0.9", None)
+
+
+@pytest.mark.parametrize(
+    ("running", "current", "can"), [("1.0", True, True), ("1.0", False, False), ("", True, False)]
+)
+def test_only_a_release_that_current_names_can_be_gone_back_to(
+    root: Path, running: str, current: bool, can: bool
+) -> None:
+    if not current:
+        (root / "current").unlink()
+    found = ReleaseInstaller(HeldWorkers(), root, running=running)
+    assert found.can_go_back is can
 
 
 def test_the_check_at_a_start_needs_nothing_to_be_installed(tmp_path: Path) -> None:

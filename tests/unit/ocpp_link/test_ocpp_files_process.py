@@ -74,6 +74,9 @@ def test_firmware_goes_from_a_server_to_a_restart_and_is_confirmed(
     server_root, root = tmp_path / "server", tmp_path / "releases"
     server_root.mkdir()
     release(server_root, "2.0")
+    (root / "releases" / "1.0").mkdir(parents=True)
+    (root / "current").symlink_to("releases/1.0")
+    monkeypatch.setattr(installer, "CODE", root / "current" / "program")
     files = FilesConfig(directory=tmp_path / "files", releases=root)
     sent = "FirmwareStatusNotification"
 
@@ -87,7 +90,6 @@ def test_firmware_goes_from_a_server_to_a_restart_and_is_confirmed(
                 assert await b.process.restart is RestartKind.APPLICATION
                 assert installer.next_start(root) == "2.0"
                 await b.stop_link()
-                monkeypatch.setattr(installer, "CODE", root / "current" / "program")
                 b.link()
                 await until(lambda: len(b.brain.sent(sent)) == 4)
                 statuses = [payload["status"] for payload in b.brain.sent(sent)]

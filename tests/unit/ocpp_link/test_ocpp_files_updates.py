@@ -407,6 +407,33 @@ def test_a_station_that_can_not_install_says_so(
     assert "FirmwareManagement" in profiles["configurationKey"][0]["value"]
 
 
+NO_FORMER = "a release that fails could not be taken back"
+
+
+def test_5_19_without_a_release_to_go_back_to_an_update_is_refused(
+    rig: FilesRig, caplog: pytest.LogCaptureFixture
+) -> None:
+    """OCPP 1.6 §5.19, §4.2.3: UpdateFirmware.conf has no status, so it is a CALLERROR. Nothing is
+    downloaded or told."""
+    rig.installer.can_go_back = False
+    assert begin(rig) == ("NotSupported", {})
+    assert NO_FORMER in caplog.text, "the owner hears why"
+    assert (rig.workers.all, rig.installer.asked, rig.statuses()) == ([], [], [])
+    assert wishes(rig) == []
+
+
+@pytest.mark.parametrize("verdict", SignerVerdict)
+def test_l01_without_a_release_to_go_back_to_a_signed_update_is_rejected(
+    rig: FilesRig, verdict: SignerVerdict, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whitepaper L01, UpdateFirmwareStatusEnumType: Rejected, whoever signed it."""
+    trust(rig, verdict)
+    rig.installer.can_go_back = False
+    assert begin_signed(rig) == {"status": "Rejected"}
+    assert NO_FORMER in caplog.text
+    assert (rig.workers.all, rig.installer.asked, rig.told(SIGNED)) == ([], [], [])
+
+
 def test_l01_fr_26_a_new_request_takes_the_place_of_one_that_waits(rig: FilesRig) -> None:
     """Whitepaper L01.FR.26, L01.FR.27: unless the installer is at work."""
     trust(rig)
