@@ -152,6 +152,10 @@ class EvseState(msgspec.Struct, frozen=True, omit_defaults=True):
     """How many records the transaction has had: the number of the next one."""
     clock: str = ""
     """As in TxRecord, of `status_at` and `started_at`."""
+    told_at: str = ""
+    """Wall time of what was queued last of the transaction."""
+    told_clock: str = ""
+    """As in TxRecord, of `told_at`."""
 
 
 class StatusReport(msgspec.Struct, frozen=True):

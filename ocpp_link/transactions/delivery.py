@@ -15,6 +15,7 @@ from ocpp_link.memory.queue import TransactionQueue
 from ocpp_link.records import RecordKind, TxAnswer, TxRecord
 from ocpp_link.rpc.outcome import Outcome, OutcomeKind
 from ocpp_link.station import Station
+from ocpp_link.transactions.told_times import in_order, noted
 
 MAX_REMOTE_STARTS = 32
 """Remote starts whose transaction has not come; most of an older one never will."""
@@ -67,15 +68,19 @@ class Transactions:
         record = msgspec.structs.replace(record, seq=self._newest_sample)
         state = self._station.states[record.evse] if record.session else None
         if state is not None:
-            state = msgspec.structs.replace(state, records=state.records + 1)
+            record = in_order(record, state, self._station.time)
+            state = msgspec.structs.replace(noted(state, record), records=state.records + 1)
             self._station.states[record.evse] = state
         self.queue.append(state, record)
 
     def note(self, record: TxRecord) -> None:
         """Keep a sample for its transaction's end, and for nothing else."""
         self._newest_sample = max(self._newest_sample + 1, record.seq)
-        noted = msgspec.structs.replace(record, seq=self._newest_sample)
-        self._station.store.submit(lambda database: database.note_for_end(noted))
+        state = self._station.states[record.evse]
+        kept = msgspec.structs.replace(record, seq=self._newest_sample)
+        kept = in_order(kept, state, self._station.time)
+        self._station.states[record.evse] = noted(state, kept)
+        self._station.store.submit(lambda database: database.note_for_end(kept))
 
     def send(self, record: TxRecord) -> None:
         """Send a sample that the back office asked for: ahead of the queue where it can be, for
@@ -85,6 +90,8 @@ class Transactions:
         if record.session and transaction_id is None:
             self.append(record)
             return
+        if record.session:
+            record = in_order(record, self._station.states[record.evse], self._station.time)
         message = self._station.dialect.render(record, transaction_id, self._station.settings)
         if message is not None:
             self._station.request(message)

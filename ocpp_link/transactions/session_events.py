@@ -22,6 +22,7 @@ from ocpp_link.records import EvseState, RecordKind, SampleContext, TxRecord
 from ocpp_link.station import Station
 from ocpp_link.timekeeping import LinkClock
 from ocpp_link.transactions import sessions
+from ocpp_link.transactions.told_times import in_order, noted
 
 E = SessionEventEnum
 ENDS = "reset_end"
@@ -124,8 +125,9 @@ class SessionEvents:
         else:
             clock = self._station.time.mark_of(event.timestamp)
             changed = msgspec.structs.replace(changed, clock=clock)
+            placed = self._placed(record, event, state)
+            changed = noted(changed, placed) if placed else changed
             self._station.states[state.evse] = changed
-            placed = self._placed(record, event)
             self._queue.keep(changed, placed, seq, lambda: self._durable(done, placed))
         self._after(event.event, state.evse)
 
@@ -135,12 +137,14 @@ class SessionEvents:
             return event
         return msgspec.structs.replace(event, timestamp=corrected)
 
-    def _placed(self, record: TxRecord | None, event: SessionEvent) -> TxRecord | None:
+    def _placed(
+        self, record: TxRecord | None, event: SessionEvent, state: EvseState
+    ) -> TxRecord | None:
         """With what only the link knows of it."""
         if record is None:
             return None
         station = self._station
-        return msgspec.structs.replace(
+        placed = msgspec.structs.replace(
             record,
             offline=not station.operational,
             remote_start_id=self._asked_start(event),
@@ -149,6 +153,7 @@ class SessionEvents:
             reason=self._reason(record),
             is_for_end=self._is_for_end(record),
         )
+        return in_order(placed, state, station.time)
 
     def _asked_start(self, event: SessionEvent) -> int | None:
         """The back office's own start, where the transaction is what came of it: the same token

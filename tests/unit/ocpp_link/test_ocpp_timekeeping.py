@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,10 +13,12 @@ from ocpp_rig import FakeClock, Rig
 
 from evse.clock import VirtualClock, parse_time, rfc3339
 from hil.csms.brain import CsmsBrain
+from ocpp_link.device.settings import Settings
 from ocpp_link.memory.database import Database
 from ocpp_link.system import ProcessSystem
 from ocpp_link.timekeeping import AT_ONCE_MS, CORRECT_EVERY_MS, THRESHOLD_MS, shifted
 
+SAMPLED = ("Energy.Active.Import.Register",)
 YEARS_S = 50 * 365 * 86_400.0
 
 
@@ -32,10 +35,17 @@ class TrueTime:
         return VirtualClock.utc(self._clock)
 
 
-def behind(wrong_s: float, *, database: Database | None = None, boot_id: str = "boot 1") -> Rig:
+def behind(
+    wrong_s: float,
+    *,
+    database: Database | None = None,
+    boot_id: str = "boot 1",
+    settings: Settings | None = None,
+) -> Rig:
     """A station whose clock is so much behind that of its back office."""
     clock = FakeClock(-wrong_s)
-    return Rig(clock=clock, brain=CsmsBrain(TrueTime(clock)), database=database, boot_id=boot_id)
+    brain = CsmsBrain(TrueTime(clock))
+    return Rig(clock=clock, brain=brain, database=database, boot_id=boot_id, settings=settings)
 
 
 def times(rig: Rig, action: str) -> list[str]:
@@ -194,6 +204,44 @@ def test_a_clock_that_may_not_be_set_is_corrected_in_what_leaves() -> None:
     assert times(rig, "StatusNotification")[-1] == "2026-01-01T00:01:10.000Z"
     rig.run(3_600)
     assert rig.engine.station.clock.correction_ms == 3_600_000, "it is not corrected twice"
+
+
+@pytest.mark.parametrize("link_too", [False, True])
+@pytest.mark.parametrize("offline", [False, True])
+def test_4_10_a_clock_that_is_set_back_ends_no_transaction_before_its_start(
+    tmp_path: Path, *, offline: bool, link_too: bool
+) -> None:
+    """OCPP 1.6 §4.7, §4.10: what was told is not taken back, and samples do not run backwards."""
+    settings = Settings(sample_interval_s=60, stop_sampled_measurands=SAMPLED)
+    path = tmp_path / "link.db"
+    rig = behind(-86_400, database=Database(path), settings=settings)
+    rig.brain.clock = rig.clock
+    rig.start()
+    rig.run(1_000)
+    if offline:
+        rig.disconnect()
+    rig.plug_in()
+    rig.start_transaction()
+    rig.charge(150)
+    assert isinstance(rig.clock, FakeClock)
+    rig.clock.wrong -= timedelta(hours=2)
+    if link_too:
+        rig.database.close()
+        rig = Rig(clock=rig.clock, brain=rig.brain, database=Database(path), settings=settings)
+        rig.engine.on_core_connected()
+        rig.seq = rig.engine.next_seq - 1
+    rig.charge(150)
+    rig.stop_transaction()
+    rig.connect()
+    told = [time for value in rig.brain.sent("MeterValues") for time in _of(value["meterValue"])]
+    (start,), (stop,) = times(rig, "StartTransaction"), rig.brain.sent("StopTransaction")
+    assert len(told) >= 4
+    assert [start, *told, stop["timestamp"]] == sorted([start, *told, stop["timestamp"]])
+    assert _of(stop["transactionData"]) == sorted(_of(stop["transactionData"]))
+
+
+def _of(values: list[dict[str, Any]]) -> list[str]:
+    return [value["timestamp"] for value in values]
 
 
 @given(st.integers(0, 4_000_000_000_000), st.integers(-(10**12), 10**12))
