@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import socket
 import sys
@@ -13,11 +14,14 @@ from drivers.meter_map import load_map
 from evse.config.load import load
 from evse.config.read import ConfigError
 from evse.config.station import StationConfig
+from evse.door.peer import gid_of
 
 SOCKET_VARIABLE = "PIEVSE_SOCKET"
 SUPERVISOR_SOCKET = "supervisor.sock"
 """Beside the door, served by `evse run` for as long as the station is up."""
 
+STATE_DIR_MODE = 0o750
+"""Tokens, keys and who charged when are in it."""
 MAX_SOCKET_PATH = 100
 """Unix socket paths end at 107 bytes; ours append up to a short file name."""
 
@@ -29,6 +33,20 @@ def default_state_dir() -> Path:
         return system
     base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return Path(base) / "pievse"
+
+
+def make_state_dir(state_dir: Path, group: str = "") -> None:
+    """Make it for its owner and its group alone, whatever the umask; one that is there is left as
+    it is. `group` is the door's, whose members must get through to it. Raises OSError."""
+    state_dir.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        state_dir.mkdir(mode=0o700)
+    except FileExistsError:
+        return
+    if group:
+        with contextlib.suppress(KeyError, OSError):  # the door says so in its log
+            os.chown(state_dir, -1, gid_of(group))
+    state_dir.chmod(STATE_DIR_MODE)
 
 
 def run_dir(state_dir: Path) -> Path:

@@ -17,6 +17,7 @@ from evse.cli.places import (
     default_socket,
     default_state_dir,
     load_or_explain,
+    make_state_dir,
     somebody_at,
 )
 from evse.cli.places import run_dir as run_dir_of
@@ -74,7 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
         print("--state-dir or --socket is too long for a Unix socket's path", file=sys.stderr)
         return 2
     try:
-        run_dir.mkdir(parents=True, exist_ok=True)
+        make_state_dir(state_dir, config.door.group)
+        run_dir.mkdir(exist_ok=True)
     except OSError as error:
         print(f"--state-dir {state_dir} can not be used: {error.strerror}", file=sys.stderr)
         return 1

@@ -19,6 +19,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from evse.journal.private_file import keep_private
+
 Job = Callable[[sqlite3.Connection], Any]
 Done = Callable[[Any], None]
 """Takes the job's result, or the sqlite3.Error that rolled it back."""
@@ -73,15 +75,16 @@ def open_database(
     """Open or make the database and bring its schema up to `len(migrations)`.
 
     A file that is no sound database is set aside beside the new one and `say` is told; one that
-    can not be opened or is locked is left alone. Raises SchemaTooNew when a newer program wrote
-    it, StorageUnavailable when it can not be used.
+    can not be opened or is locked is left alone. Nobody may do more with the files than FILE_MODE
+    says, whatever the umask; `say` is told where that can not be had. Raises SchemaTooNew when a
+    newer program wrote it, StorageUnavailable when it can not be used.
     """
     try:
-        connection, version = _open(path)
+        connection, version = _open(path, say)
     except _Damaged as error:
         aside = _set_aside(Path(path), utc)
         say(f"{Path(path).name} is damaged ({error}); set aside as {aside.name}, starting anew")
-        connection, version = _open(path)
+        connection, version = _open(path, say)
     try:
         _migrate(connection, path, version, migrations)
     except (sqlite3.Error, SchemaTooNew) as error:
@@ -133,9 +136,11 @@ def connection_class(path: str | Path) -> type[sqlite3.Connection]:
     return Ephemeral if str(path) == MEMORY else sqlite3.Connection
 
 
-def _open(path: str | Path) -> tuple[sqlite3.Connection, int]:
+def _open(path: str | Path, say: Callable[[str], None]) -> tuple[sqlite3.Connection, int]:
     """A sound database and its schema version. Raises _Damaged or StorageUnavailable."""
     try:
+        if str(path) != MEMORY:
+            keep_private(Path(path), say)
         connection = sqlite3.connect(
             path,
             timeout=LOCK_WAIT_S,
@@ -143,6 +148,8 @@ def _open(path: str | Path) -> tuple[sqlite3.Connection, int]:
             check_same_thread=False,
             factory=connection_class(path),
         )
+    except OSError as error:
+        raise StorageUnavailable(f"{path}: {error.strerror}") from error
     except sqlite3.Error as error:
         raise StorageUnavailable(f"{path}: {error}") from error
     try:

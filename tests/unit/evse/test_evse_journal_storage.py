@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import gc
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,7 @@ def test_a_locked_file_is_not_taken_for_a_damaged_one(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_an_error_in_words(tmp_path: Path) -> None:
     path = tmp_path / "missing" / "core.db"
-    with pytest.raises(StorageUnavailable, match=r"core\.db: unable to open"):
+    with pytest.raises(StorageUnavailable, match=r"core\.db: No such file"):
         open_database(path, (FIRST,), utc=UTC_NOW, say=pytest.fail)
     assert issubclass(StorageUnavailable, OSError)
     assert issubclass(StorageUnavailable, StorageError)
@@ -288,3 +289,79 @@ def test_whoever_asked_hears_of_a_defect_at_once() -> None:
     storage._thread.join()
     assert [type(fault) for fault in faults] == [IndexError]
     assert storage.close() == "the storage thread had ended"
+
+
+def modes(folder: Path) -> dict[str, str]:
+    return {file.name: f"{file.stat().st_mode & 0o7777:o}" for file in folder.iterdir()}
+
+
+@pytest.fixture
+def umask() -> Iterator[Callable[[int], int]]:
+    before = os.umask(0o022)
+    yield os.umask
+    os.umask(before)
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
+def test_tokens_are_kept_from_strangers_whatever_the_umask(
+    tmp_path: Path, umask: Callable[[int], int], mask: int
+) -> None:
+    umask(mask)
+    with opened(tmp_path / "core.db") as db:
+        run_job(db, lambda db: db.execute("INSERT INTO note (text) VALUES ('x')"))
+        assert modes(tmp_path) == {"core.db": "640", "core.db-wal": "640", "core.db-shm": "640"}
+
+
+def test_files_that_everybody_could_read_are_tightened(tmp_path: Path) -> None:
+    path = tmp_path / "core.db"
+    said: list[str] = []
+    with opened(path) as db:
+        run_job(db, lambda db: db.execute("INSERT INTO note (text) VALUES ('x')"))
+        (tmp_path / "core.db.damaged-20260101T000000").write_bytes(b"")
+        (tmp_path / "core.db-copy").write_bytes(b"")
+        for file in tmp_path.iterdir():
+            file.chmod(0o644)
+        with opened(path, said=said) as again:
+            assert again.execute("SELECT text FROM note").fetchall() == [("x",)]
+            assert set(modes(tmp_path).items()) == {
+                ("core.db", "640"),
+                ("core.db-wal", "640"),
+                ("core.db-shm", "640"),
+                ("core.db.damaged-20260101T000000", "640"),
+                ("core.db-copy", "644"),
+            }
+    assert said == []
+
+
+def test_a_file_that_is_tighter_already_stays_so(tmp_path: Path) -> None:
+    path = tmp_path / "core.db"
+    with opened(path):
+        path.chmod(0o600)
+    with opened(path):
+        assert modes(tmp_path)["core.db"] == "600"
+
+
+def test_a_file_whose_mode_can_not_be_changed_is_told_and_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the state lies on a file system without modes, or belongs to somebody else."""
+    path = tmp_path / "core.db"
+    with opened(path):
+        path.chmod(0o644)
+
+    def refuse(_path: Path, _mode: int) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    said: list[str] = []
+    with opened(path, said=said) as db:
+        run_job(db, lambda db: db.execute("INSERT INTO note (text) VALUES ('x')"))
+    assert said == [f"{path} can not be kept from others' eyes: Operation not permitted"]
+
+
+def test_a_new_file_in_the_place_of_a_damaged_one_is_as_private(tmp_path: Path) -> None:
+    path = tmp_path / "core.db"
+    path.write_bytes(b"no database at all, and long enough to be looked at" * 100)
+    path.chmod(0o644)
+    with opened(path):
+        assert set(modes(tmp_path).values()) == {"640"}
