@@ -73,8 +73,10 @@ class Day:
         self.world.restart_csms()
         brain.misbehave(words.start, Misbehaviour.DROP)
         self._start(1)
+        self.world.fill_disk()
         self._charge(70, 1, 2)
         self._stop(2)
+        self.world.free_disk()
         self._stop(1)
         self.world.run(DRAIN_S)
         return self.world

@@ -23,6 +23,7 @@ from ocpp_link.ports import CoreReply, EvseInfo, StationInfo
 
 JOURNAL = "journal-of-the-core"
 EVSES = 2
+FULL_MS = 40_000
 DISK_MS = 3
 """A commit takes this long, so that there is something to lose at every moment."""
 
@@ -74,6 +75,7 @@ class LinkWorld:
         self.network = True
         self._ids = 0
         self._told = 0
+        self._disk_ms = DISK_MS
         self.engine: ChargePoint
         self._alive(self._begin)
 
@@ -105,6 +107,13 @@ class LinkWorld:
         self.network = True
         self._alive(self._connect)
 
+    def fill_disk(self) -> None:
+        """It takes nothing for so long: what is written waits (Store: a disk that fails is slow)."""
+        self._disk_ms = self._store.latency_ms = FULL_MS
+
+    def free_disk(self) -> None:
+        self._disk_ms = self._store.latency_ms = DISK_MS
+
     def restart_csms(self) -> None:
         """It forgets its connections and keeps its books."""
         self._alive(self._hang_up)
@@ -129,7 +138,7 @@ class LinkWorld:
 
     def _begin(self) -> None:
         """The process starts on what its disk holds. (It is killed once only.)"""
-        store = InlineStore(self.database, latency_ms=DISK_MS)
+        self._store = store = InlineStore(self.database, latency_ms=self._disk_ms)
         store.poll(self.clock.now_ms())
         self.engine = ChargePoint(
             StationInfo(vendor="PiEVSE", model="Cut", evses=(EvseInfo(),) * EVSES),
