@@ -21,7 +21,9 @@ class ReleaseInstaller:
         self._root = root
         self._package_key = package_key
         self.running = running
-        self.can_go_back = bool(running and installer.next_start(root))
+        self.can_go_back = bool(
+            running and installer.next_start(root) and (root / "current").is_dir()
+        )
         self.trial: Trial | None = installer.trial(root)
 
     def install(self, package: str, sha256: str, on_end: OnEnd) -> None:

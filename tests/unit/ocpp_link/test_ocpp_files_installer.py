@@ -174,13 +174,20 @@ def test_taking_back_spares_a_release_that_was_put_there_by_hand(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("running", "current", "can"), [("1.0", True, True), ("1.0", False, False), ("", True, False)]
+    ("running", "current", "can"),
+    [
+        ("1.0", "releases/1.0", True),
+        ("1.0", "releases/gone", False),
+        ("1.0", "", False),
+        ("", "releases/1.0", False),
+    ],
 )
 def test_only_a_release_that_current_names_can_be_gone_back_to(
-    root: Path, running: str, current: bool, can: bool
+    root: Path, running: str, current: str, can: bool
 ) -> None:
-    if not current:
-        (root / "current").unlink()
+    (root / "current").unlink()
+    if current:
+        (root / "current").symlink_to(current)
     found = ReleaseInstaller(HeldWorkers(), root, running=running)
     assert found.can_go_back is can
 
