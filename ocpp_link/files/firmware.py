@@ -32,6 +32,14 @@ def begin(
     return _fetch(_tell(update, FirmwareStatus.DOWNLOADING))
 
 
+def next_name(before: Update | None, now_ms: int) -> str:
+    """Of no update before: a number that only grows, about the wall time, also where two requests
+    come within one millisecond or the clock is set back."""
+    if before is None or not before.name.isdecimal():
+        return f"{now_ms}"
+    return f"{max(now_ms, int(before.name) + 1)}"
+
+
 def cancel(update: Update) -> Step:
     """Give it up; only where `phase` is CANCELLABLE. Nothing more is told of it."""
     ended = msgspec.structs.replace(update, phase=Phase.ENDED, untold=())

@@ -12,6 +12,7 @@ import enum
 import re
 from collections.abc import Callable
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import msgspec
@@ -81,6 +82,7 @@ class LogUploads:
         self._documents = documents
         self._request: LogRequest | None = None
         self._name = ""
+        self._numbers = count(1)
         self._attempts = 0
         self._cancel: Cancel = _nothing
         lost = kept.decoded("upload", LogReport).values()
@@ -184,10 +186,11 @@ class LogUploads:
         return str(Path(files.directory) / self._name)
 
     def _name_of(self, files: Files, kind: LogKind) -> str:
+        """Of no upload before, also where two come within one second or the clock is set back."""
         identity = _ODD.sub("_", files.identity)[:MAX_NAME_CHARS]
         suffix = "tar.gz" if kind is LogKind.DIAGNOSTICS else "log.gz"
         moment = self._station.clock.utc().strftime("%Y%m%dT%H%M%SZ")
-        return f"{identity}_{kind.value}_{moment}.{suffix}"
+        return f"{identity}_{kind.value}_{moment}_{next(self._numbers)}.{suffix}"
 
 
 def _configuration(sources: Sources) -> dict[str, str]:

@@ -104,7 +104,8 @@ class FirmwareUpdates:
             self._notices.clear()
         now_ms = self._station.utc_ms()
         untold = self.update.untold if self.update else ()
-        self._take(firmware.begin(f"{now_ms}", request, now_ms, untold))
+        name = firmware.next_name(self.update, now_ms)
+        self._take(firmware.begin(name, request, now_ms, untold))
 
     @property
     def status(self) -> FirmwareReport:

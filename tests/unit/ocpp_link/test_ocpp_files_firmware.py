@@ -270,6 +270,23 @@ def test_whatever_happens_in_whatever_order(wanted: Request, events: list[object
         assert S.INSTALLING in told[: told.index(S.INSTALLED)]
 
 
+@given(st.lists(st.integers(0, 1 << 42), min_size=2))
+def test_no_two_updates_share_a_name(moments: list[int]) -> None:
+    """However close together they are asked for, and wherever the clock is set to; it is kept
+    with the update, so a restart changes nothing."""
+    update: Update | None = None
+    names = []
+    for now_ms in [*moments, moments[-1]]:
+        update = Update(firmware.next_name(update, now_ms), request(), Phase.ENDED)
+        names.append(update.name)
+    assert names[0] == str(moments[0])
+    assert len(set(names)) == len(names)
+
+
+def test_an_update_is_named_whatever_the_one_before_it_is_called() -> None:
+    assert firmware.next_name(Update("odd", request(), Phase.ENDED), NOW) == f"{NOW}"
+
+
 @given(st.sampled_from(sorted(CANCELLABLE)), REQUESTS)
 def test_l01_fr_26_what_is_given_up_leaves_nothing(phase: Phase, wanted: Request) -> None:
     """Whitepaper L01.FR.26: nothing more is told of it, and its file goes."""

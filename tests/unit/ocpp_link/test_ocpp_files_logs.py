@@ -35,7 +35,7 @@ def get_log(rig: FilesRig, request_id: int = 7, kind: str = "SecurityLog", **mor
 def test_5_9_diagnostics_are_named_packed_and_uploaded(rig: FilesRig) -> None:
     """OCPP 1.6 §5.9, §4.4, TC_045_1_CS: the answer names the file, then Uploading, Uploaded."""
     answer = get_diagnostics(rig, startTime="2026-01-01T00:00:00Z", stopTime="2026-01-02T00:00:00Z")
-    assert answer == {"fileName": "CP_1___diagnostics_20260101T000000Z.tar.gz"}
+    assert answer == {"fileName": "CP_1___diagnostics_20260101T000000Z_1.tar.gz"}
     bundle = rig.end_job()
     assert isinstance(bundle, Bundle)
     assert (bundle.oldest, bundle.latest) == ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z")
@@ -84,7 +84,8 @@ def test_6_25_retries_of_zero_are_obeyed(rig: FilesRig) -> None:
 def test_n01_a_security_log_is_uploaded_under_the_id_of_its_request(rig: FilesRig) -> None:
     """Whitepaper N01.FR.01 to N01.FR.03, N01.FR.07 to N01.FR.09, TC_079_CS."""
     answer = get_log(rig)
-    assert answer == {"status": "Accepted", "filename": "CP_1___security_20260101T000000Z.log.gz"}
+    name = "CP_1___security_20260101T000000Z_1.log.gz"
+    assert answer == {"status": "Accepted", "filename": name}
     bundle = rig.end_job()
     assert isinstance(bundle, Bundle)
     assert bundle.plain
@@ -140,6 +141,22 @@ def test_n01_fr_11_a_newer_request_takes_the_place_of_the_older(rig: FilesRig) -
         (2, "Uploading"),
         (2, "Uploaded"),
     ]
+
+
+def test_n01_fr_11_two_uploads_within_one_second_share_no_file(rig: FilesRig) -> None:
+    """Whitepaper N01.FR.11: what is discarded of the older is nothing of the newer, and no file of
+    the back office is written over."""
+    names = [get_log(rig, number)["filename"] for number in (1, 2)]
+    assert names == [
+        "CP_1___security_20260101T000000Z_1.log.gz",
+        "CP_1___security_20260101T000000Z_2.log.gz",
+    ]
+    packed, uploaded = rig.end_job(), rig.end_job()
+    assert isinstance(packed, Bundle)
+    assert isinstance(uploaded, Upload)
+    assert uploaded.name == names[1]
+    assert uploaded.path == packed.path
+    assert rig.workers.discarded == [f"/nowhere/{name}" for name in names]
 
 
 def test_a_newer_request_ends_a_wait_for_the_next_attempt(rig: FilesRig) -> None:

@@ -446,6 +446,16 @@ def test_l01_fr_26_a_new_request_takes_the_place_of_one_that_waits(rig: FilesRig
     assert begin_signed(rig, 3) == {"status": "Rejected"}
 
 
+def test_l01_fr_26_two_requests_within_one_millisecond_share_no_file(rig: FilesRig) -> None:
+    """Whitepaper L01.FR.26: what is discarded of the older is nothing of the newer."""
+    trust(rig)
+    begin_signed(rig, 1)
+    begin_signed(rig, 2)
+    older, newer = rig.downloads()
+    assert older.path != newer.path
+    assert rig.workers.discarded == [older.path]
+
+
 def test_5_19_an_unsigned_request_meanwhile_is_answered_and_left(rig: FilesRig) -> None:
     """OCPP 1.6 §6.56: the answer has no field to say it in."""
     begin(rig)
