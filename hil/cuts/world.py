@@ -108,7 +108,7 @@ class LinkWorld:
         self._alive(self._connect)
 
     def fill_disk(self) -> None:
-        """It takes nothing for so long: what is written waits (Store: a disk that fails is slow)."""
+        """It takes nothing for long: what is written waits (a disk that fails is a slow one)."""
         self._disk_ms = self._store.latency_ms = FULL_MS
 
     def free_disk(self) -> None:
