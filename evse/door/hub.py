@@ -50,6 +50,8 @@ class Hub:
         """How values are told to those who asked for another generation of the interface."""
         self.taps: dict[str, Callable[[int | None, Any], None]] = {}
         """Variable -> what takes its values beside those who follow it."""
+        self.absence: dict[str, str] = {}
+        """Namespace -> why nobody provides it when nobody does, in words."""
         self.on_left: Callable[[Connection], None] = lambda _connection: None
         """Called when a peer has gone."""
 
@@ -148,17 +150,20 @@ class Hub:
         served = [name for name in self._methods if may_call(role, name)]
         inside = [name for name in served if dot and name.startswith(f"{namespace}.")]
         if namespace in NAMESPACES and dot and not inside:
-            return _nobody_provides(namespace)
+            return self._nobody_provides(namespace)
         known = inside or served
         return RpcError(jsonrpc.METHOD_NOT_FOUND, f"no method {method}{nearest(method, known)}")
+
+    def _nobody_provides(self, namespace: str) -> RpcError:
+        why = f": {self.absence[namespace]}" if namespace in self.absence else ""
+        return RpcError(jsonrpc.NOT_AVAILABLE, f"nobody provides {namespace}.* now{why}")
 
     def ask(self, method: str, params: dict[str, Any], reply: Reply) -> None:
         """Call `method` of whoever provides its namespace; `reply` gets the outcome or, where
         nobody provides it or the provider leaves, an RpcError."""
         namespace = method.partition(".")[0]
-        provider = self.provider(namespace)
-        if provider is None:
-            reply(_nobody_provides(namespace))
+        if (provider := self.provider(namespace)) is None:
+            reply(self._nobody_provides(namespace))
         else:
             self.send_on(provider, method, params, reply)
 
@@ -242,7 +247,3 @@ def _not_for(role: Role, method: str, roles: tuple[Role, ...]) -> RpcError:
         f"{method} is not for the role {role}, which you have: it is for {needed(roles)}",
         {"role": role, "needs": [each for each in Role if each in (*roles, Role.ADMIN)]},
     )
-
-
-def _nobody_provides(namespace: str) -> RpcError:
-    return RpcError(jsonrpc.NOT_AVAILABLE, f"nobody provides {namespace}.* now")

@@ -24,6 +24,7 @@ from evse.door import jsonrpc
 from evse.door.hub import Connection, Hub, Reply
 from evse.door.methods import serve
 from evse.door.peer import access
+from evse.door.roles import NAMESPACES, Role
 from evse.door.server import DoorServer
 from evse.door.sys_state import sys_state
 from evse.door.variables import Variables
@@ -37,6 +38,9 @@ from evse.run.sim import SimForwarder
 LINK = "ocpp"
 """What the OCPP process is called as a consumer of the journal: nothing is kept for one that is
 not configured."""
+NOT_CONFIGURED = "the configuration has no [ocpp]"
+NOT_CONNECTED = "the OCPP process is not connected to the core"
+"""Why nobody provides what is the OCPP process's."""
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +73,7 @@ class CoreProcess:
             self.hub, socket, access=access(config.door, _log.warning), group=config.door.group
         )
         self._sim = SimForwarder(self.hub, run_dir, self.core) if self._simulated else None
-        self._open_door()
+        self._open_door(config)
 
     # --- life -------------------------------------------------------------------------------------
 
@@ -152,8 +156,10 @@ class CoreProcess:
 
     # --- the door ---------------------------------------------------------------------------------
 
-    def _open_door(self) -> None:
+    def _open_door(self, config: StationConfig) -> None:
         """What may be asked there, and what is told."""
+        why = NOT_CONFIGURED if config.ocpp is None else NOT_CONNECTED
+        self.hub.absence = {name: why for name, role in NAMESPACES.items() if role is Role.OCPP}
         Variables(self.hub, self._disk.journal, list(self.core.sessions))
         serve(self.hub, self.core)
         self.core.authorization.attach(self.hub)

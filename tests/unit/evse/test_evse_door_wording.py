@@ -69,6 +69,16 @@ def test_a_provider_that_is_away_is_told_as_that(hub: Hub) -> None:
     assert (code, message) == (jsonrpc.NOT_AVAILABLE, "nobody provides ocpp.* now")
 
 
+def test_why_a_provider_is_away_is_told_where_it_is_known() -> None:
+    hub = Hub()
+    hub.absence["ocpp"] = "it sleeps"
+    asked: list[object] = []
+    hub.ask("ocpp.stop", {}, asked.append)
+    assert Peer(hub).error("ocpp.stop")[1] == "nobody provides ocpp.* now: it sleeps"
+    assert [str(error) for error in asked] == ["nobody provides ocpp.* now: it sleeps"]
+    assert Peer(hub).error("auth_token_validator.x")[1].endswith("auth_token_validator.* now")
+
+
 def test_a_misspelt_namespace_is_not_provided(hub: Hub) -> None:
     code, message, field = Peer(hub).error("provide", {"namespace": "oc"})
     assert (code, field) == (jsonrpc.NOT_ALLOWED, "namespace")

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from station_rig import Peer
 
 from evse.config.load import parse
 from evse.model import X1_BP
@@ -31,8 +32,8 @@ class SilentLink:
     def stop(self) -> None: ...
 
 
-def process(folder: Path) -> tuple[CoreProcess, SilentLink]:
-    text = files("hil").joinpath("station_free.toml").read_text("utf-8")
+def process(folder: Path, more: str = "") -> tuple[CoreProcess, SilentLink]:
+    text = files("hil").joinpath("station_free.toml").read_text("utf-8") + more
     run_dir = folder / "run"
     run_dir.mkdir()
     core = CoreProcess(parse(text), state_dir=folder, socket=run_dir / "door.sock", run_dir=run_dir)
@@ -101,5 +102,29 @@ def test_a_task_that_ends_by_itself_is_a_defect(
         renewed = len(link.permits)
         core.board.renew()
         assert len(link.permits) == renewed
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("table", "why"),
+    [
+        ("", "the configuration has no [ocpp]"),
+        (
+            '\n[ocpp]\nurl = "ws://127.0.0.1:9/ocpp"\n',
+            "the OCPP process is not connected to the core",
+        ),
+    ],
+)
+def test_whoever_asks_the_back_office_learns_why_nobody_answers(
+    tmp_path: Path, table: str, why: str
+) -> None:
+    async def scenario() -> None:
+        core, _link = process(tmp_path, table)
+        error = Peer(core.hub).error("ocpp.get_variables", {})
+        assert error[1] == f"nobody provides ocpp.* now: {why}"
+        asyncio.get_running_loop().call_later(0.1, core.life.stop)
+        async with asyncio.timeout(10):
+            await core.run()
 
     asyncio.run(scenario())
