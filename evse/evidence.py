@@ -13,6 +13,7 @@ import msgspec
 from evse.core import Core
 from evse.model import LockState, Reason, SelfTest
 from evse.pilot import duty_bp_to_amps, is_pwm
+from evse.session.availability import by_whom
 from evse.session.session import Session
 
 
@@ -60,6 +61,8 @@ def _availability(session: Session) -> Fact:
     ]
     if who:
         return Fact(False, f"availability: {' and '.join(who)} disabled")
+    if by := by_whom(record.assignments):
+        return Fact(False, f"availability: disabled by {by}")
     return Fact(True, "availability: enabled")
 
 

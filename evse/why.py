@@ -7,8 +7,9 @@ from evse.core import Core
 from evse.energy.standing import standing
 from evse.energy.wording import clock, shortage
 from evse.model import LockState, Reason, SelfTest
+from evse.session import availability
 from evse.session.session import Session
-from evse.types.session import PauseReason
+from evse.types.session import EnableSource, PauseReason
 
 
 def why(core: Core, evse: int) -> str:
@@ -21,7 +22,7 @@ def _cause(core: Core, session: Session) -> str:
     if session.board.is_lost:
         return f"is not charging because the board does not answer: {core.board_why}."
     if session.disable_wanted:
-        return "is not charging because it is disabled; `enable` brings it back."
+        return _disabled(core, session)
     for fault in session.faults:
         if fault.blocks:
             return f"is not charging because {fault.says} ({fault.code}). {fault.hint}"
@@ -168,8 +169,16 @@ def _finished(_core: Core, session: Session) -> str:
     return f"is not charging because the session {ended}; unplug the car to begin a new one."
 
 
-def _disabled(_core: Core, _session: Session) -> str:
-    return "is not charging because it is disabled; `enable` brings it back."
+def _disabled(_core: Core, session: Session) -> str:
+    """A call that names no source stands above those that do, and nobody knows whose it was."""
+    record = session.record
+    if record.evse_disabled or record.connector_disabled:
+        return "is not charging because it is disabled; `enable` brings it back."
+    rows = record.assignments
+    who = f" by {by}" if (by := availability.by_whom(rows)) else ""
+    if availability.disabling(rows) == (EnableSource.FirmwareUpdate,):
+        return f"is not charging because it is disabled{who}; it comes back when that has ended."
+    return f"is not charging because it is disabled{who}; `enable` brings it back."
 
 
 _BY_STATE = {

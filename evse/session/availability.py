@@ -20,6 +20,16 @@ PRIORITIES = {
 }
 """What EVerest's own callers use; every other source that names none gets LOWEST_PRIORITY."""
 LOWEST_PRIORITY = 10_000
+_WORDS = {
+    EnableSource.Unspecified: "a caller without a name",
+    EnableSource.LocalAPI: "a local program",
+    EnableSource.LocalKeyLock: "the key lock at the station",
+    EnableSource.ServiceTechnician: "the service technician",
+    EnableSource.RemoteKeyLock: "the remote key lock",
+    EnableSource.MobileApp: "the mobile app",
+    EnableSource.FirmwareUpdate: "the firmware update",
+    EnableSource.CSMS: "the back office",
+}
 WHOLE_EVSE = 0
 CONNECTOR = 1
 
@@ -61,9 +71,19 @@ def without(rows: Rows, connector_id: int) -> Rows:
 
 def disables(rows: Rows) -> bool:
     """Is the EVSE or its connector off?"""
-    return any(_disabled(r for r in rows if r.connector_id == c) for c in (WHOLE_EVSE, CONNECTOR))
+    return bool(rows and disabling(rows))
 
 
-def _disabled(rows: Iterable[Row]) -> bool:
-    decides = min(rows, key=lambda row: (row.priority, not row.disable), default=None)
-    return decides is not None and decides.disable
+def disabling(rows: Rows) -> tuple[EnableSource, ...]:
+    """Whose word it is that the EVSE or its connector is off; nobody's when both are on."""
+    decide = (_deciding(r for r in rows if r.connector_id == c) for c in (WHOLE_EVSE, CONNECTOR))
+    return tuple(dict.fromkeys(row.source for row in decide if row is not None and row.disable))
+
+
+def by_whom(rows: Rows) -> str:
+    """`disabling` for people, each with its term of the interface; empty for nobody."""
+    return " and ".join(f"{_WORDS[source]} ({source})" for source in disabling(rows))
+
+
+def _deciding(rows: Iterable[Row]) -> Row | None:
+    return min(rows, key=lambda row: (row.priority, not row.disable), default=None)

@@ -7,6 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from station_rig import Peer, accepted, config, station
 
+from evse.evidence import Fact, evidence
+from evse.session import availability
+from evse.types.session import EnableSource, EnableState
 from evse.why import why
 from hil.plant.faults import FAULTS
 from hil.sim.simulation import Simulation
@@ -15,6 +18,11 @@ from hil.sim.simulation import Simulation
 def sentence(sim: Simulation, evse: int = 1) -> str:
     assert sim.station is not None
     return why(sim.station.core, evse)
+
+
+def facts(sim: Simulation, evse: int = 1) -> tuple[Fact, ...]:
+    assert sim.station is not None
+    return evidence(sim.station.core, evse)
 
 
 def peer(sim: Simulation) -> Peer:
@@ -73,6 +81,53 @@ def test_a_disabled_station_says_how_to_bring_it_back() -> None:
     sim = charging()
     peer(sim).result("evse_manager.disable", {"connector_id": 0})
     assert sentence(sim).endswith("it is disabled; `enable` brings it back.")
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("CSMS", "by the back office (CSMS); `enable` brings it back."),
+        ("LocalKeyLock", "by the key lock at the station (LocalKeyLock); `enable` brings it back."),
+        (
+            "FirmwareUpdate",
+            "by the firmware update (FirmwareUpdate); it comes back when that has ended.",
+        ),
+    ],
+)
+def test_a_disabled_station_says_by_whom(source: str, words: str) -> None:
+    sim = charging()
+    disable = {"connector_id": 0, "source": source}
+    peer(sim).result("evse_manager.disable", disable)
+    assert sentence(sim).endswith(f"it is disabled {words}")
+    (fact,) = [fact for fact in facts(sim) if "availability" in fact.says]
+    assert not fact.ok
+    assert fact.says.startswith("availability: disabled by the ")
+    assert fact.says.endswith(f"({source})")
+    peer(sim).result("evse_manager.disable", {"connector_id": 0})
+    assert sentence(sim).endswith("it is disabled; `enable` brings it back.")
+
+
+def test_everybody_whose_word_counts_is_named_and_nobody_else() -> None:
+    sim = charging()
+    for source, connector in (("CSMS", 0), ("MobileApp", 0), ("LocalAPI", 1)):
+        disable = {"connector_id": connector, "source": source}
+        peer(sim).result("evse_manager.disable", disable)
+    assert sentence(sim).endswith(
+        "it is disabled by the back office (CSMS) and a local program (LocalAPI); "
+        "`enable` brings it back."
+    )
+    enable = {"connector_id": 1, "source": "LocalAPI"}
+    peer(sim).result("evse_manager.enable", enable)
+    assert sentence(sim).endswith(
+        "it is disabled by the back office (CSMS); `enable` brings it back."
+    )
+
+
+@pytest.mark.parametrize("source", list(EnableSource))
+def test_every_source_has_its_words(source: EnableSource) -> None:
+    off = availability.assign((), source, 0, EnableState.Disable)
+    assert availability.by_whom(off).endswith(f" ({source.value})")
+    assert availability.by_whom(availability.assign((), source, 0, EnableState.Enable)) == ""
 
 
 def test_a_dead_board_is_named_with_its_reason() -> None:
