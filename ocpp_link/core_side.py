@@ -62,6 +62,7 @@ class CoreSide(Parts):
                 self.next_seq,
                 first_seq - 1,
             )
+            self._events.forgotten.missed()
         if self._journal_id != journal_id:
             self._journal_id = journal_id
             seq = self._events.acknowledgements.last_seq

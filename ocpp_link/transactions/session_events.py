@@ -22,6 +22,7 @@ from ocpp_link.records import EvseState, RecordKind, SampleContext, TxRecord
 from ocpp_link.station import Station
 from ocpp_link.timekeeping import LinkClock
 from ocpp_link.transactions import sessions
+from ocpp_link.transactions.forgotten import ForgottenEvents
 from ocpp_link.transactions.told_times import in_order, noted
 
 E = SessionEventEnum
@@ -62,6 +63,7 @@ class SessionEvents:
         self._remote_starts = remote_starts
         self._ends = ends
         self._on_unreadable = on_unreadable
+        self.forgotten = ForgottenEvents(station, self._session_lost)
 
     def will_end(self, session: str, reason: StopTransactionReason) -> None:
         """A reset ends the session's transaction, also where its restart comes first and the core
@@ -76,6 +78,7 @@ class SessionEvents:
             return  # a core that came back tells again what it was not told to be durable
         try:
             parsed = self._timed(msgspec.convert(event, SessionEvent))
+            self.forgotten.before(evse, parsed)
             state = self._station.states[evse]
         except (msgspec.ValidationError, KeyError) as error:
             self._on_unreadable("session event", error)
@@ -92,10 +95,13 @@ class SessionEvents:
             if state.reserved:
                 over = SessionEvent(uuid="", event=E.ReservationEnd, timestamp=now)
                 self._apply(state, over, None, _nobody)
-            if state.session:
-                self._end_lost(self._station.states[evse], now)
+            self._session_lost(evse)
 
-    def _end_lost(self, state: EvseState, now: str) -> None:
+    def _session_lost(self, evse: int) -> None:
+        """The end of the EVSE's session, if one is open, will never be told."""
+        state, now = self._station.states[evse], self._station.timestamp()
+        if not state.session:
+            return
         if state.in_transaction:
             end = SessionEvent(
                 uuid=state.session,

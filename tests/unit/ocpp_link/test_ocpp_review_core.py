@@ -108,6 +108,71 @@ def test_a_transaction_of_a_core_that_lost_its_memory_ends_with_what_its_meter_s
     assert [stop["transactionId"] for stop in rig.brain.sent("StopTransaction")] == [1, 2]
 
 
+def forgetful(journal_holds: object) -> Rig:
+    """A transaction runs; the core forgets ten events behind it, and holds this as its newest."""
+    rig = Rig()
+    rig.engine.on_journal("one", first_seq=1, from_seq=1)
+    rig.start()
+    rig.plug_in()
+    rig.start_transaction()
+    rig.charge(60)
+    rig.engine.on_core_lost()
+    rig.core.replies["get"] = CoreReply(result=journal_holds)
+    rig.seq += 10
+    rig.engine.on_journal("one", first_seq=rig.seq + 1, from_seq=rig.engine.next_seq)
+    rig.engine.on_core_connected()
+    rig.flush()
+    return rig
+
+
+def ends(rig: Rig) -> list[tuple[int, str]]:
+    return [(end["transactionId"], end["reason"]) for end in rig.brain.sent("StopTransaction")]
+
+
+def test_4_10_a_transaction_ends_whose_end_the_core_forgot_with_all_else() -> None:
+    """OCPP 1.6 §4.10: the journal holds no event of the EVSE, and none will end it."""
+    rig = forgetful(None)
+    assert ends(rig) == [(1, "Other")]
+    rig.session("s-2", seconds=1)
+    assert [number for number, _ in ends(rig)] == [1, 2]
+
+
+def test_4_10_a_transaction_ends_whose_end_the_core_forgot_as_soon_as_another_session_shows() -> (
+    None
+):
+    """OCPP 1.6 §4.10: also where that is told from its middle on."""
+    rig = forgetful({"uuid": "s-2", "event": "SessionFinished"})
+    assert ends(rig) == []
+    rig.plug_out(uuid="s-2")
+    assert ends(rig) == [(1, "Other")]
+    rig.run(5)
+    assert rig.brain.statuses[1] == "Available"
+
+
+def test_4_10_a_transaction_that_outlives_what_was_forgotten_ends_once() -> None:
+    """OCPP 1.6 §4.10: with the meter of its own end."""
+    rig = forgetful({"uuid": "s-1", "event": "ChargingPausedEV"})
+    rig.charge(60)
+    assert ends(rig) == []
+    rig.stop_transaction()
+    rig.plug_out()
+    rig.session("s-2", seconds=1)
+    assert [number for number, _ in ends(rig)] == [1, 2]
+    used_wh = rig.brain.sent("StopTransaction")[0]["meterStop"] - 1_000_000
+    assert used_wh == int(7_360 * 120 / 3_600)
+
+
+def test_4_10_a_core_that_can_not_tell_what_it_holds_ends_nothing() -> None:
+    """OCPP 1.6 §4.10: its disk is busy; the next event tells."""
+    rig = forgetful(True)
+    rig.core.replies["get"] = CoreReply(error="busy")
+    rig.engine.on_journal("one", first_seq=rig.seq + 1, from_seq=rig.engine.next_seq)
+    rig.flush()
+    assert ends(rig) == []
+    rig.session("s-2", seconds=1)
+    assert [number for number, _ in ends(rig)] == [1, 2]
+
+
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 6)), max_size=40))
 def test_only_what_is_durable_of_the_present_journal_is_acknowledged(
     steps: list[tuple[int, int]],
