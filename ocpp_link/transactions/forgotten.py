@@ -40,5 +40,5 @@ class ForgottenEvents:
 
     def _newest_is(self, evse: int, reply: CoreReply) -> None:
         """The EVSE's newest event in the core's journal; with one, it is told here, too."""
-        if not reply.error and reply.result is None and self._doubtful.pop(evse, None):
+        if not reply.error and reply.result is None and self._doubtful.pop(evse, ""):
             self._end_lost(evse)
