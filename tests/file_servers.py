@@ -379,7 +379,12 @@ def sftp_server(directory: Path) -> Iterator[FileServer]:
     port, loop = 0, asyncio.new_event_loop()
     stop = asyncio.Event()
 
+    connections: list[asyncssh.SSHServerConnection] = []
+
     class Server(asyncssh.SSHServer):
+        def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+            connections.append(conn)
+
         def begin_auth(self, username: str) -> bool:
             return True
 
@@ -414,6 +419,9 @@ def sftp_server(directory: Path) -> Iterator[FileServer]:
             port = server.get_port()
             started.set()
             await stop.wait()
+        for connection in connections:  # whoever was killed has not said good-bye
+            connection.abort()
+            await connection.wait_closed()
 
     with _thread(lambda: loop.run_until_complete(serve())):
         try:
@@ -421,7 +429,8 @@ def sftp_server(directory: Path) -> Iterator[FileServer]:
             yield FileServer(directory, "sftp", port, faults)
         finally:
             loop.call_soon_threadsafe(stop.set)
-    loop.run_until_complete(asyncio.sleep(0))
+    for _ in range(5):  # what was closed leaves its socket at the loop's next turns
+        loop.run_until_complete(asyncio.sleep(0))
     loop.close()
 
 

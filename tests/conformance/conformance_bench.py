@@ -177,6 +177,8 @@ class Bench:
             task.cancel()
         if left:
             self._loop.run_until_complete(asyncio.wait(left))
+        for _ in range(5):  # what was cut off leaves its socket at the loop's next turns
+            self._loop.run_until_complete(asyncio.sleep(0))
         self._loop.close()
 
     # --- inside -----------------------------------------------------------------------------------

@@ -184,6 +184,8 @@ class Secured:
         for door in self.doors.values():
             self.do(door.stop())
         self.sim.database.close()
+        for _ in range(5):  # what was cut off leaves its socket at the loop's next turns
+            self.do(asyncio.sleep(0))
         self.loop.close()
 
 

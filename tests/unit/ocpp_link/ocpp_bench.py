@@ -175,4 +175,13 @@ async def bench(tmp_path: Path, **options: Any) -> AsyncIterator[Bench]:
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(test())
+    """On a loop of its own, which lives until what was cut off has left its socket."""
+
+    async def whole() -> None:
+        try:
+            await test()
+        finally:
+            for _ in range(5):
+                await asyncio.sleep(0)
+
+    asyncio.run(whole())
