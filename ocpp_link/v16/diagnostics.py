@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ocpp_link import answers
 from ocpp_link.files.logs import LogKind, LogRequest
 from ocpp_link.files.records import LogReport, LogStatus
 from ocpp_link.files.update import DEFAULT_RETRIES, DEFAULT_RETRY_S
@@ -42,15 +43,8 @@ def get_log(call: IncomingCall, engine: ChargePoint) -> None:
     wanted = call.payload["log"]
     window = wanted.get("oldestTimestamp", ""), wanted.get("latestTimestamp", "")
     request = _request(call, KINDS[call.payload["logType"]], wanted["remoteLocation"], window)
-    if request is None:
-        return
-    answer = engine.logs.judge(request)
-    if not answer.name:
-        call.respond({"status": "Rejected"})
-        return
-    status = "AcceptedCanceled" if answer.cancels else "Accepted"
-    call.respond({"status": status, "filename": answer.name})
-    engine.logs.begin(request, answer.name)
+    if request is not None:
+        answers.get_log(call, engine, request)
 
 
 def log_status(report: LogReport) -> Message | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evse.clock import rfc3339
-from ocpp_link.reservations import Booking, ReservationStatus
+from ocpp_link import answers
+from ocpp_link.reservations import Booking
 from ocpp_link.rpc.rpc import IncomingCall
 from ocpp_link.station import parse_time
 from ocpp_link.v16.authorization import ID_TAG_CHARS
@@ -16,24 +17,7 @@ if TYPE_CHECKING:
 
 def reserve_now(call: IncomingCall, engine: ChargePoint) -> None:
     """§5.13; connector 0 means any."""
-
-    def answered(status: ReservationStatus) -> None:
-        call.respond({"status": status.value})
-
-    booking = _booking(call.payload)
-    if booking is None:
-        answered(ReservationStatus.REJECTED)
-    else:
-        engine.reservations.reserve(booking, answered)
-
-
-def cancel_reservation(call: IncomingCall, engine: ChargePoint) -> None:
-    """§5.1."""
-
-    def answered(cancelled: bool) -> None:
-        call.respond({"status": "Accepted" if cancelled else "Rejected"})
-
-    engine.reservations.cancel(call.payload["reservationId"], answered)
+    answers.reserve(call, engine, _booking(call.payload))
 
 
 def _booking(payload: dict[str, Any]) -> Booking | None:
@@ -56,5 +40,5 @@ def _booking(payload: dict[str, Any]) -> Booking | None:
 
 HANDLERS = {
     "ReserveNow": reserve_now,
-    "CancelReservation": cancel_reservation,
+    "CancelReservation": answers.cancel_reservation,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ocpp_link import answers
 from ocpp_link.files.logs import LogKind, LogRequest
 from ocpp_link.files.update import DEFAULT_RETRIES, DEFAULT_RETRY_S
 from ocpp_link.rpc.codes import Code
@@ -22,13 +23,7 @@ def get_log(call: IncomingCall, engine: ChargePoint) -> None:
     if request is None:
         call.refuse(Code.PROPERTY, "a time of the window can not be read")
         return
-    answer = engine.logs.judge(request)
-    if not answer.name:
-        call.respond({"status": "Rejected"})
-        return
-    status = "AcceptedCanceled" if answer.cancels else "Accepted"
-    call.respond({"status": status, "filename": answer.name})
-    engine.logs.begin(request, answer.name)
+    answers.get_log(call, engine, request)
 
 
 def _request(call: IncomingCall) -> LogRequest | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evse.clock import rfc3339
+from ocpp_link import answers
 from ocpp_link.records import Message
-from ocpp_link.reservations import Booking, ReservationStatus
+from ocpp_link.reservations import Booking
 from ocpp_link.rpc.rpc import IncomingCall
 from ocpp_link.station import parse_time
 
@@ -16,24 +17,7 @@ if TYPE_CHECKING:
 
 def reserve_now(call: IncomingCall, engine: ChargePoint) -> None:
     """H01. A connector type is for the core to match: an EVSE has one connector."""
-
-    def answered(status: ReservationStatus) -> None:
-        call.respond({"status": status.value})
-
-    booking = _booking(call.payload)
-    if booking is None:
-        answered(ReservationStatus.REJECTED)
-    else:
-        engine.reservations.reserve(booking, answered)
-
-
-def cancel_reservation(call: IncomingCall, engine: ChargePoint) -> None:
-    """H02."""
-
-    def answered(cancelled: bool) -> None:
-        call.respond({"status": "Accepted" if cancelled else "Rejected"})
-
-    engine.reservations.cancel(call.payload["reservationId"], answered)
+    answers.reserve(call, engine, _booking(call.payload))
 
 
 def status_update(reservation_id: int, status: str) -> Message:
@@ -58,4 +42,4 @@ def _booking(payload: dict[str, Any]) -> Booking | None:
     )
 
 
-HANDLERS = {"ReserveNow": reserve_now, "CancelReservation": cancel_reservation}
+HANDLERS = {"ReserveNow": reserve_now, "CancelReservation": answers.cancel_reservation}
