@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from drivers.errors import MeterMapError
-from drivers.meter_map import load_map
+from drivers.metering.map import load_map
 from evse.config.load import load
 from evse.config.read import ConfigError
 from evse.config.station import StationConfig

@@ -15,7 +15,7 @@ class MeterTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     kind: Literal["modbus", "none"] = "none"
     model: Annotated[
-        str, Meta(pattern=r"^[a-z0-9_]{1,40}\Z", description="a name of drivers/meters/")
+        str, Meta(pattern=r"^[a-z0-9_]{1,40}\Z", description="a name of drivers/metering/meters/")
     ] = "sdm630"
     port: DevicePath = ""
     unit: Annotated[int, Meta(ge=1, le=247)] = 1

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 
 from drivers.errors import MeterError
-from drivers.meter import Meter, MeterPoller
+from drivers.metering.meter import Meter, MeterPoller
 from evse.clock import Clock
 from evse.config.energy import MainsTable
 from evse.metering.supervisor import HealthChanged, MeterChange, MeterHealth, MeterSupervisor

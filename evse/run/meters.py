@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from drivers.errors import MeterError
-from drivers.meter import MeterPoller, ModbusMeter
-from drivers.meter_map import Line, MeterMap, load_map
-from drivers.modbus_bus import ModbusBus
+from drivers.metering.bus import ModbusBus
+from drivers.metering.map import Line, MeterMap, load_map
+from drivers.metering.meter import MeterPoller, ModbusMeter
 from evse.clock import Clock
 from evse.config.evse import MeterTable
 from evse.config.meters import MAINS

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.meter_map import Line, load_map
+from drivers.metering.map import Line, load_map
 from evse.clock import MonotonicClock, VirtualClock
 from evse.config.evse import MeterTable
 from evse.config.load import parse

@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 from drivers.errors import MeterError
-from drivers.meter import MeterPoller, ModbusMeter
-from drivers.meter_map import Line, load_map
-from drivers.modbus_bus import ModbusBus
+from drivers.metering.bus import ModbusBus
+from drivers.metering.map import Line, load_map
+from drivers.metering.meter import MeterPoller, ModbusMeter
 from evse.clock import MonotonicClock
 from evse.model import MeterReading
 from hil.plant.meter_process import TruthLine

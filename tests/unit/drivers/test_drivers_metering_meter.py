@@ -23,9 +23,9 @@ from drivers.errors import (
     MeterTimeout,
     MeterUnreachable,
 )
-from drivers.meter import MeterPoller, ModbusMeter
-from drivers.meter_map import Line, Request, load_map
-from drivers.modbus_bus import ModbusBus, answer_in, character_s
+from drivers.metering.bus import ModbusBus, answer_in, character_s
+from drivers.metering.map import Line, Request, load_map
+from drivers.metering.meter import MeterPoller, ModbusMeter
 from evse.clock import MonotonicClock, VirtualClock
 from evse.model import MeterReading
 from hil.plant.meter_process import MeterPort, Slave

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from drivers.errors import MeterError, MeterGarbled, MeterTimeout
-from drivers.meter_map import MeterMap, decode, requests_for
-from drivers.modbus_bus import ModbusBus
+from drivers.metering.bus import ModbusBus
+from drivers.metering.map import MeterMap, decode, requests_for
 from evse.clock import Clock
 from evse.model import MeterReading
 

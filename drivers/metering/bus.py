@@ -21,7 +21,7 @@ from pymodbus.exceptions import ConnectionException
 from pymodbus.framer.rtu import FramerRTU
 
 from drivers.errors import MeterGarbled, MeterRejected, MeterTimeout, MeterUnreachable
-from drivers.meter_map import Line, Request
+from drivers.metering.map import Line, Request
 
 EXCEPTION_FLAG = 0x80
 """Added to the function code of an exception answer (Modbus Application Protocol 1.1b3, 7)."""

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.errors import MeterGarbled, MeterMapError
-from drivers.meter_map import (
+from drivers.metering.map import (
     MeterMap,
     Request,
     decode,

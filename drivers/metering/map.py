@@ -1,7 +1,7 @@
 """Register maps: what a meter model keeps in which Modbus register, and how to decode it.
 
-Pure but for `load_map`. A map is a TOML file of drivers/meters/; a new meter is a new file and
-a golden test.
+Pure but for `load_map`. A map is a TOML file of drivers/metering/meters/; a new meter is a new
+file and a golden test.
 """
 
 from __future__ import annotations
@@ -111,7 +111,9 @@ class Request(msgspec.Struct, frozen=True):
 
 def model_names() -> list[str]:
     """The models there are maps for, as the configuration names them."""
-    names = (entry.name for entry in resources.files("drivers").joinpath("meters").iterdir())
+    names = (
+        entry.name for entry in resources.files("drivers.metering").joinpath("meters").iterdir()
+    )
     return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
 
 
@@ -120,7 +122,7 @@ def load_map(model: str) -> MeterMap:
     names = model_names()
     if model not in names:
         raise MeterMapError(f"meter model {model!r} is not known{nearest(model, names)}")
-    file = resources.files("drivers").joinpath("meters", f"{model}.toml")
+    file = resources.files("drivers.metering").joinpath("meters", f"{model}.toml")
     return parse_map(file.read_text("utf-8"), f"{model}.toml")
 
 
