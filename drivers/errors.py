@@ -29,3 +29,31 @@ class MeterRejected(MeterError, LookupError):
 
 class MeterMapError(MeterError, ValueError):
     """A register map that cannot be used."""
+
+
+class BoardError(DriverError):
+    """A part of the board can not be used; the computer's own pins, converters and outputs."""
+
+
+class GpioUnavailable(BoardError, OSError):
+    """No pin can be driven or read at all."""
+
+
+class PwmGone(BoardError, OSError):
+    """The hardware PWM is not there, or takes no orders."""
+
+
+class PwmAltered(BoardError, RuntimeError):
+    """The hardware PWM outputs what nobody here has asked for."""
+
+
+class AdcSilent(BoardError, OSError):
+    """The analog-to-digital converter can not be asked."""
+
+
+class SensorSilent(BoardError, OSError):
+    """A temperature sensor gives nothing."""
+
+
+class ProfileError(BoardError, ValueError):
+    """A board profile that can not be used."""

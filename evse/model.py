@@ -151,6 +151,69 @@ class BoardFault(enum.IntFlag):
     """The board lost one of its own parts."""
 
 
+class Wiring(enum.IntFlag):
+    """What ring 1 finds wrong with its own wires, converters and outputs: the cause behind a trip
+    or a missing reading, for the technician. It opens nothing by itself: what can not be read is
+    not believed, and that opens."""
+
+    ADC_SILENT = 1
+    """The converter's device can not be asked."""
+    ADC_ALL_ONES = 1 << 1
+    """Every bit it sends is 1: no supply, no ground, or nothing on the data line."""
+    ADC_ALL_ZEROS = 1 << 2
+    ADC_RAIL = 1 << 3
+    """The pilot's reading stands at an end of the scale."""
+    PILOT_NO_PLATEAU = 1 << 4
+    """PWM is on, and the samples show no two levels for long."""
+    PWM_GONE = 1 << 5
+    """The pilot's hardware PWM is not there any more."""
+    PWM_ALTERED = 1 << 6
+    """It outputs what nobody here has asked for."""
+    GPIO_GONE = 1 << 7
+    MIRROR_FLOATING = 1 << 8
+    """An input that changes more often than any contact can."""
+    RCD_FLOATING = 1 << 9
+    LOCK_FLOATING = 1 << 10
+    INPUT_FLOATING = 1 << 11
+    """Any other input: emergency stop, door, tilt, button."""
+    LOCK_CONTRADICTS = 1 << 12
+    """Both end switches of the lock are active at once."""
+    TEMPERATURE_SILENT = 1 << 13
+    TEMPERATURE_RANGE = 1 << 14
+    """Open or shorted sensor: nothing has that temperature."""
+    OVERSLEPT = 1 << 15
+    """Ring 1's loop came late, repeatedly: the computer is too busy."""
+    NO_REALTIME = 1 << 16
+    """Ring 1 may not run as a real-time process here."""
+
+
+class Indicator(enum.IntEnum):
+    """What the status light shows; the patterns are a table of drivers/gpio/."""
+
+    OFF = 0
+    STARTING = 1
+    AVAILABLE = 2
+    WAITING = 3
+    """A car is there, and a card is wanted; or the other way round."""
+    PREPARING = 4
+    CHARGING = 5
+    SUSPENDED = 6
+    """Plugged in and authorized, and no current: the car, a limit or a pause."""
+    FINISHED = 7
+    RESERVED = 8
+    UNAVAILABLE = 9
+    FAULTED = 10
+    NO_CORE = 11
+    """Ring 1's own: nobody renews the lease."""
+
+
+class Sound(enum.IntEnum):
+    """What the buzzer says once."""
+
+    ACCEPTED = 1
+    REJECTED = 2
+
+
 WARNINGS = (
     BoardFault.VENDOR_WARNING
     | BoardFault.HIGH_TEMPERATURE
@@ -170,6 +233,9 @@ class CommandVerb(enum.IntEnum):
     """Unlock now (vetoed while coil or mirror is closed); forbids closing until unplugged."""
     RCD_SELF_TEST = 3
     """Run the self-test again now (refused while the contactor is closed)."""
+    SOUND_ACCEPTED = 4
+    """The card is good. A board without a buzzer answers UNKNOWN, as to the next one."""
+    SOUND_REJECTED = 5
 
 
 class CommandStatus(enum.IntEnum):
@@ -210,6 +276,8 @@ class Permit(msgspec.Struct, frozen=True, gc=False):
     phases: int = 3
     """Where the phase contact belongs: 1 = L1 alone, 3 = all. Moved only while the contactor is
     confirmed open; nothing is closed until it is there. A board without one ignores it."""
+    indicator: Indicator = Indicator.OFF
+    """What the status light shows. A board without one ignores it."""
 
 
 class Wish(NamedTuple):
@@ -219,6 +287,7 @@ class Wish(NamedTuple):
     duty_bp: int = X1_BP
     lock: LockTarget = LockTarget.KEEP
     phases: int = 3
+    indicator: Indicator = Indicator.OFF
 
 
 DENY = Permit(seq=0, close=False, duty_bp=X1_BP)
@@ -255,6 +324,10 @@ class BoardStatus(msgspec.Struct, frozen=True, gc=False):
     """Counts the plug-ins since ring 1 started, modulo 2**16: another number means another plug-in,
     also where nobody heard state A. A car that was there at the start does not count, and neither
     does one that shows again after state E or F, unless the socket was seen empty meanwhile."""
+    wiring: Wiring = Wiring(0)
+    """What the board finds wrong with its own wires now."""
+    presses: int = 0
+    """Counts the presses of the stop button since ring 1 started, modulo 2**16."""
 
     @property
     def plugged(self) -> bool:

@@ -12,7 +12,7 @@ import enum
 from collections.abc import Callable
 
 from evse.clock import earliest
-from evse.model import F_BP, X1_BP, BoardIdentity, CommandVerb, LockTarget, Permit
+from evse.model import F_BP, X1_BP, BoardIdentity, CommandVerb, Indicator, LockTarget, Permit
 from firmware_bridge.command_lane import CommandLane
 from firmware_bridge.events import (
     Analog,
@@ -149,6 +149,7 @@ class HostSession:
         duty_bp: int,
         lock: LockTarget = LockTarget.KEEP,
         phases: int = 3,
+        indicator: Indicator = Indicator.OFF,
         now_ms: int,
     ) -> bool:
         """Let a permit leave next; False when the link is down and it was withheld.
@@ -161,7 +162,7 @@ class HostSession:
             raise ValueError(f"duty_bp is {F_BP} to {X1_BP}, not {duty_bp}")
         if phases not in (1, 3):
             raise ValueError(f"phases is 1 or 3, not {phases}")
-        return self._permits.offer(evse, Permit(0, close, duty_bp, lock, phases), now_ms)
+        return self._permits.offer(evse, Permit(0, close, duty_bp, lock, phases, indicator), now_ms)
 
     def command(self, evse: int, verb: CommandVerb, arg: int = 0, *, now_ms: int) -> int:
         """Put a command in line and return its id; its CommandDone comes as an event.

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 
 from evse.clock import Clock
-from evse.model import CommandVerb, LockTarget
+from evse.model import CommandVerb, Indicator, LockTarget
 from firmware_bridge.errors import PortError
 from firmware_bridge.events import HostEvent, LinkUp
 from firmware_bridge.host_session import HostSession
@@ -78,11 +78,18 @@ class BoardLink:
         duty_bp: int,
         lock: LockTarget = LockTarget.KEEP,
         phases: int = 3,
+        indicator: Indicator = Indicator.OFF,
     ) -> bool:
         """Send a permit now; False when the link is down. See HostSession.send_permit."""
         now_ms = self._clock.now_ms()
         accepted = self.session.send_permit(
-            evse, close=close, duty_bp=duty_bp, lock=lock, phases=phases, now_ms=now_ms
+            evse,
+            close=close,
+            duty_bp=duty_bp,
+            lock=lock,
+            phases=phases,
+            indicator=indicator,
+            now_ms=now_ms,
         )
         self._flush()
         return accepted

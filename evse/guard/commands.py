@@ -25,6 +25,8 @@ from evse.model import (
     SelfTest,
 )
 
+_VERBS = (CommandVerb.ACKNOWLEDGE, CommandVerb.FORCE_UNLOCK, CommandVerb.RCD_SELF_TEST)
+
 
 def _standing(
     hardware: Hardware, timing: Timing, state: GuardState, now_ms: int, seen: Seen
@@ -45,6 +47,8 @@ def command(
     verb: CommandVerb,
 ) -> tuple[GuardState, CommandStatus]:
     """Obey a command between two steps; the next step acts on it. Twice is as good as once."""
+    if verb not in _VERBS:
+        return state, CommandStatus.UNKNOWN
     view = _standing(hardware, timing, state, now_ms, seen)
     if verb is CommandVerb.ACKNOWLEDGE:
         return _acknowledge(rules, view)
@@ -108,6 +112,8 @@ def status(
         phases=_phases(view),
         faults=seen.faults,
         plugs=state.plugs,
+        wiring=seen.wiring,
+        presses=seen.presses,
     )
 
 

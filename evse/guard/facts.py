@@ -14,7 +14,7 @@ import msgspec
 from evse.guard.lock_drive import LockDrive, feedback
 from evse.guard.phase_contact import ALL_PHASES, L1_ALONE
 from evse.guard.proximity import cable_rating_a
-from evse.model import BoardFault, Capability, LockState, PilotState
+from evse.model import BoardFault, Capability, LockState, PilotState, Wiring
 from evse.pilot import PilotSample, classify, low_level_ok
 
 LOW_CURRENT_MA = 1_000
@@ -43,6 +43,11 @@ class Inputs(msgspec.Struct, frozen=True, gc=False):
     """What the board's own protections say."""
     supply_12v_mv: int = 12_000
     """What the pilot is made of; measured for the core (evse/supply.py), not judged here."""
+    supply_minus_12v_mv: int = -12_000
+    wiring: Wiring = Wiring(0)
+    """What the board finds wrong with its own wires; told, not judged."""
+    presses: int = 0
+    """Of the stop button, counted; told, not judged."""
 
 
 class Outputs(msgspec.Struct, frozen=True, gc=False):
@@ -74,12 +79,16 @@ class Hardware(msgspec.Struct, frozen=True, gc=False):
     """A contact of its own in L2 and L3."""
     phase_feedback: bool = False
     """That contact's position can be read; without, it is trusted after `Timing.phase_ms`."""
+    unlocks_on_power_loss: bool = False
+    """The lock has a supply of its own, and lets go of the plug when the mains are lost."""
 
     def __post_init__(self) -> None:
         if self.phase_feedback and not self.phase_switch:
             raise ValueError("hardware: phase_feedback needs phase_switch, which it watches")
         if self.rcd_self_test and not self.rcd:
             raise ValueError("hardware: rcd_self_test needs rcd, whose output it watches")
+        if self.unlocks_on_power_loss and not self.lock:
+            raise ValueError("hardware: unlocks_on_power_loss needs a lock")
 
     def capabilities(self) -> Capability:
         fitted = Capability.OPENS_ON_LOST_LEASE
@@ -190,6 +199,8 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     phases: int = 0
     """What the phase contact's feedback shows: 1 or 3; 0 where it shows nothing."""
     faults: BoardFault = BoardFault(0)
+    wiring: Wiring = Wiring(0)
+    presses: int = 0
 
 
 def observe(hardware: Hardware, inputs: Inputs, pilot: PilotState) -> Seen:
@@ -209,6 +220,8 @@ def observe(hardware: Hardware, inputs: Inputs, pilot: PilotState) -> Seen:
         hardware.fast_current and current_ma is not None and current_ma < LOW_CURRENT_MA,
         _phases(inputs.phase_feedback) if hardware.phase_feedback else 0,
         inputs.faults,
+        inputs.wiring,
+        inputs.presses,
     )
 
 

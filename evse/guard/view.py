@@ -12,7 +12,7 @@ from evse.guard.facts import Hardware, Heat, Seen, Timing
 from evse.guard.lock_drive import LockDrive
 from evse.guard.phase_contact import POSITIONS
 from evse.guard.state import GuardState
-from evse.model import LockState, LockTarget, PilotState, Reason, SelfTest
+from evse.model import BoardFault, LockState, LockTarget, PilotState, Reason, SelfTest
 from evse.pilot import is_pwm, sound_duty_bp
 
 _MIRROR_TRIPS = (1 << Reason.WELD) | (1 << Reason.MIRROR)
@@ -46,12 +46,17 @@ class View(msgspec.Struct, gc=False):
 
 def lock_goal(v: View) -> LockTarget:
     s = v.state
-    if s.forced_unlock:
+    if s.forced_unlock or (v.hardware.unlocks_on_power_loss and power_lost(v)):
         return LockTarget.UNLOCK
     if s.live:
         return s.permit.lock
     patience_ms = v.timing.unlock_after_a_ms if s.unplugged else v.timing.f_unlock_ms
     return LockTarget.UNLOCK if v.lasted(s.idle_since_ms, patience_ms) else LockTarget.KEEP
+
+
+def power_lost(v: View) -> bool:
+    """What is left in the lock's own supply is for letting go of the plug."""
+    return BoardFault.POWER_LOSS in v.seen.faults
 
 
 # --- closing -------------------------------------------------------------------------------------

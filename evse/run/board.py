@@ -84,6 +84,7 @@ class Board:
                 duty_bp=X1_BP if stopping else wish.duty_bp,
                 lock=wish.lock,
                 phases=wish.phases,
+                indicator=wish.indicator,
             )
 
     async def farewell(self) -> None:

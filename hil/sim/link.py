@@ -143,6 +143,7 @@ class FrameLink:
                 duty_bp=wish.duty_bp,
                 lock=wish.lock,
                 phases=wish.phases,
+                indicator=wish.indicator,
                 now_ms=now_ms,
             )
         self._flush()

@@ -30,7 +30,7 @@ from firmware_bridge.messages import Hello, PermitMessage
 PERMIT = PermitMessage(1, 0xCAFE, 5, 6, Permit(7, True, 2666))
 PERMIT_LINE = (
     "PERMIT evse=1 session=0000cafe heard_ms=5 held_ms=6 seq=7 close=yes duty_bp=2666 lock=KEEP "
-    "phases=3"
+    "phases=3 indicator=OFF"
 )
 records = st.lists(
     st.builds(Record, st.integers(0, 2**40), st.sampled_from(Direction), st.binary(min_size=1)),

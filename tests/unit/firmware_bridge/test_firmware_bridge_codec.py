@@ -180,7 +180,7 @@ def test_a_value_that_its_field_cannot_hold_is_named(message: Message, sentence:
 
 def test_what_no_sender_may_send_is_refused_by_the_receiver() -> None:
     permit = bytearray(pack(PermitMessage(1, 2, 3, 4, Permit(1, True, 10_000))))
-    permit[-2] = 9
+    permit[-3] = 9
     with pytest.raises(MessageError, match=r"PERMIT\.lock is enum8 LockTarget, not 9"):
         unpack(bytes(permit))
     permit[-2] = 0
@@ -199,7 +199,7 @@ def test_control_characters_of_a_board_reach_nobody() -> None:
 def test_length_and_type_are_checked() -> None:
     permit = pack(PermitMessage(1, 2, 3, 4, Permit(1, True, 0)))
     for wrong in (permit[:-1], permit + b"\0"):
-        with pytest.raises(MessageError, match="PERMIT has 21 bytes"):
+        with pytest.raises(MessageError, match="PERMIT has 22 bytes"):
             unpack(wrong)
     with pytest.raises(MessageError, match="0xee is no message type"):
         unpack(b"\xee")
