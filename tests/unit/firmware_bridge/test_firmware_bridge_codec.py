@@ -183,8 +183,8 @@ def test_what_no_sender_may_send_is_refused_by_the_receiver() -> None:
     permit[-3] = 9
     with pytest.raises(MessageError, match=r"PERMIT\.lock is enum8 LockTarget, not 9"):
         unpack(bytes(permit))
-    permit[-2] = 0
-    permit[-5] = 2
+    permit[-3] = 0
+    permit[-6] = 2
     with pytest.raises(MessageError, match=r"PERMIT\.close is bool, not 2"):
         unpack(bytes(permit))
 
