@@ -11,7 +11,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import struct
 import termios
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 import serial
@@ -19,6 +21,7 @@ from pymodbus import ModbusException
 from pymodbus.client import AsyncModbusSerialClient
 from pymodbus.exceptions import ConnectionException
 from pymodbus.framer.rtu import FramerRTU
+from pymodbus.pdu import ModbusPDU
 
 from drivers.errors import MeterGarbled, MeterRejected, MeterTimeout, MeterUnreachable
 from drivers.metering.map import Line, Request
@@ -27,7 +30,11 @@ EXCEPTION_FLAG = 0x80
 """Added to the function code of an exception answer (Modbus Application Protocol 1.1b3, 7)."""
 ANSWER_OVERHEAD = 5
 """Unit, function code, byte count and CRC around the registers."""
+MOST_WRITTEN = 123
+"""Registers of one write (Modbus Application Protocol 1.1b3, 6.12)."""
 LONGEST_ANSWER = ANSWER_OVERHEAD + 2 * 125
+WRITE_ONE, WRITE_SEVERAL = 6, 16
+"""Function codes of a write (Modbus Application Protocol 1.1b3, 6.6 and 6.12)."""
 SILENCE_CHARACTERS = 3.5
 FASTEST_SILENCE_S = 0.00175
 """Silence between frames: 3.5 characters, fixed above 19200 baud (Modbus over Serial Line 1.02,
@@ -84,6 +91,22 @@ def answer_in(data: bytes, unit: int, function_code: int, count: int) -> bytes:
     return b""
 
 
+def confirmation_in(data: bytes, wanted: bytes) -> bytes:
+    """The intact confirmation of a write in `data`: `wanted` (unit, function code, address, and
+    the value or how many) with its checksum, or an exception; b"" if there is none."""
+    refused = bytes([wanted[0], wanted[1] | EXCEPTION_FLAG])
+    for start in range(len(data) - ANSWER_OVERHEAD + 1):
+        if data.startswith(wanted, start):
+            frame = data[start : start + len(wanted) + 2]
+        elif data.startswith(refused, start):
+            frame = data[start : start + ANSWER_OVERHEAD]
+        else:
+            continue
+        if FramerRTU.check_CRC(frame[:-2], int.from_bytes(frame[-2:], "big")):
+            return frame
+    return b""
+
+
 def character_s(line: Line) -> float:
     """Seconds that one character takes: start bit, eight data bits, parity, stop bits."""
     return (9 + (line.parity != "N") + line.stop_bits) / line.baud
@@ -128,7 +151,7 @@ class ModbusBus:
         self._lock = asyncio.Lock()
         self._client: AsyncModbusSerialClient | None = None
         self._quiet_from = 0.0
-        self._asked = (0, 0, 0)
+        self._screen: Callable[[bytes], bytes] = bytes
         self._heard = 0
 
     async def read(self, unit: int, function_code: int, request: Request) -> list[int]:
@@ -137,13 +160,58 @@ class ModbusBus:
         Raises MeterUnreachable, MeterTimeout, MeterGarbled or MeterRejected, each naming port,
         unit and address.
         """
+
+        def call(client: AsyncModbusSerialClient) -> Awaitable[ModbusPDU]:
+            holding = function_code == 3
+            ask = client.read_holding_registers if holding else client.read_input_registers
+            return ask(request.address, count=request.count, device_id=unit)
+
+        def screen(data: bytes) -> bytes:
+            return answer_in(data, unit, function_code, request.count)
+
+        answer = await self._exchange(f"unit {unit} address {request.address:#06x}", call, screen)
+        return list(answer.registers)
+
+    async def write(self, unit: int, address: int, values: Sequence[int]) -> None:
+        """Write holding registers from `address` on: one with function 6, several with 16. Done
+        once the device has confirmed; a write that was not confirmed may have been done.
+
+        Raises as `read` does, and ValueError for no values or more than 123.
+        """
+        if not 1 <= len(values) <= MOST_WRITTEN:
+            raise ValueError(f"{len(values)} registers can not be written at once")
+        several = len(values) > 1
+        head = struct.pack(
+            ">BBHH",
+            unit,
+            WRITE_SEVERAL if several else WRITE_ONE,
+            address,
+            len(values) if several else values[0],
+        )
+
+        def call(client: AsyncModbusSerialClient) -> Awaitable[ModbusPDU]:
+            if several:
+                return client.write_registers(address, list(values), device_id=unit)
+            return client.write_register(address, values[0], device_id=unit)
+
+        await self._exchange(
+            f"unit {unit} writing {address:#06x}", call, lambda data: confirmation_in(data, head)
+        )
+
+    async def _exchange(
+        self,
+        where: str,
+        call: Callable[[AsyncModbusSerialClient], Awaitable[ModbusPDU]],
+        screen: Callable[[bytes], bytes],
+    ) -> ModbusPDU:
+        """One request and its answer, with the line's silence before and after."""
         async with self._lock:
             loop = asyncio.get_running_loop()
             await asyncio.sleep(max(0.0, self._quiet_from - loop.time()))
             self.counters.requests += 1
             rest_s = self._answer_s
             try:
-                registers = await self._transact(unit, function_code, request)
+                answer = await self._transact(where, call, screen)
                 rest_s = self._silence_s
             except (MeterRejected, MeterUnreachable):
                 rest_s = self._silence_s
@@ -152,20 +220,24 @@ class ModbusBus:
                 self._quiet_from = loop.time() + rest_s
                 if rest_s != self._silence_s:
                     self._close()
-            return registers
+            return answer
 
     async def aclose(self) -> None:
         """Give the port back, after the request under way."""
         async with self._lock:
             self._close()
 
-    async def _transact(self, unit: int, function_code: int, request: Request) -> list[int]:
+    async def _transact(
+        self,
+        where: str,
+        call: Callable[[AsyncModbusSerialClient], Awaitable[ModbusPDU]],
+        screen: Callable[[bytes], bytes],
+    ) -> ModbusPDU:
         client = await self._connected()
-        self._asked, self._heard = (unit, function_code, request.count), 0
-        where = f"{self.port} unit {unit} address {request.address:#06x}"
-        call = client.read_holding_registers if function_code == 3 else client.read_input_registers
+        self._screen, self._heard = screen, 0
+        where = f"{self.port} {where}"
         try:
-            answer = await call(request.address, count=request.count, device_id=unit)
+            answer = await call(client)
         except ConnectionException as error:
             self.counters.unreachable += 1
             raise MeterUnreachable(f"{self.port} went away") from error
@@ -179,7 +251,7 @@ class ModbusBus:
             self.counters.rejected += 1
             code = answer.exception_code
             raise MeterRejected(f"{where}: exception {code} ({_EXCEPTIONS.get(code, 'unnamed')})")
-        return list(answer.registers)
+        return answer
 
     async def _connected(self) -> AsyncModbusSerialClient:
         if self._client is not None and self._client.connected:
@@ -221,4 +293,4 @@ class ModbusBus:
         if sending:
             return data
         self._heard = len(data)
-        return answer_in(data, *self._asked)
+        return self._screen(data)
