@@ -65,6 +65,14 @@ class Guard:
         """Permits ignored because an equal or newer one had come before."""
 
     @property
+    def hardware(self) -> Hardware:
+        return self._hardware
+
+    @property
+    def timing(self) -> Timing:
+        return self._timing
+
+    @property
     def state(self) -> GuardState:
         return self._state
 

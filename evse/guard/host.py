@@ -13,6 +13,7 @@ from typing import Protocol
 from evse.clock import earliest
 from evse.guard.facts import Inputs, Outputs
 from evse.guard.guard import Guard
+from evse.guard.recorder import FlightRecorder
 from evse.model import X1_BP, BoardStatus, CommandStatus, CommandVerb, Permit
 
 PERIOD_MS = 10
@@ -34,18 +35,33 @@ class Pins(Protocol):
 class GuardHost:
     """The guards of one board over its pins."""
 
-    def __init__(self, guards: Mapping[int, Guard], pins: Pins) -> None:
+    def __init__(self, guards: Mapping[int, Guard], pins: Pins, *, recorded: bool = False) -> None:
+        """`recorded`: each guard's last minute is kept in memory."""
         self.guards = dict(guards)
+        self.recorders = {
+            evse: FlightRecorder(guard.hardware, guard.timing)
+            for evse, guard in guards.items()
+            if recorded
+        }
         self._pins = pins
 
     def permit(self, evse: int, permit: Permit, now_ms: int) -> bool:
         """False for a stale permit or an EVSE that the board does not have."""
         guard = self.guards.get(evse)
-        return guard is not None and guard.permit(permit, now_ms)
+        if guard is None or not guard.permit(permit, now_ms):
+            return False
+        if recorder := self.recorders.get(evse):
+            recorder.permit(permit, now_ms)
+        return True
 
     def command(self, evse: int, verb: CommandVerb, now_ms: int) -> CommandStatus:
         guard = self.guards.get(evse)
-        return CommandStatus.UNKNOWN if guard is None else guard.command(verb, now_ms)
+        if guard is None:
+            return CommandStatus.UNKNOWN
+        status = guard.command(verb, now_ms)
+        if recorder := self.recorders.get(evse):
+            recorder.command(verb, status, now_ms)
+        return status
 
     def new_session(self) -> None:
         """Another host session: permit numbers start anew, leases run on or out."""
@@ -56,8 +72,11 @@ class GuardHost:
         """One period of every guard."""
         found = {}
         for evse, guard in self.guards.items():
-            outputs = guard.step(now_ms, self._pins.read(evse, now_ms))
+            inputs = self._pins.read(evse, now_ms)
+            outputs = guard.step(now_ms, inputs)
             self._pins.write(evse, outputs, now_ms)
+            if recorder := self.recorders.get(evse):
+                recorder.step(now_ms, inputs, guard.state, outputs)
             found[evse] = guard.status()
         return found
 
