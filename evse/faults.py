@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from evse.model import WARNINGS, BoardFault, BoardStatus, LockState, LockTarget, Reason
+from evse.model import WARNINGS, BoardFault, BoardStatus, LockState, LockTarget, Reason, Wiring
 
 MREC_VENDOR = "https://chargex.inl.gov"
 """Publishes the Minimum Required Error Codes (spec evse-core D)."""
@@ -140,6 +140,11 @@ def of_board(flag: BoardFault) -> Fault:
     return _raised_by()[f"board {flag.name}"]
 
 
+def of_wiring(flag: Wiring) -> Fault:
+    """The fault that one doubt of the board about its own wires raises."""
+    return _raised_by()[f"wiring {flag.name}"]
+
+
 def of_condition(condition: CoreCondition) -> Fault:
     """The fault that the core raises by itself."""
     return _raised_by()[f"core {condition.value}"]
@@ -194,20 +199,22 @@ def conditions(
     what the core sees by itself (`shown`). `jammed_for`: what was wanted of the lock when it
     jammed; a lock that was to stay as it was failed nobody. Of a lost board `status` is the last
     that was heard: what was wrong then stands until it is known to be gone."""
-    healthy = not status.reason.is_trip and not status.faults
+    healthy = not status.reason.is_trip and not status.faults and not status.wiring
     if healthy and not shown and status.lock is not LockState.JAMMED:
         return ()
-    found = (*_of_board(status.reason, status.faults), *_of_lock(status, jammed_for))
+    board = _of_board(status.reason, status.faults, status.wiring)
+    found = (*board, *_of_lock(status, jammed_for))
     found += tuple(_with_companions(of_condition(c)) for c in CoreCondition if c in shown)
     return tuple(dict.fromkeys(fault for group in found for fault in group))
 
 
 @functools.lru_cache(maxsize=32)
-def _of_board(reason: Reason, faults: BoardFault) -> tuple[tuple[Fault, ...], ...]:
+def _of_board(reason: Reason, faults: BoardFault, wiring: Wiring) -> tuple[tuple[Fault, ...], ...]:
     """Flags that name the cause of BOARD_FAULT stand in its place."""
     named = reason is Reason.BOARD_FAULT and faults & ~WARNINGS
     tripped = None if named or not reason.is_trip else of_reason(reason)
     rows = (*(() if tripped is None else (tripped,)), *(of_board(flag) for flag in faults))
+    rows += tuple(of_wiring(flag) for flag in wiring)
     return tuple(_with_companions(row) for row in rows)
 
 

@@ -119,7 +119,7 @@ class SimFaults:
         for name in FAULTS:
             if name != "power_cut":
                 self.clear(name)
-        for fault in self._plant.board_faults:
+        for fault in (*self._plant.board_faults, *self._plant.wiring):
             self.board_fault(str(fault.name), False)
         self.residual_ma(0.0)
 

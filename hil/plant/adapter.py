@@ -22,6 +22,7 @@ def inputs(sensed: Sensed) -> Inputs:
         sensed.phase_feedback,
         sensed.faults,
         sensed.supply_mv,
+        wiring=sensed.wiring,
     )
 
 

@@ -177,7 +177,7 @@ def plant_state(plant: Plant, now_ms: int) -> PlantState:
         plugged=plant.car.contact,
         cable_in=plant.car.cable_a > 0,
         phases=plant.phases,
-        board_faults=[str(fault.name) for fault in plant.board_faults],
+        board_faults=[str(f.name) for f in (*plant.board_faults, *plant.wiring)],
         faults=sorted(plant.faults),
         violations=list(plant.violations),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Set
 
-from evse.model import F_BP, X1_BP, BoardFault
+from evse.model import F_BP, X1_BP, BoardFault, Wiring
 from hil.plant.car import Car
 from hil.plant.contactor import Contactor
 from hil.plant.faults import FAULT_RESIDUAL_MA
@@ -54,6 +54,8 @@ class Metal:
         """Phases that were connected when the power contacts closed."""
         self.board_faults = BoardFault(0)
         """What the board's own protections say."""
+        self.wiring = Wiring(0)
+        """What the board finds wrong with its own wires."""
         self.residual_ma = 0.0
         """Residual current that somebody set, beside what the faults make."""
 
@@ -120,6 +122,7 @@ class Metal:
             current_ma=self.supply.current_ma,
             phases=self.phase_contact.phases,
             board_faults=self.board_faults,
+            wiring=self.wiring,
         )
 
     def truth(self, duty_bp: int, faults: Set[str]) -> Truth:

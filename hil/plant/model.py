@@ -6,7 +6,7 @@ import enum
 
 import msgspec
 
-from evse.model import X1_BP, BoardFault
+from evse.model import X1_BP, BoardFault, Wiring
 from hil.errors import OutOfRange
 
 NEVER_MS = 1 << 62
@@ -62,6 +62,8 @@ class Sensed(msgspec.Struct, frozen=True, gc=False):
     faults: BoardFault
     supply_mv: int
     """The board's own +12 V."""
+    wiring: Wiring = Wiring(0)
+    """What the board finds wrong with its own wires."""
 
 
 class MeterTruth(msgspec.Struct, frozen=True, gc=False):

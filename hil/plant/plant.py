@@ -9,7 +9,7 @@ same trace. What ring 1 does not refresh keeps its last value: hardware PWM runs
 
 from __future__ import annotations
 
-from evse.model import X1_BP, BoardFault
+from evse.model import X1_BP, BoardFault, Wiring
 from hil.errors import TimeRunsBack, UnknownFault
 from hil.plant.faults import FAULTS
 from hil.plant.metal import Metal
@@ -102,6 +102,11 @@ class Plant:
         return self._metal.board_faults
 
     @property
+    def wiring(self) -> Wiring:
+        """What the board finds wrong with its own wires."""
+        return self._metal.wiring
+
+    @property
     def pilot_mv(self) -> int:
         """Plateau of the positive half-wave at the station, without noise."""
         return self._metal.sensors.hi_mv
@@ -165,13 +170,19 @@ class Plant:
             self._settle()
 
     def set_board_fault(self, name: str, active: bool = True) -> None:
-        """Raise or clear one of BoardFault, by name. Raises UnknownFault, and changes nothing."""
-        if name not in BoardFault.__members__:
-            known = ", ".join(BoardFault.__members__)
+        """Raise or clear one of BoardFault or of Wiring, by name. Raises UnknownFault, and changes
+        nothing."""
+        if name not in BoardFault.__members__ and name not in Wiring.__members__:
+            known = ", ".join([*BoardFault.__members__, *Wiring.__members__])
             raise UnknownFault(f"board fault {name!r}: the board knows {known}")
-        fault, standing = BoardFault[name], self._metal.board_faults
-        if active != (fault in standing):
-            self._metal.board_faults = standing ^ fault
+        metal = self._metal
+        wires = name in Wiring.__members__
+        standing = Wiring[name] in metal.wiring if wires else BoardFault[name] in metal.board_faults
+        if active != standing:
+            if wires:
+                metal.wiring ^= Wiring[name]
+            else:
+                metal.board_faults ^= BoardFault[name]
             self._record.fault(self.now_ms, f"board_{name.lower()}", active=active)
             self._settle()
 

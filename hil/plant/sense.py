@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from evse.model import BoardFault
+from evse.model import BoardFault, Wiring
 from hil.plant.car import Car
 from hil.plant.contactor import Contactor
 from hil.plant.faults import (
@@ -64,6 +64,7 @@ class Sensors:
         current_ma: int,
         phases: int,
         board_faults: BoardFault,
+        wiring: Wiring,
     ) -> None:
         """Everything as it is from now on."""
         if "power_cut" in faults:
@@ -87,6 +88,7 @@ class Sensors:
             phase_feedback=phases == 3 if self._config.phase_switch else None,
             faults=board_faults,
             supply_mv=FAULT_SUPPLY_MV if "supply_sag" in faults else SUPPLY_MV,
+            wiring=wiring,
         )
 
     def _pilot(self, faults: Set[str], duty_bp: int, car: Car) -> tuple[bool, int, int]:
@@ -145,4 +147,5 @@ class Sensors:
             quiet.phase_feedback,
             quiet.faults,
             quiet.supply_mv,
+            quiet.wiring,
         )

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from evse.faults import Fault, of_board, of_code
-from evse.model import WARNINGS, BoardFault
+from evse.faults import Fault, of_board, of_code, of_wiring
+from evse.model import WARNINGS, BoardFault, Wiring
 from hil.bench.bench import Bench
 from hil.bench.sim import SimBench
 
@@ -65,8 +65,9 @@ def _metal(fault: str, code: str, sub_type: str = "", **more: Any) -> Case:
     )
 
 
-def _flag(flag: BoardFault) -> Case:
-    row, name = of_board(flag), str(flag.name)
+def _flag(flag: BoardFault | Wiring) -> Case:
+    row = of_wiring(flag) if isinstance(flag, Wiring) else of_board(flag)
+    name = str(flag.name)
     return Case(
         f"board-{name}",
         row.code,
@@ -126,6 +127,7 @@ CORE = (
 )
 WARNING_CASES = (
     *(_flag(flag) for flag in WARNINGS),
+    *(_flag(flag) for flag in Wiring),
     _metal("meter_odd", f"{METER}VendorWarning"),
     Case("warm", f"{BOARD}MREC3HighTemperature", _ambient(WARM_DC), _ambient(250)),
 )

@@ -95,7 +95,7 @@ class FakeBoard:
     def take(self, wish: Wish) -> BoardStatus:
         if not self.wishes or self.wishes[-1] != wish:
             self.wishes.append(wish)
-        close, self.duty_bp, lock, phases = wish
+        close, self.duty_bp, lock, phases, _ = wish
         powered = self.car is PilotState.C and F_BP < self.duty_bp < X1_BP
         self.coil = close and powered and self.trip is Reason.NONE
         energised = self.coil or self.stuck_closed

@@ -25,7 +25,16 @@ from evse.faults import (
     of_reason,
     settings,
 )
-from evse.model import WARNINGS, BoardFault, BoardStatus, LockState, LockTarget, PilotState, Reason
+from evse.model import (
+    WARNINGS,
+    BoardFault,
+    BoardStatus,
+    LockState,
+    LockTarget,
+    PilotState,
+    Reason,
+    Wiring,
+)
 from evse.types.session import StopTransactionReason
 
 TRIPS = [reason for reason in Reason if reason.is_trip]
@@ -112,6 +121,7 @@ def test_a_row_is_raised_by_something_or_says_why_not(fault: Fault) -> None:
     known = {
         "trip": {reason.name for reason in TRIPS},
         "board": {flag.name for flag in BoardFault},
+        "wiring": {flag.name for flag in Wiring},
         "core": {condition.value for condition in CoreCondition},
         "with": {f.code for f in catalogue() if f is not fault},
         "model": {"blocking"},
@@ -239,14 +249,17 @@ def test_a_fault_that_two_things_raise_is_told_once() -> None:
     assert shown(lock).count("MREC1ConnectorLockFailure") == 1
 
 
-@given(st.sets(st.sampled_from(CoreCondition)), st.integers(0, 2**29 - 1))
+@given(
+    st.sets(st.sampled_from(CoreCondition)), st.integers(0, 2**29 - 1), st.integers(0, 2**17 - 1)
+)
 def test_everything_that_shows_is_told_and_nothing_else(
-    core: set[CoreCondition], flags: int
+    core: set[CoreCondition], flags: int, wires: int
 ) -> None:
-    status = BoardStatus(faults=BoardFault(flags))
+    status = BoardStatus(faults=BoardFault(flags), wiring=Wiring(wires))
     found = conditions(status, frozenset(core), jammed_for=LockTarget.KEEP)
     assert len({fault.identity for fault in found}) == len(found)
     causes = {f"core {c.value}" for c in core} | {f"board {f.name}" for f in status.faults}
+    causes |= {f"wiring {f.name}" for f in status.wiring}
     beside = {f"with {fault.code}" for fault in found}
     assert all(causes & set(row.raised_by) or beside & set(row.raised_by) for row in found)
     assert causes <= {cause for row in found for cause in row.raised_by}
