@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evse.guard.facts import Heat
 from evse.model import LockState
-from hil.explore.moment import Invariant, Moment, pwm, wanted
+from hil.explore.moment import Invariant, Moment, When, pwm, wanted
 
 
 def _confirmed(m: Moment) -> bool:
@@ -19,60 +19,70 @@ CLOSING = (
         "closes_only_under_a_live_permit",
         "The guard may close only under a live permit that says close and offers a current.",
         ("lease",),
-        lambda m: not m.rising or wanted(m),
+        wanted,
+        When.CLOSES,
     ),
     Invariant(
         "coil_rises_only_beside_pwm",
         "F and X1 never go with a rising coil.",
         (),
-        lambda m: not m.rising or pwm(m.after.duty_bp),
+        lambda m: pwm(m.after.duty_bp),
+        When.CLOSES,
     ),
     Invariant(
         "coil_rises_only_in_confirmed_c",
         "The guard closes only in debounced C (or D where ventilated), proved by this sample.",
         ("verdict",),
-        lambda m: not m.rising or _confirmed(m),
+        _confirmed,
+        When.CLOSES,
     ),
     Invariant(
         "closes_only_at_a_known_temperature",
         "Deny by default: an unknown temperature closes nothing.",
         (),
-        lambda m: not m.rising or m.seen.heat in (Heat.OK, Heat.WARM),
+        lambda m: m.seen.heat in (Heat.OK, Heat.WARM),
+        When.CLOSES,
     ),
     Invariant(
         "never_closes_on_a_closed_mirror",
         "The guard closes only with no weld.",
         (),
-        lambda m: not (m.rising and m.seen.mirror_closed),
+        lambda m: not m.seen.mirror_closed,
+        When.CLOSES,
     ),
     Invariant(
         "diode_seen_before_closing",
         "-12 V is seen at least once before the switch closes.",
         ("session", "pwm_age", "low_seen"),
-        lambda m: not m.rising or m.low_seen,
+        lambda m: m.low_seen,
+        When.CLOSES,
     ),
     Invariant(
         "self_test_before_closing",
         "The guard closes only when the RCD passed its self-test this session.",
         ("session", "tested"),
-        lambda m: not m.rising or m.tested,
+        lambda m: m.tested,
+        When.CLOSES,
     ),
     Invariant(
         "off_for_the_minimum_time",
         "The guard closes only when the minimum off-time is over.",
         ("coil",),
-        lambda m: not m.rising or m.coil_ms >= m.timing.min_off_ms,
+        lambda m: m.coil_ms >= m.timing.min_off_ms,
+        When.CLOSES,
     ),
     Invariant(
         "closes_only_locked",
         "The guard closes only with lock feedback engaged where there is a lock.",
         (),
-        lambda m: not m.rising or m.seen.lock is LockState.LOCKED,
+        lambda m: m.seen.lock is LockState.LOCKED,
+        When.CLOSES,
     ),
     Invariant(
         "closes_only_on_a_rated_cable",
         "A socket closes only on a cable whose rating was read.",
         ("session", "coded"),
-        lambda m: not m.rising or m.coded,
+        lambda m: m.coded,
+        When.CLOSES,
     ),
 )

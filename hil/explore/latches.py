@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 
 from evse.guard.facts import Heat
-from evse.model import WARNINGS, CommandVerb, PilotState, SelfTest
-from hil.explore.moment import Invariant, Judgement, Moment, Tracker
+from evse.model import CommandVerb, PilotState, SelfTest
+from hil.explore.moment import STOPPING, Invariant, Judgement, Moment, Tracker, When
 
 
 def _weld_shown(m: Moment) -> bool:
@@ -52,12 +52,15 @@ def _rcd_tripped(m: Moment) -> bool:
 
 def _latch(name: str, cause: Callable[[Moment], bool], until_unplugged: bool) -> Tracker:
     """Remembers a cause until an acknowledgement that may forget it."""
+    bit = LATCHES[name]
 
     def advance(memory: bool, m: Moment) -> Hashable:
-        setattr(m, name, memory)
-        may_forget = m.after.pilot.state is PilotState.A or not until_unplugged
-        forgotten = m.done is CommandVerb.ACKNOWLEDGE and may_forget
-        return cause(m) or (memory and not forgotten)
+        if memory:
+            m.latches |= bit
+            may_forget = m.after.pilot.state is PilotState.A or not until_unplugged
+            if m.done is not CommandVerb.ACKNOWLEDGE or not may_forget:
+                return True
+        return cause(m)
 
     return Tracker(name, False, advance)
 
@@ -137,18 +140,20 @@ _LATCHES = (
         "board_fault",
         "After a fault of the board nothing closes until acknowledged.",
         (),
-        lambda m: bool(m.seen.faults & ~WARNINGS),
+        lambda m: bool(m.seen.faults and m.seen.faults & STOPPING),
         False,
     ),
 )
+LATCHES = {f"{row[0]}_latch": 1 << index for index, row in enumerate(_LATCHES)}
+"""Name of a latch's tracker -> its bit in `Moment.latches`."""
 LATCH_TRACKERS = tuple(
     _latch(f"{name}_latch", cause, until_unplugged)
     for name, _, _, cause, until_unplugged in _LATCHES
 )
 
 
-def _closes_not_while(latch: str) -> Judgement:
-    return lambda m: not (m.rising and getattr(m, latch))
+def _closes_not_while(bit: int) -> Judgement:
+    return lambda m: not m.latches & bit
 
 
 LATCHED = tuple(
@@ -156,7 +161,8 @@ LATCHED = tuple(
         f"{name}_is_latched",
         says,
         (*needs, f"{name}_latch"),
-        _closes_not_while(f"{name}_latch"),
+        _closes_not_while(LATCHES[f"{name}_latch"]),
+        When.CLOSES,
     )
     for name, says, needs, _, _ in _LATCHES
 )

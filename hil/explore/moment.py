@@ -6,14 +6,17 @@ drives and what it reports (pilot state, reason, self-test); never the guard's o
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 from evse.guard.facts import Seen
 from evse.guard.guard import GuardState, Hardware, Timing
-from evse.model import CommandStatus, CommandVerb, Permit, PilotState
+from evse.model import WARNINGS, CommandVerb, Permit, PilotState
 
 PERIOD_MS = 10
+STOPPING = ~WARNINGS
+"""Faults of the board that are more than a warning."""
 PLUGGED_STATES = (PilotState.B, PilotState.C, PilotState.D)
 
 
@@ -24,6 +27,21 @@ def pwm(duty_bp: int) -> bool:
 class Moment:
     """One step as seen from outside, and what the trackers make of it."""
 
+    hardware: Hardware
+    timing: Timing
+    seen: Seen
+    permit: Permit | None
+    before: GuardState
+    after: GuardState
+    done: CommandVerb | None
+    """The command that was obeyed after the step."""
+    rising: bool
+    moved: bool
+
+    was_plugged: bool
+    plugged: bool
+    latches: int
+    """Bits of LATCHES: causes shown, and not forgotten before this step."""
     leave: Permit | None
     unwanted_ms: int | None
     low_ms: int | None
@@ -51,8 +69,7 @@ class Moment:
     astray_ms: int | None
     closed_at: int
     empty: bool
-    weld_latch: bool
-    mirror_latch: bool
+    __slots__ = tuple(__annotations__)
 
     def __init__(
         self,
@@ -62,7 +79,7 @@ class Moment:
         permit: Permit | None,
         before: GuardState,
         after: GuardState,
-        answer: tuple[CommandVerb, CommandStatus] | None,
+        done: CommandVerb | None,
     ) -> None:
         self.hardware = hardware
         self.timing = timing
@@ -70,11 +87,12 @@ class Moment:
         self.permit = permit
         self.before = before
         self.after = after
-        self.done = answer[0] if answer and answer[1] is CommandStatus.DONE else None
+        self.done = done
         self.rising = after.coil and not before.coil
         self.moved = after.phases.driven != before.phases.driven
         self.was_plugged = False
         self.plugged = False
+        self.latches = 0
 
     @property
     def powered_band(self) -> bool:
@@ -93,12 +111,23 @@ class Tracker(NamedTuple):
     """Memory before -> memory after; may set attributes of the moment for the invariants."""
 
 
+class When(enum.Enum):
+    """In which steps there is something to judge."""
+
+    ALWAYS = enum.auto()
+    CLOSED = enum.auto()
+    """The coil is on after the step."""
+    CLOSES = enum.auto()
+    """The coil goes on in the step."""
+
+
 class Invariant(NamedTuple):
     name: str
     says: str
     needs: tuple[str, ...]
     """Trackers it looks at."""
     holds: Judgement
+    when: When = When.ALWAYS
 
 
 def since(now_so: bool, age_ms: int | None, cap_ms: int) -> int | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from evse.guard.facts import Heat
-from evse.model import WARNINGS, X1_BP, CommandVerb, PilotState, Reason
-from hil.explore.moment import Invariant, Moment, pwm, under, wanted
+from evse.model import X1_BP, CommandVerb, PilotState, Reason
+from hil.explore.moment import STOPPING, Invariant, Moment, When, pwm, under, wanted
 
 
 def _left(m: Moment) -> bool:
@@ -24,7 +24,7 @@ def _offer_is_permitted(m: Moment) -> bool:
 
 
 def _mirror_in_time(m: Moment) -> bool:
-    if not m.after.coil or m.rising or m.wrong_ms is None:
+    if m.rising or m.wrong_ms is None:
         return True
     if m.followed:
         return m.wrong_ms < m.timing.mirror_glitch_ms
@@ -49,76 +49,85 @@ OPENING = (
         "energised_without_leave_at_most_c1_open",
         "No valid permit: the contactor opens after 6 s at the latest.",
         ("lease", "unwanted"),
-        lambda m: not m.after.coil or under(m.unwanted_ms, m.timing.c1_open_ms),
+        lambda m: under(m.unwanted_ms, m.timing.c1_open_ms),
+        When.CLOSED,
     ),
     Invariant(
         "opens_under_one_amp_when_leave_is_gone",
         "No valid permit: the contactor opens at under 1 A where it can measure.",
         ("lease", "low_current"),
-        lambda m: not m.after.coil or under(m.low_ms, m.timing.low_current_ms),
+        lambda m: under(m.low_ms, m.timing.low_current_ms),
+        When.CLOSED,
     ),
     Invariant(
         "leaving_cd_opens_within_debounce_out",
         "Electrical reasons open at once: the pilot left C/D.",
         ("verdict",),
-        lambda m: not m.after.coil or not _left(m),
+        lambda m: not _left(m),
+        When.CLOSED,
     ),
     Invariant(
         "closed_only_with_recent_proof",
         "Electrical reasons open at once: samples stalled.",
         ("proofless",),
-        lambda m: not m.after.coil or under(m.proofless_ms, m.timing.stall_ms),
+        lambda m: under(m.proofless_ms, m.timing.stall_ms),
+        When.CLOSED,
     ),
     Invariant(
         "emergency_stop_opens_at_once",
         "Electrical reasons open at once: emergency stop.",
         (),
-        lambda m: not (m.after.coil and m.seen.emergency_stop),
+        lambda m: not m.seen.emergency_stop,
+        When.CLOSED,
     ),
     Invariant(
         "rcd_opens_at_once",
         "Electrical reasons open at once: RCD.",
         (),
-        lambda m: not (m.after.coil and m.seen.rcd_tripped),
+        lambda m: not m.seen.rcd_tripped,
+        When.CLOSED,
     ),
     Invariant(
         "a_board_fault_opens_at_once",
         "Electrical reasons open at once: a protection of the board itself.",
         (),
-        lambda m: not (m.after.coil and m.seen.faults & ~WARNINGS),
+        lambda m: not m.seen.faults & STOPPING,
+        When.CLOSED,
     ),
     Invariant(
         "over_temperature_opens_at_once",
         "Electrical reasons open at once: over-temperature, and a silent sensor counts as hot.",
         ("blind",),
-        lambda m: (
-            not m.after.coil
-            or (m.seen.heat is not Heat.HOT and under(m.blind_ms, m.timing.temperature_lost_ms))
-        ),
+        lambda m: m.seen.heat is not Heat.HOT and under(m.blind_ms, m.timing.temperature_lost_ms),
+        When.CLOSED,
     ),
     Invariant(
         "mirror_disagreement_opens",
         "Electrical reasons open at once: mirror disagreement.",
         ("coil", "mirror"),
         _mirror_in_time,
+        When.CLOSED,
     ),
     Invariant(
         "bad_diode_opens",
         "Electrical reasons open at once: diode.",
         ("pwm_age", "low_bad"),
-        lambda m: not (m.after.coil and m.low_bad),
+        lambda m: not m.low_bad,
+        When.CLOSED,
     ),
     Invariant(
         "lost_lock_opens",
         "Electrical reasons open at once: the plug is no longer locked.",
         ("unlocked",),
-        lambda m: not m.after.coil or under(m.unlocked_ms, m.timing.lock_lost_ms),
+        lambda m: under(m.unlocked_ms, m.timing.lock_lost_ms),
+        When.CLOSED,
     ),
     Invariant(
         "lost_coding_opens",
         "Electrical reasons open at once: PP lost while charging.",
         ("session", "uncoded"),
-        lambda m: not m.after.coil or under(m.uncoded_ms, m.timing.pp_ms),
+        lambda m: under(m.uncoded_ms, m.timing.pp_ms),
+        When.CLOSED,
     ),
     Invariant(
         "no_offer_without_a_permit",
@@ -130,13 +139,15 @@ OPENING = (
         "no_offer_while_stopping",
         "A soft opening takes PWM away first.",
         ("lease", "unwanted"),
-        lambda m: not m.after.coil or wanted(m) or not pwm(m.after.duty_bp),
+        lambda m: wanted(m) or not pwm(m.after.duty_bp),
+        When.CLOSED,
     ),
     Invariant(
         "self_test_only_with_the_contactor_open",
         "The test current never flows with the coil on.",
         (),
-        lambda m: not (m.after.self_test.driving and m.after.coil),
+        lambda m: not m.after.self_test.driving,
+        When.CLOSED,
     ),
     Invariant(
         "opens_only_for_a_reason",
@@ -164,6 +175,7 @@ OPENING = (
         "closed_means_no_reason",
         "A reason is why the contactor is not closed.",
         (),
-        lambda m: not m.after.coil or m.after.reason is Reason.NONE,
+        lambda m: m.after.reason is Reason.NONE,
+        When.CLOSED,
     ),
 )

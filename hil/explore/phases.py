@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from hil.explore.moment import Invariant, Moment, Tracker, since, under
+from hil.explore.latches import LATCHES
+from hil.explore.moment import Invariant, Moment, Tracker, When, since, under
+
+_MIRROR_LATCHES = LATCHES["weld_latch"] | LATCHES["mirror_latch"]
 
 
 def _confirmed_open(memory: int | None, m: Moment) -> Hashable:
@@ -79,7 +82,7 @@ PHASES = (
         "phase_contact_stays_while_the_mirror_is_doubted",
         "Phase contacts never move while a weld, or a mirror that did not follow, waits.",
         ("coil", "mirror", "weld_latch", "mirror_latch"),
-        lambda m: not (m.moved and (m.weld_latch or m.mirror_latch)),
+        lambda m: not (m.moved and m.latches & _MIRROR_LATCHES),
     ),
     Invariant(
         "phase_contact_moves_only_where_a_live_permit_wants_it",
@@ -91,18 +94,21 @@ PHASES = (
         "closes_only_with_the_phase_contact_at_rest",
         "The guard closes only when the phase contact has come to rest where the permit wants it.",
         ("lease", "sent", "astray"),
-        lambda m: not m.rising or _at_rest(m),
+        _at_rest,
+        When.CLOSES,
     ),
     Invariant(
         "phase_contact_stays_where_it_was_closed",
         "While closed nothing moves, whatever the permit wishes meanwhile.",
         ("closed_at",),
-        lambda m: not m.after.coil or m.after.phases.driven == m.closed_at,
+        lambda m: m.after.phases.driven == m.closed_at,
+        When.CLOSED,
     ),
     Invariant(
         "a_stray_phase_contact_opens",
         "Electrical reasons open at once: the phase contact left its place.",
         ("astray",),
-        lambda m: not m.after.coil or under(m.astray_ms, m.timing.mirror_glitch_ms),
+        lambda m: under(m.astray_ms, m.timing.mirror_glitch_ms),
+        When.CLOSED,
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evse.guard.lock_drive import LockDrive
 from evse.model import LockTarget, PilotState
-from hil.explore.moment import Invariant, Moment
+from hil.explore.moment import Invariant, Moment, When
 
 
 def _unlock_is_asked(m: Moment) -> bool:
@@ -28,7 +28,8 @@ PLUG_LOCK = (
         "never_closes_while_unlocking_is_wanted",
         "A permit that also says unlock closes nothing.",
         ("lease",),
-        lambda m: not (m.rising and _unlock_wanted(m)),
+        lambda m: not _unlock_wanted(m),
+        When.CLOSES,
     ),
     Invariant(
         "no_unlock_while_coil_or_mirror_is_closed",
@@ -69,6 +70,7 @@ PLUG_LOCK = (
         "forced_unlock_forbids_closing",
         "A forced unlock forbids closing until the car is unplugged.",
         ("forced",),
-        lambda m: not m.rising or not m.forced,
+        lambda m: not m.forced,
+        When.CLOSES,
     ),
 )

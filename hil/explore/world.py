@@ -8,19 +8,18 @@ its state space stays small enough to be walked whole.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from functools import cached_property
-from typing import NamedTuple
 
 import msgspec
 
-from evse.guard import guard
 from evse.guard.facts import Heat, Seen
 from evse.guard.guard import RULES, GuardState, Hardware, Rules, Timing
 from evse.model import BoardFault, CommandVerb, LockState, Permit, PilotState, Reason
 from hil.explore.explore import Edge, Result, explore
 from hil.explore.invariants import ALL_TRACKERS, INVARIANTS
-from hil.explore.moment import PERIOD_MS, Advance, Invariant, Judgement, Moment, Tracker
+from hil.explore.moment import Advance, Invariant, Judgement, Moment, Tracker, When
+from hil.explore.steps import Action, Guarded, Step
 
 A, B, C = PilotState.A, PilotState.B, PilotState.C
 GO = Permit(seq=0, close=True, duty_bp=2_666)
@@ -55,39 +54,13 @@ _LACKING = {
 }
 """Field of Hardware -> what there is nothing to judge about where it is not fitted."""
 
-Place = tuple[GuardState, tuple[object, ...]]
-"""The guard's canonical state, and what each tracker remembers."""
+Place = tuple[int, tuple[Hashable, ...]]
+"""The number of the guard's state, and what each tracker remembers."""
+Judgements = tuple[tuple[str, Judgement], ...]
 
 
-class Action(NamedTuple):
-    """What happens in one period: readings, then a permit or not, a step, then a command or not."""
-
-    seen: Seen
-    mirror_follows: bool
-    permit: Permit | None
-    command: CommandVerb | None
-
-    def __str__(self) -> str:
-        seen = self.seen
-        parts = [seen.band.name if seen.band is not None else "no verdict"]
-        for field in seen.__struct_fields__[1:]:
-            value = getattr(seen, field)
-            if value != getattr(_PLAIN, field):
-                parts.append(f"{field}={value!r}")
-        if self.permit is not None:
-            permit = self.permit
-            closing = f"close={permit.close}, {permit.duty_bp} bp"
-            parts.append(f"permit({closing}, {permit.lock.name}, {permit.phases} ph)")
-        if self.command is not None:
-            parts.append(self.command.name.lower())
-        return " ".join(parts)
-
-
-_PLAIN = Seen(low_ok=True)
-
-
-def _remember(advance: Advance, memory: object, moment: Moment) -> Hashable:
-    return advance(memory, moment)
+def _named(invariants: Iterable[Invariant]) -> Judgements:
+    return tuple((invariant.name, invariant.holds) for invariant in invariants)
 
 
 class World(msgspec.Struct, frozen=True, dict=True):
@@ -113,7 +86,8 @@ class World(msgspec.Struct, frozen=True, dict=True):
     """Invariants about inputs that stay still in this world."""
 
     @cached_property
-    def actions(self) -> tuple[Action, ...]:
+    def actions(self) -> tuple[tuple[Action, ...], ...]:
+        """In groups of equal readings."""
         readings = [
             (Seen(band, low, bool(mirror), rcd, lock, cable, stop, heat, *rest), mirror is None)
             for band, low, mirror, rcd, lock, cable, stop, heat, rest in itertools.product(
@@ -130,9 +104,8 @@ class World(msgspec.Struct, frozen=True, dict=True):
         ]
         doings = [(permit, None) for permit in self.permits] + [(None, c) for c in self.commands]
         return tuple(
-            Action(seen, follows, permit, command)
+            tuple(Action(seen, follows, permit, command) for permit, command in doings)
             for seen, follows in readings
-            for permit, command in doings
         )
 
     @cached_property
@@ -153,48 +126,59 @@ class World(msgspec.Struct, frozen=True, dict=True):
         return tuple(tracker.advance for tracker in self.trackers)
 
     @cached_property
-    def _judgements(self) -> tuple[tuple[str, Judgement], ...]:
-        return tuple((invariant.name, invariant.holds) for invariant in self.invariants)
+    def _judged_open(self) -> Judgements:
+        return _named(i for i in self.invariants if i.when is When.ALWAYS)
+
+    @cached_property
+    def _judged_closed(self) -> Judgements:
+        return _named(i for i in self.invariants if i.when is not When.CLOSES)
+
+    @cached_property
+    def _judged_closing(self) -> Judgements:
+        return _named(self.invariants)
 
     def start(self) -> Place:
-        return guard.initial(self.hardware), tuple(tracker.start for tracker in self.trackers)
+        return 0, tuple(tracker.start for tracker in self.trackers)
 
-    def successors(self, rules: Rules, place: Place) -> Iterator[Edge[Place]]:
+    def successors(self, guarded: Guarded, place: Place) -> Iterator[Edge[Place]]:
         """Everything that may happen in the next period."""
-        for action in self.actions:
-            following, broken = self.happen(rules, place, action)
-            yield Edge(action, following, broken)
+        number, memories = place
+        before = guarded.states[number]
+        for group in guarded.steps(number):
+            silence: Edge[Place] | None = None
+            for step in group:
+                if silence is not None and step.is_silence:
+                    yield silence._replace(action=step.action)
+                    continue
+                edge = self._happen(before, memories, step)
+                if step.is_silence:
+                    silence = edge
+                yield edge
 
-    def happen(self, rules: Rules, place: Place, action: Action) -> tuple[Place, str | None]:
-        """One period of `action`; the name of the first invariant that it breaks, if any."""
-        before, memories = place
-        seen, hardware, timing = action.seen, self.hardware, self.timing
-        if action.mirror_follows and before.coil:
-            seen = msgspec.structs.replace(seen, mirror_closed=True)
-        given = before
-        if action.permit is not None:
-            given = guard.renew(before, action.permit, PERIOD_MS)
-        after = guard.step(hardware, timing, rules, given, PERIOD_MS, seen)
-        answer = None
-        if action.command is not None:
-            verb = action.command
-            after, result = guard.command(hardware, timing, rules, after, PERIOD_MS, seen, verb)
-            answer = (verb, result)
-        moment = Moment(hardware, timing, seen, action.permit, before, after, answer)
-        remembered = tuple(map(_remember, self._advances, memories, itertools.repeat(moment)))
-        broken = None
-        for name, holds in self._judgements:
-            if not holds(moment):
-                broken = name
-                break
-        return (guard.canonical(timing, after, PERIOD_MS), remembered), broken
+    def _happen(
+        self, before: GuardState, memories: tuple[Hashable, ...], step: Step
+    ) -> Edge[Place]:
+        """One period, with the name of the first invariant that it breaks, if any."""
+        action, seen, after, done, number = step
+        m = Moment(self.hardware, self.timing, seen, action.permit, before, after, done)
+        remembered = tuple(
+            [advance(memory, m) for advance, memory in zip(self._advances, memories, strict=True)]
+        )
+        judged = self._judged_open
+        if after.coil:
+            judged = self._judged_closing if m.rising else self._judged_closed
+        for name, holds in judged:
+            if not holds(m):
+                return Edge(action, (number, remembered), name)
+        return Edge(action, (number, remembered), None)
 
     def explore(self, rules: Rules = RULES) -> tuple[Result, frozenset[str]]:
         """Walk it all. Also what was reached: reasons, and `closed` if the coil was ever on."""
+        guarded = Guarded(self.hardware, self.timing, rules, self.actions)
         reached: set[str] = set()
 
         def note(place: Place) -> None:
-            state = place[0]
+            state = guarded.states[place[0]]
             if state.reason is not Reason.NONE:
                 reached.add(state.reason.name)
             if state.coil:
@@ -206,5 +190,5 @@ class World(msgspec.Struct, frozen=True, dict=True):
             if state.forced_unlock:
                 reached.add("forced_unlock")
 
-        result = explore(self.start(), lambda place: self.successors(rules, place), visit=note)
+        result = explore(self.start(), lambda place: self.successors(guarded, place), visit=note)
         return result, frozenset(reached)
