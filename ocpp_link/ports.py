@@ -135,6 +135,16 @@ class SystemPort(Protocol):
         """End this process, and all that belongs to `kind`; `on_failed` where that fails."""
 
 
+class ProcessOwner(Protocol):
+    """Whoever started the link's process and watches it. Nothing here blocks or raises."""
+
+    def ready(self) -> None:
+        """The link's own door is open, or stays shut for good."""
+
+    def turned(self, now_ms: int, /) -> None:
+        """A turn of the live loop went well; one comes every two seconds at least."""
+
+
 class Dialect(Protocol):
     """One OCPP version: neutral facts to messages, and the answers to them back. Stateless, but
     for the schemas that have been compiled; stations may share one."""

@@ -24,7 +24,7 @@ from ocpp_link.files.ports import Files
 from ocpp_link.files.workers import ProcessWorkers
 from ocpp_link.memory.database import Database
 from ocpp_link.memory.store import ThreadStore
-from ocpp_link.ports import CoreReply, RestartKind, Store
+from ocpp_link.ports import CoreReply, ProcessOwner, RestartKind, Store
 from ocpp_link.system import ProcessSystem
 from ocpp_link.wire.connection import Connection
 from ocpp_link.wire.frame_log import FrameLog, Level
@@ -36,14 +36,18 @@ from ocpp_link.wire.runner import Runner
 
 T = TypeVar("T")
 
+TURN_S = 2.0
+"""A link to which nothing happens takes a turn so often, to show that it could."""
+
 _log = logging.getLogger(__name__)
 
 
 class LinkProcess:
     """Construct it on a running loop; `run` until cancelled, then `close`."""
 
-    def __init__(self, config: LinkConfig) -> None:
+    def __init__(self, config: LinkConfig, owner: ProcessOwner | None = None) -> None:
         loop = asyncio.get_running_loop()
+        self._owner = owner
         self._config = config
         self._storage_fault: asyncio.Future[None] = loop.create_future()
         self.restart: asyncio.Future[RestartKind] = loop.create_future()
@@ -99,6 +103,9 @@ class LinkProcess:
         await self._open_socket()
         try:
             async with asyncio.TaskGroup() as tasks:
+                if self._owner is not None:
+                    self._owner.ready()
+                    tasks.create_task(self._live(self._owner))
                 tasks.create_task(self._until_storage_fault())
                 tasks.create_task(
                     follow_core(self._config.door, self._core, self._runner, self._serve)
@@ -106,6 +113,13 @@ class LinkProcess:
                 tasks.create_task(self.connection.run())
         finally:
             await self._close_socket()
+
+    async def _live(self, owner: ProcessOwner) -> None:
+        """The live loop: a turn of the engine. One that raises ends the process."""
+        while True:
+            self._runner.run(self.engine.poll)
+            owner.turned(self._runner.now_ms())
+            await asyncio.sleep(TURN_S)
 
     def _stored(self, act: Callable[[], None]) -> None:
         """On the loop, and so never before this object is whole."""
@@ -208,9 +222,9 @@ def _files(config: LinkConfig, workers: ProcessWorkers) -> Files | None:
     )
 
 
-async def serve(config: LinkConfig) -> RestartKind:
+async def serve(config: LinkConfig, owner: ProcessOwner | None = None) -> RestartKind:
     """Run the link until the task is cancelled, or until a reset: then what is to begin anew."""
-    process = LinkProcess(config)
+    process = LinkProcess(config, owner)
     work = asyncio.ensure_future(process.run())
     ends: list[asyncio.Future[Any]] = [work, process.restart]
     try:

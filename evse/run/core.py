@@ -32,6 +32,7 @@ from evse.run.board import RENEW_MS, Board
 from evse.run.disk import Disk
 from evse.run.life import Life
 from evse.run.meters import Meters, configured_port, simulated_port
+from evse.run.notify import notifier, watchdog
 from evse.run.process import boot_id
 from evse.run.sim import SimForwarder
 
@@ -61,6 +62,8 @@ class CoreProcess:
         self._clock = MonotonicClock()
         self._simulated = config.board.kind == "simulated"
         self.life = Life()
+        self._manager = notifier()
+        self._watchdog = watchdog(self._manager.tell)
         self.hub = Hub()
         self._disk = Disk(config, self._clock, self.life, state_dir=state_dir, record=record)
         self.board = Board(
@@ -82,6 +85,7 @@ class CoreProcess:
         await self._door.start()
         _log.info("door open at %s", self._door.path)
         self.board.start(self.core)
+        self._manager.ready(f"door open at {self._door.path}")
         tasks = [
             asyncio.create_task(self._live(), name="live loop"),
             asyncio.create_task(self._meters.run(), name="meters"),
@@ -89,6 +93,7 @@ class CoreProcess:
         if self._sim is not None:
             tasks.append(asyncio.create_task(self._sim.run(), name="simulation"))
         await self.life.last(tasks)
+        self._manager.stopping()
         if not self.life.failed:
             await self.board.farewell()
         for task in tasks:
@@ -107,10 +112,12 @@ class CoreProcess:
             await asyncio.sleep(RENEW_MS / 1000)
 
     def _turn(self) -> None:
-        """Let time act, then renew the lease (Core.on_settled)."""
+        """Let time act, then renew the lease (Core.on_settled). The manager's watchdog is fed by
+        what came to its end here."""
         self._meters.tick()
         self.core.poll()
         self._disk.poll()
+        self._watchdog.fed(self._clock.now_ms())
 
     # --- its parts --------------------------------------------------------------------------------
 

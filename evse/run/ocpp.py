@@ -17,6 +17,7 @@ from evse.config.station import StationConfig
 from evse.door.client import LINK_SOCKET
 from evse.door.peer import access
 from evse.energy.station import watt_lines
+from evse.run.notify import notifier, watchdog
 from evse.run.process import EXIT_RESTART_APPLICATION, EXIT_RESTART_HARDWARE, boot_id
 from ocpp_link.config import FrameLogConfig, LinkConfig
 from ocpp_link.device.settings import Settings
@@ -208,10 +209,25 @@ EXIT_CODES = {
 }
 
 
+class ManagedLink:
+    """Tells the service manager how the link is."""
+
+    def __init__(self, config: LinkConfig) -> None:
+        self._status = f"the link of {config.identity}"
+        self._manager = notifier()
+        self._watchdog = watchdog(self._manager.tell)
+
+    def ready(self) -> None:
+        self._manager.ready(self._status)
+
+    def turned(self, now_ms: int) -> None:
+        self._watchdog.fed(now_ms)
+
+
 async def run_link(config: LinkConfig) -> int:
     """The process's body, until SIGTERM or SIGINT, or until a reset: returns the exit code, by
     which the supervisor knows what is to begin anew."""
-    task = asyncio.ensure_future(serve(config))
+    task = asyncio.ensure_future(serve(config, ManagedLink(config)))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     await asyncio.wait([task])

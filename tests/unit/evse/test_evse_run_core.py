@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from importlib.resources import files
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +16,7 @@ from station_rig import Peer
 from evse.config.load import parse
 from evse.model import X1_BP
 from evse.run.core import CoreProcess
+from evse.run.notify import watchdog
 from firmware_bridge.link import BoardLink
 
 
@@ -128,3 +131,42 @@ def test_whoever_asks_the_back_office_learns_why_nobody_answers(
             await core.run()
 
     asyncio.run(scenario())
+
+
+class Manager:
+    """The service manager's end of NOTIFY_SOCKET."""
+
+    def __init__(self, path: Path) -> None:
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(path))
+        self.socket.setblocking(False)
+
+    def told(self) -> list[str]:
+        found: list[str] = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                found.append(self.socket.recv(500).decode().splitlines()[0])
+        return found
+
+
+def test_the_manager_hears_of_a_ready_core_and_of_good_turns_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    monkeypatch.setenv("WATCHDOG_USEC", "30000")
+    manager = Manager(tmp_path / "notify")
+
+    async def scenario() -> None:
+        core, _ = process(tmp_path)
+        core.life.guarded(core._turn)()
+        assert manager.told() == ["WATCHDOG=1"]
+        core._watchdog = watchdog(core._manager.tell)  # due at once
+        monkeypatch.setattr(core.core, "poll", broken)
+        core.life.guarded(core._turn)()
+        assert manager.told() == [], "a turn that raised must not feed"
+        async with asyncio.timeout(10):
+            await core.run()
+        assert manager.told() == ["READY=1", "STOPPING=1"]
+
+    asyncio.run(scenario())
+    manager.socket.close()
