@@ -57,3 +57,15 @@ class SensorSilent(BoardError, OSError):
 
 class ProfileError(BoardError, ValueError):
     """A board profile that can not be used."""
+
+
+class OcmfError(DriverError):
+    """A signed record that can not be judged."""
+
+
+class OcmfMalformed(OcmfError, ValueError):
+    """It is no OCMF, or its key is no key."""
+
+
+class OcmfUnsupported(OcmfError, NotImplementedError):
+    """Its algorithm is named by the format, but can not be checked here."""
