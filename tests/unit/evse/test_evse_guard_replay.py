@@ -161,7 +161,7 @@ def trip(rig: FlightRig, name: str) -> None:
         rig.plant.set_fault("emergency_stop", True)
     else:
         rig.plant.car.pause()
-    rig.run(3_000)
+    rig.run(4_000)
 
 
 @pytest.mark.parametrize("name", ["EMERGENCY_STOP", "left_cd", "car_ready"])
