@@ -168,15 +168,10 @@ def trip(rig: FlightRig, name: str) -> None:
 def test_a_rule_taken_out_is_found_where_it_mattered(name: str) -> None:
     rig = FlightRig()
     rig.charge()
-    charged_ms = rig.now_ms
     trip(rig, name)
-    steps = decided_again(rig, RULES.without(name))
-    found = first_difference(steps)
+    found = first_difference(decided_again(rig, RULES.without(name)))
     assert found is not None, "no difference"
-    assert found.record.now_ms > charged_ms
-    assert "output coil" in {
-        difference.what for step in steps for difference in step.differences
-    }, "the contactor"
+    assert "output coil" in {difference.what for difference in found.differences}
 
 
 def test_a_rule_taken_out_is_not_missed_where_it_did_not_matter() -> None:
