@@ -1,0 +1,1 @@
+"""Fakes of card readers, down to their bytes."""
