@@ -1,29 +1,32 @@
-"""Register maps: what a meter model keeps in which Modbus register, and how to decode it.
+"""Register maps: what a meter model keeps in which Modbus register.
 
-Pure but for `load_map`. A map is a TOML file of drivers/metering/meters/; a new meter is a new
-file and a golden test.
+Pure. A map is a TOML file of drivers/metering/meters/ (catalogue.py); a new meter is a new file
+and a golden test. Everything a model needs is said by keys: there is no code for any model.
+
+A read begins at the first register of a value and ends with the last one of a value, and spans
+registers of which nothing is known only where the map allows it (`max_gap_registers`): some meters
+refuse a read that begins or ends inside a value.
 """
 
 from __future__ import annotations
 
 import itertools
-import math
 import struct
 import tomllib
-from collections.abc import Sequence
-from importlib import resources
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from drivers.errors import MeterGarbled, MeterMapError
-from evse.config.read import Reader, nearest
-from evse.model import MeterReading
+from drivers.errors import MeterMapError
+from evse.config.read import Reader
 
-RegisterType = Literal["u16", "i16", "u32", "i32", "u64", "i64", "f32", "f64"]
+RegisterType = Literal["u16", "i16", "u32", "i32", "u64", "i64", "f32", "f64", "t5", "t6"]
+"""`t5`, `t6`: 32 bits, of which the top byte is a signed exponent of ten and the others an unsigned
+(t5) or signed (t6) mantissa."""
+Pattern = Literal["none", "ones", "largest", "smallest"]
 
-_FORMATS: dict[RegisterType, str] = {
+FORMATS: dict[RegisterType, str] = {
     "u16": ">H",
     "i16": ">h",
     "u32": ">I",
@@ -32,26 +35,42 @@ _FORMATS: dict[RegisterType, str] = {
     "i64": ">q",
     "f32": ">f",
     "f64": ">d",
+    "t5": ">I",
+    "t6": ">I",
 }
+Address = Annotated[int, Meta(ge=0, le=65_535)]
 
 
-class Value(msgspec.Struct, frozen=True, kw_only=True):
-    """Where one quantity stands: `address` is that of the PDU, 0-based."""
+class Registers(msgspec.Struct, frozen=True, kw_only=True):
+    """One number in the meter: `address` is that of the PDU, 0-based."""
 
-    address: Annotated[int, Meta(ge=0, le=65_535)]
+    address: Address
     type: RegisterType
     scale: Annotated[float, Meta(ge=-1e9, le=1e9)] = 1.0
     """Register value times scale gives the unit in the quantity's name."""
-    absent: Annotated[int, Meta(ge=0, description="a bit pattern")] | None = None
-    """Bit pattern, taken as unsigned, by which the meter says that it has no value."""
+    exponent: Address | None = None
+    """Where an i16 stands by whose power of ten the number counts."""
 
     @property
     def registers(self) -> int:
-        return struct.calcsize(_FORMATS[self.type]) // 2
+        return struct.calcsize(FORMATS[self.type]) // 2
 
     @property
     def end(self) -> int:
         return self.address + self.registers
+
+
+class Value(Registers, frozen=True, kw_only=True):
+    """Where one quantity stands: one number, and others that are added or subtracted."""
+
+    plus: tuple[Registers, ...] = ()
+    """Tariffs or phases that only together are the quantity."""
+    minus: tuple[Registers, ...] = ()
+    """The other direction, where the meter counts each by itself."""
+
+    @property
+    def parts(self) -> tuple[Registers, ...]:
+        return (self, *self.plus, *self.minus)
 
 
 class Values(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +98,27 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     parity: Literal["N", "E", "O"] = "N"
     stop_bits: Literal[1, 2] = 1
 
+    @property
+    def words(self) -> str:
+        """`9600 8N1`."""
+        return f"{self.baud} 8{self.parity}{self.stop_bits}"
+
+
+class Delivered(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings as delivered. What is not known of a model is left out, and the user's to say."""
+
+    unit: Annotated[int, Meta(ge=1, le=247)] | None = None
+    baud: Annotated[int, Meta(ge=1_200, le=4_000_000)] | None = None
+    parity: Literal["N", "E", "O"] | None = None
+    stop_bits: Literal[1, 2] | None = None
+
+
+class Absent(msgspec.Struct, frozen=True, kw_only=True):
+    """Bit patterns by which the meter says that it has no value; NaN always does."""
+
+    unsigned: Pattern = "none"
+    signed: Pattern = "none"
+
 
 class MeterMap(msgspec.Struct, frozen=True, kw_only=True):
     """One meter model."""
@@ -86,14 +126,19 @@ class MeterMap(msgspec.Struct, frozen=True, kw_only=True):
     model: Annotated[str, Meta(max_length=50)]
     source: Annotated[str, Meta(max_length=300)]
     """Where the addresses come from."""
+    doubts: Annotated[str, Meta(max_length=400)] = ""
+    """What of it no published source confirms; shown and warned of."""
+    hint: Annotated[str, Meta(max_length=200)] = ""
+    """What its installer should know."""
+    phases: Literal[1, 3]
     function_code: Literal[3, 4]
     word_order: Literal["high_first", "low_first"]
-    max_registers: Annotated[int, Meta(ge=4, le=125)]
+    max_registers: Annotated[int, Meta(ge=2, le=125)]
     """Most that one request may ask for (Modbus allows 125)."""
     max_gap_registers: Annotated[int, Meta(ge=0, le=125)] = 0
     """How many registers without a value of ours a request may span."""
-    line: Line
-    """Settings as delivered."""
+    delivered: Delivered = Delivered()
+    absent: Absent = Absent()
     values: Values
 
     def present(self) -> dict[str, Value]:
@@ -101,29 +146,22 @@ class MeterMap(msgspec.Struct, frozen=True, kw_only=True):
         named = {name: getattr(self.values, name) for name in Values.__struct_fields__}
         return {name: value for name, value in named.items() if value is not None}
 
+    def spans(self) -> list[tuple[int, int, str]]:
+        """(first register, register behind the last, quantity) of all that is read, in order."""
+        found = set()
+        for name, value in self.present().items():
+            for part in value.parts:
+                found.add((part.address, part.end, name))
+                if part.exponent is not None:
+                    found.add((part.exponent, part.exponent + 1, f"{name}.exponent"))
+        return sorted(found)
+
 
 class Request(msgspec.Struct, frozen=True):
     """`count` registers from `address` on, in one Modbus request."""
 
     address: int
     count: int
-
-
-def model_names() -> list[str]:
-    """The models there are maps for, as the configuration names them."""
-    names = (
-        entry.name for entry in resources.files("drivers.metering").joinpath("meters").iterdir()
-    )
-    return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
-
-
-def load_map(model: str) -> MeterMap:
-    """The shipped map of `model`. Raises MeterMapError for an unknown model."""
-    names = model_names()
-    if model not in names:
-        raise MeterMapError(f"meter model {model!r} is not known{nearest(model, names)}")
-    file = resources.files("drivers.metering").joinpath("meters", f"{model}.toml")
-    return parse_map(file.read_text("utf-8"), f"{model}.toml")
 
 
 def parse_map(text: str, name: str) -> MeterMap:
@@ -143,81 +181,28 @@ def parse_map(text: str, name: str) -> MeterMap:
 
 def _contradictions(meter_map: MeterMap) -> list[str]:
     problems = []
-    spans = sorted(meter_map.present().items(), key=lambda item: item[1].address)
-    for key, value in spans:
-        if value.end > 65_536:
-            problems.append(f"{key} reaches beyond register 65535")
-        if value.absent is not None and value.absent >= 1 << (16 * value.registers):
-            problems.append(f"{key}.absent does not fit {value.type}")
-    for (key, value), (other, after) in itertools.pairwise(spans):
-        if value.end > after.address:
-            problems.append(f"{key} and {other} overlap at register {after.address}")
+    spans = meter_map.spans()
+    for start, end, name in spans:
+        if end > 65_536:
+            problems.append(f"{name} reaches beyond register 65535")
+        if end - start > meter_map.max_registers:
+            problems.append(f"{name} takes more registers than max_registers")
+    for (start, end, name), (after, behind, other) in itertools.pairwise(spans):
+        # The same registers may serve two quantities (a phase, and the sum of phases).
+        if end > after and (start, end) != (after, behind):
+            problems.append(f"{name} and {other} overlap at register {after}")
     return problems
 
 
 def requests_for(meter_map: MeterMap) -> tuple[Request, ...]:
     """The fewest requests that fetch all values: neighbours together, gaps as far as allowed."""
     groups: list[Request] = []
-    for value in sorted(meter_map.present().values(), key=lambda value: value.address):
+    for address, end, _name in meter_map.spans():
         if groups:
-            start, end = groups[-1].address, groups[-1].address + groups[-1].count
-            near = value.address - end <= meter_map.max_gap_registers
-            if near and value.end - start <= meter_map.max_registers:
-                groups[-1] = Request(start, value.end - start)
+            start, last = groups[-1].address, groups[-1].address + groups[-1].count
+            near = address - last <= meter_map.max_gap_registers
+            if near and max(end, last) - start <= meter_map.max_registers:
+                groups[-1] = Request(start, max(end, last) - start)
                 continue
-        groups.append(Request(value.address, value.registers))
+        groups.append(Request(address, end - address))
     return tuple(groups)
-
-
-def decode(
-    meter_map: MeterMap,
-    requests: Sequence[Request],
-    answers: Sequence[Sequence[int]],
-    taken_ms: int,
-) -> MeterReading:
-    """The reading in `answers`, one list of 16-bit registers for each of `requests`.
-
-    Absent patterns, NaN and infinities become None. Raises MeterGarbled if an answer has another
-    length than its request, or if the imported energy is absent: then there is nothing to bill.
-    """
-    registers: dict[int, int] = {}
-    for request, answer in zip(requests, answers, strict=True):
-        if len(answer) != request.count:
-            raise MeterGarbled(
-                f"{meter_map.model}: {len(answer)} registers came from address "
-                f"{request.address:#06x}, {request.count} were asked for"
-            )
-        registers.update(enumerate(answer, start=request.address))
-    found = {
-        name: _decode_value(value, registers, meter_map.word_order == "low_first")
-        for name, value in meter_map.present().items()
-    }
-    energy = found["energy_import_wh"]
-    if energy is None:
-        raise MeterGarbled(f"{meter_map.model}: energy_import_wh is not a number")
-    return MeterReading(
-        taken_ms=taken_ms,
-        energy_import_wh=energy,
-        energy_export_wh=found.get("energy_export_wh"),
-        power_w=found.get("power_w"),
-        power_phase_w=_phases(found, "power_l{}_w"),
-        voltage_v=_phases(found, "voltage_l{}_v"),
-        current_a=_phases(found, "current_l{}_a"),
-        frequency_hz=found.get("frequency_hz"),
-    )
-
-
-def _phases(
-    found: dict[str, float | None], name: str
-) -> tuple[float | None, float | None, float | None]:
-    return (found.get(name.format(1)), found.get(name.format(2)), found.get(name.format(3)))
-
-
-def _decode_value(value: Value, registers: dict[int, int], low_first: bool) -> float | None:
-    words = [registers[address] for address in range(value.address, value.end)]
-    raw = struct.pack(f">{len(words)}H", *(reversed(words) if low_first else words))
-    if value.absent is not None and int.from_bytes(raw, "big") == value.absent:
-        return None
-    (number,) = struct.unpack(_FORMATS[value.type], raw)
-    scaled = number * value.scale
-    return scaled if math.isfinite(scaled) else None

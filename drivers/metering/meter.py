@@ -12,7 +12,8 @@ from typing import Protocol
 
 from drivers.errors import MeterError, MeterGarbled, MeterTimeout
 from drivers.metering.bus import ModbusBus
-from drivers.metering.map import MeterMap, decode, requests_for
+from drivers.metering.decode import decode
+from drivers.metering.map import MeterMap, requests_for
 from evse.clock import Clock
 from evse.model import MeterReading
 

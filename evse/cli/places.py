@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 from drivers.errors import MeterMapError
-from drivers.metering.map import load_map
+from drivers.metering.catalogue import load_map
+from drivers.metering.settings import line_settings
 from evse.config.load import load
 from evse.config.read import ConfigError
 from evse.config.station import StationConfig
@@ -91,13 +92,14 @@ def load_or_explain(path: Path) -> StationConfig | None:
 
 
 def _expect_known_meters(config: StationConfig, name: str) -> None:
-    """Raises MeterMapError for a model without a map: the core would end by it at every start."""
+    """Raises MeterMapError for a model without a map, and for one whose line settings nobody
+    tells: the core would end by it at every start."""
     meters = [(f"evse {table.id}.meter", table.meter) for table in config.evses]
     if config.mains is not None:
         meters.append(("mains.meter", config.mains.meter))
     for place, meter in meters:
         try:
             if meter.kind == "modbus":
-                load_map(meter.model)
+                line_settings(meter, load_map(meter.model))
         except MeterMapError as error:
             raise MeterMapError(f"{name}: [{place}] {error}") from error

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from drivers.errors import MeterError
 from drivers.metering.bus import ModbusBus
-from drivers.metering.map import Line, MeterMap, load_map
+from drivers.metering.catalogue import load_map
 from drivers.metering.meter import MeterPoller, ModbusMeter
+from drivers.metering.settings import line_settings
 from evse.clock import Clock
 from evse.config.evse import MeterTable
 from evse.config.meters import MAINS
@@ -132,16 +133,6 @@ def words(change: MeterChange) -> str:
     if isinstance(change, FindingRaised):
         return change.says
     return f"{change.finding.name.lower().replace('_', ' ')} is over"
-
-
-def line_settings(table: MeterTable, meter_map: MeterMap) -> Line:
-    """The model's own line settings, but for those that the configuration names."""
-    own = meter_map.line
-    return Line(
-        baud=table.baud or own.baud,
-        parity=table.parity or own.parity,
-        stop_bits=table.stop_bits or own.stop_bits,
-    )
 
 
 def configured_port(_name: str, table: MeterTable) -> str:

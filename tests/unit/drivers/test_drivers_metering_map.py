@@ -13,29 +13,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.errors import MeterGarbled, MeterMapError
-from drivers.metering.map import (
-    MeterMap,
-    Request,
-    decode,
-    load_map,
-    model_names,
-    parse_map,
-    requests_for,
-)
+from drivers.metering.catalogue import catalogue, load_map
+from drivers.metering.decode import by_power_of_ten, decode
+from drivers.metering.map import MeterMap, Request, parse_map, requests_for
 
 DATA = Path(__file__).parents[2] / "data"
 
 HEAD = """
 model = "Test"
 source = "this test"
+phases = 3
 function_code = 3
 word_order = "high_first"
 max_registers = 10
 max_gap_registers = 2
-[line]
-baud = 9600
 [values]
 """
+WITH_PATTERNS = HEAD.replace(
+    "[values]", '[absent]\nunsigned = "ones"\nsigned = "largest"\n[values]'
+)
 ENERGY = 'energy_import_wh = { address = 0, type = "u32" }\n'
 
 
@@ -57,12 +53,18 @@ def registers_of(raw: bytes) -> list[int]:
     return list(struct.unpack(f">{len(raw) // 2}H", raw))
 
 
-def test_every_shipped_map_loads_and_names_its_source() -> None:
-    assert model_names() == ["sdm630", "sdm72d_m_v2"]
-    for model in model_names():
-        meter_map = load_map(model)
-        assert meter_map.source.startswith("https://")
-        assert all(request.count <= meter_map.max_registers for request in requests_for(meter_map))
+def test_every_shipped_map_names_its_source_and_stays_within_its_limits() -> None:
+    for name, meter_map in catalogue().items():
+        assert "https://" in meter_map.source, name
+        assert all(one.count <= meter_map.max_registers for one in requests_for(meter_map)), name
+
+
+def test_what_no_source_tells_of_the_settings_is_doubted_aloud() -> None:
+    """A model whose line can not be opened without the user's help says so."""
+    for name, meter_map in catalogue().items():
+        given = meter_map.delivered
+        if given.baud is None or given.parity is None:
+            assert "as delivered" in meter_map.doubts, name
 
 
 def test_sdm630_is_read_with_one_request_of_76_registers() -> None:
@@ -117,8 +119,12 @@ def test_an_unknown_model_is_refused_with_the_nearest_one() -> None:
             "[values] energy_import_wh reaches beyond register 65535",
         ),
         (
-            HEAD + "energy_import_wh = { address = 0, type = 'u16', absent = 0x10000 }",
-            "[values] energy_import_wh.absent does not fit u16",
+            HEAD + "energy_import_wh = { address = 0, type = 'u32', exponent = 1 }",
+            "[values] energy_import_wh and energy_import_wh.exponent overlap at register 1",
+        ),
+        (
+            HEAD.replace("= 10", "= 2") + "energy_import_wh = { address = 0, type = 'u64' }",
+            "[values] energy_import_wh takes more registers than max_registers",
         ),
         ("model = ", "is not TOML"),
     ],
@@ -211,16 +217,17 @@ def test_f64_of_the_siemens_kind() -> None:
 
 def test_absent_pattern_nan_and_infinity_become_none() -> None:
     text = (
-        HEAD
+        WITH_PATTERNS
         + ENERGY
         + """
-power_w = { address = 2, type = "i32", absent = 0x7fffffff }
+power_w = { address = 2, type = "i32" }
 frequency_hz = { address = 4, type = "f32" }
 voltage_l1_v = { address = 6, type = "f32" }
 voltage_l2_v = { address = 8, type = "u16" }
+voltage_l3_v = { address = 9, type = "u16" }
 """
     )
-    registers = [0, 7, 0x7FFF, 0xFFFF, 0x7FC0, 0, 0x7F80, 0, 230]
+    registers = [0, 7, 0x7FFF, 0xFFFF, 0x7FC0, 0, 0x7F80, 0, 230, 0xFFFF]
     meter_map = parse_map(text, "test.toml")
     reading = decode(meter_map, requests_for(meter_map), [registers], 0)
     assert reading.energy_import_wh == 7
@@ -228,6 +235,78 @@ voltage_l2_v = { address = 8, type = "u16" }
     assert reading.frequency_hz is None
     assert reading.voltage_v == (None, 230.0, None)
     assert reading.energy_export_wh is None
+
+
+def test_tariffs_are_added_and_the_other_direction_is_subtracted() -> None:
+    text = (
+        WITH_PATTERNS
+        + """
+energy_import_wh = { address = 0, type = "u16", scale = 10, plus = [{ address = 1, type = "u16" }] }
+power_w = { address = 2, type = "u16", minus = [{ address = 3, type = "u16", scale = 0.1 }] }
+power_l1_w = { address = 2, type = "u16" }
+"""
+    )
+    meter_map = parse_map(text, "test.toml")
+    (request,) = requests_for(meter_map)
+    assert request == Request(0, 4)
+    reading = decode(meter_map, [request], [[7, 5, 100, 2_500]], 0)
+    assert reading.energy_import_wh == 75.0
+    assert reading.power_w == -150.0
+    assert reading.power_phase_w == (100.0, None, None)
+    assert decode(meter_map, [request], [[7, 5, 100, 0xFFFF]], 0).power_w is None
+    with pytest.raises(MeterGarbled, match="energy_import_wh is not a number"):
+        decode(meter_map, [request], [[7, 0xFFFF, 0, 0]], 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "raw", "value"),
+    [
+        ("t5", 0xFF0008FD, 230.1),  # 2301 x 10^-1
+        ("t5", 0x00FFFFFF, 16_777_215.0),
+        ("t6", 0x00FFFFFF, -1.0),
+        ("t6", 0x02800000, -838_860_800.0),
+        ("t6", 0x80000001, 1e-128),
+    ],
+)
+def test_t5_and_t6_carry_their_exponent_in_the_top_byte(kind: str, raw: int, value: float) -> None:
+    registers = [raw >> 16, raw & 0xFFFF]
+    assert decoded(one_value(f'type = "{kind}"'), registers) == pytest.approx(value, rel=1e-12)
+
+
+@given(st.integers(-(2**31), 2**31 - 1), st.integers(-32_768, 32_767))
+def test_a_counter_with_an_exponent_register_is_that_power_of_ten_or_no_number(
+    count: int, exponent: int
+) -> None:
+    text = HEAD + 'energy_import_wh = { address = 0, type = "i32", exponent = 4 }'
+    meter_map = parse_map(text, "test.toml")
+    registers = registers_of(struct.pack(">ixxxxh", count, exponent))
+    if count != 0 and count != 2**31 - 1 and -300 <= exponent <= 298:
+        expected = count * 10.0**exponent
+        assert decode_registers(meter_map, registers) == pytest.approx(expected, rel=1e-12)
+    else:
+        with suppress(MeterGarbled):
+            assert math.isfinite(decode_registers(meter_map, registers))
+
+
+def decode_registers(meter_map: MeterMap, registers: list[int]) -> float:
+    requests = requests_for(meter_map)
+    answers = [registers[one.address : one.address + one.count] for one in requests]
+    return decode(meter_map, requests, answers, 0).energy_import_wh
+
+
+def test_tenths_keep_no_noise_of_the_multiplication() -> None:
+    assert decoded(one_value('type = "u32", scale = 0.1'), [0, 2_301]) == 230.1
+    assert by_power_of_ten(2_301, -1) == 230.1
+
+
+def test_a_read_begins_and_ends_with_a_value() -> None:
+    """A PAC2200 refuses a read that begins inside a value."""
+    for meter_map in catalogue().values():
+        firsts = {first for first, _end, _name in meter_map.spans()}
+        ends = {end for _first, end, _name in meter_map.spans()}
+        for request in requests_for(meter_map):
+            assert request.address in firsts
+            assert request.address + request.count in ends
 
 
 def test_an_answer_of_another_length_is_garbled() -> None:

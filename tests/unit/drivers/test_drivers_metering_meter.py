@@ -24,7 +24,8 @@ from drivers.errors import (
     MeterUnreachable,
 )
 from drivers.metering.bus import ModbusBus, answer_in, character_s
-from drivers.metering.map import Line, Request, load_map
+from drivers.metering.catalogue import load_map
+from drivers.metering.map import Line, Request
 from drivers.metering.meter import MeterPoller, ModbusMeter
 from evse.clock import MonotonicClock, VirtualClock
 from evse.model import MeterReading

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from drivers.metering.map import Line, load_map
+from drivers.errors import MeterMapError
+from drivers.metering.catalogue import load_map
+from drivers.metering.map import Line
+from drivers.metering.settings import line_settings
 from evse.clock import MonotonicClock, VirtualClock
 from evse.config.evse import MeterTable
 from evse.config.load import parse
 from evse.config.meters import MAINS
 from evse.metering.plausibility import Finding
 from evse.model import MeterReading
-from evse.run.meters import Meters, configured_port, line_settings, simulated_port
+from evse.run.meters import Meters, configured_port, simulated_port
 from hil.plant.meter_process import MeterPort
 from hil.plant.meter_sim import SimulatedMeter
 from hil.plant.model import MeterTruth
@@ -24,7 +27,16 @@ SDM630 = load_map("sdm630")
 
 
 def test_left_out_settings_are_the_models_own() -> None:
-    assert line_settings(MeterTable(kind="modbus"), SDM630) == SDM630.line
+    expected = Line(baud=9_600, parity="N", stop_bits=1)
+    assert line_settings(MeterTable(kind="modbus"), SDM630) == expected
+
+
+def test_settings_that_nobody_knows_are_asked_for_by_their_keys() -> None:
+    abb = load_map("abb_b23")
+    with pytest.raises(MeterMapError, match=r"ABB B21.* is not known here: say baud, parity \("):
+        line_settings(MeterTable(kind="modbus"), abb)
+    table = MeterTable(kind="modbus", baud=19_200, parity="E")
+    assert line_settings(table, abb) == Line(baud=19_200, parity="E", stop_bits=1)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import pytest
 
 from drivers.errors import MeterError
 from drivers.metering.bus import ModbusBus
-from drivers.metering.map import Line, load_map
+from drivers.metering.catalogue import load_map
+from drivers.metering.map import Line
 from drivers.metering.meter import MeterPoller, ModbusMeter
 from evse.clock import MonotonicClock
 from evse.model import MeterReading
