@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from evse.config.evse import EvseTable, LockTable, MeterTable
 from evse.config.read import nearest
+from evse.config.rfid import rfid_disagreements
 from evse.config.station import StationConfig
 from evse.energy.derating import curve_of
 from evse.guard.facts import Timing
@@ -27,6 +28,7 @@ def disagreements(config: StationConfig) -> list[str]:
         *_limits(config),
         *(problem for evse in config.evses for problem in _evse(config, evse)),
         *_meter_lines(config),
+        *_readers(config),
         *_authorization(config),
         *_security(config),
     ]
@@ -159,6 +161,12 @@ def _meter_lines(config: StationConfig) -> Iterator[str]:
                 f"[{where}] baud, parity and stop_bits must be those of [{other}], "
                 f"which is on the same port {meter.port}"
             )
+
+
+def _readers(config: StationConfig) -> Iterator[str]:
+    ports = [config.board.port, *(meter.port for _where, meter in _meters(config))]
+    evses = {evse.id for evse in config.evses}
+    yield from rfid_disagreements(config.rfid, evses, [port for port in ports if port])
 
 
 def _security(config: StationConfig) -> Iterator[str]:

@@ -91,8 +91,8 @@ def _table_lines(table: Table, path: str) -> Iterator[str]:
         key = f"{path}.{field.encode_name}" if path else field.encode_name
         if isinstance(value, Table) or (isinstance(value, dict) and value):
             inner.append((f"\n[{key}]", key, value))
-        elif field.name == "evses":
-            inner.extend((f"\n[[{key}]]", key, evse) for evse in value)
+        elif isinstance(value, tuple) and any(isinstance(entry, Table) for entry in value):
+            inner.extend((f"\n[[{key}]]", key, entry) for entry in value)
         elif field.name == "tokens" and value:
             yield f"# tokens: {len(value)}, not shown"
         elif value is not None and value != {}:

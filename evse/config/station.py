@@ -15,6 +15,7 @@ from evse.config.access import AuthorizationTable, DoorTable
 from evse.config.energy import LimitsTable, MainsTable
 from evse.config.evse import EvseTable
 from evse.config.ocpp import OcppTable
+from evse.config.rfid import RfidTable
 from evse.config.values import Baud, DevicePath, Identity, Label, Table
 
 
@@ -81,6 +82,7 @@ class StationConfig(Table, frozen=True, kw_only=True, forbid_unknown_fields=True
     ocpp: OcppTable | None = None
     limits: LimitsTable = LimitsTable()
     mains: MainsTable | None = None
+    rfid: Annotated[tuple[RfidTable, ...], Meta(max_length=8)] = ()
     journal: JournalTable = JournalTable()
     session_log: SessionLogTable = SessionLogTable()
     door: DoorTable = DoorTable()
