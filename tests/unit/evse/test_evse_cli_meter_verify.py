@@ -1,4 +1,4 @@
-"""`evse meter verify`: what a technician reads of a signed record, and the exit code of a script."""
+"""`evse meter verify`: what a technician reads of a signed record, and what a script gets."""
 
 from __future__ import annotations
 
