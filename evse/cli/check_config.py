@@ -9,17 +9,35 @@ from pathlib import Path
 
 from evse.cli.places import load_or_explain
 from evse.config.load import effective
+from evse.config.station import StationConfig
 from evse.door.peer import access
+
+UNITS = ("guard", "sim", "ocpp")
+"""Processes that not every configuration needs."""
 
 
 def add(parser: argparse.ArgumentParser, _name: str) -> None:
     parser.add_argument("config", type=Path, help="station.toml")
+    parser.add_argument(
+        "--needs",
+        choices=UNITS,
+        help="print nothing, and say by the exit code whether this process is needed",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     config = load_or_explain(arguments.config)
     if config is None:
         return 1
+    if arguments.needs:
+        return 0 if needs(config, arguments.needs) else 1
     access(config.door, lambda words: print(words, file=sys.stderr))
     print(effective(config), end="")
     return 0
+
+
+def needs(config: StationConfig, unit: str) -> bool:
+    """Whether a station of this configuration has the process `unit`, one of UNITS."""
+    if unit == "ocpp":
+        return config.ocpp is not None
+    return config.board.kind == {"guard": "native", "sim": "simulated"}[unit]

@@ -18,6 +18,9 @@ from evse.config.station import StationConfig
 from evse.door.peer import gid_of
 
 SOCKET_VARIABLE = "PIEVSE_SOCKET"
+DOOR_SOCKET = "door.sock"
+SYSTEM_RUN_DIR = Path("/run/pievse")
+"""There where the station runs under systemd (docs/units.md)."""
 SUPERVISOR_SOCKET = "supervisor.sock"
 """Beside the door, served by `evse run` for as long as the station is up."""
 
@@ -56,12 +59,17 @@ def run_dir(state_dir: Path) -> Path:
 
 
 def default_socket(state_dir: Path) -> Path:
-    return run_dir(state_dir) / "door.sock"
+    return run_dir(state_dir) / DOOR_SOCKET
 
 
 def asked_by_default() -> Path:
     """The door that commands knock at when none is named."""
-    return Path(os.environ.get(SOCKET_VARIABLE) or default_socket(default_state_dir()))
+    named = os.environ.get(SOCKET_VARIABLE)
+    if named:
+        return Path(named)
+    if SYSTEM_RUN_DIR.is_dir():
+        return SYSTEM_RUN_DIR / DOOR_SOCKET
+    return default_socket(default_state_dir())
 
 
 def add_socket(parser: argparse.ArgumentParser) -> None:

@@ -13,8 +13,8 @@ import msgspec
 
 from evse.cli.greeting import first_screen
 from evse.cli.places import (
+    DOOR_SOCKET,
     MAX_SOCKET_PATH,
-    default_socket,
     default_state_dir,
     load_or_explain,
     make_state_dir,
@@ -47,8 +47,19 @@ def add(parser: argparse.ArgumentParser, name: str) -> None:
         help="where journal, session logs and sockets are (default: %(default)s)",
     )
     parser.add_argument(
-        "--socket", type=Path, help="the door (default: run/door.sock in the state directory)"
+        "--run-dir", type=Path, help="for sockets and ptys (default: run in the state directory)"
     )
+    parser.add_argument(
+        "--socket", type=Path, help="the core's door (default: door.sock in the run directory)"
+    )
+    if name == "run":
+        parser.add_argument(
+            "--metal",
+            action="store_true",
+            help="of a simulated station all but core and link, which somebody else starts",
+        )
+    if name == "ocpp":
+        add_link_options(parser)
     if name in ("run", "core", "ocpp"):
         parser.add_argument(
             "--sim", action="store_true", help="simulate board, meters and car, whatever is named"
@@ -69,8 +80,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.sim:
         config = simulated(config)
     state_dir: Path = arguments.state_dir.absolute()
-    socket: Path = (arguments.socket or default_socket(state_dir)).absolute()
-    run_dir = run_dir_of(state_dir)
+    run_dir: Path = (arguments.run_dir or run_dir_of(state_dir)).absolute()
+    socket: Path = (arguments.socket or run_dir / DOOR_SOCKET).absolute()
     if len(str(run_dir)) > MAX_SOCKET_PATH - 20 or len(str(socket)) > MAX_SOCKET_PATH:
         print("--state-dir or --socket is too long for a Unix socket's path", file=sys.stderr)
         return 2
@@ -81,15 +92,28 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"--state-dir {state_dir} can not be used: {error.strerror}", file=sys.stderr)
         return 1
     if arguments.command == "ocpp":
-        return _run_ocpp(config, state_dir, socket)
+        return _run_ocpp(config, state_dir, socket, arguments)
     record: Path | None = arguments.record and arguments.record.absolute()
     if arguments.command == "core":
-        return _run_core(config, state_dir, socket, record)
-    return _run_station(
-        config,
-        units(config, arguments.config.absolute(), state_dir, socket, record),
-        state_dir,
-        socket,
+        return _run_core(config, state_dir, run_dir, socket, record)
+    if arguments.metal and config.board.kind != "simulated":
+        print("--metal is for a simulated board alone", file=sys.stderr)
+        return 2
+    wanted = units(config, arguments.config.absolute(), state_dir, socket, record, run_dir=run_dir)
+    if arguments.metal:
+        wanted = [unit for unit in wanted if unit.name not in ("core", "ocpp")]
+    return _run_station(config, wanted, run_dir, socket)
+
+
+def add_link_options(parser: argparse.ArgumentParser) -> None:
+    """What the link's process takes where it has user, directories and manager of its own."""
+    parser.add_argument(
+        "--journal",
+        type=Path,
+        help="the core's, for diagnostics (default: core.db in the state directory)",
+    )
+    parser.add_argument(
+        "--own-socket", type=Path, help="the link's own door (default: ocpp.sock beside --socket)"
     )
 
 
@@ -100,19 +124,26 @@ def simulated(config: StationConfig) -> StationConfig:
 
 
 def units(
-    config: StationConfig, path: Path, state_dir: Path, socket: Path, record: Path | None = None
+    config: StationConfig,
+    path: Path,
+    state_dir: Path,
+    socket: Path,
+    record: Path | None = None,
+    *,
+    run_dir: Path | None = None,
 ) -> list[Unit]:
     """What `config` needs, in starting order."""
-    run_dir = str(run_dir_of(state_dir))
-    ours = ["--config", str(path), "--state-dir", str(state_dir), "--socket", str(socket)]
+    run_dir = run_dir or run_dir_of(state_dir)
+    ours = ["--config", str(path), "--state-dir", str(state_dir)]
+    ours += ["--run-dir", str(run_dir), "--socket", str(socket)]
     found: list[Unit] = []
     if config.board.kind == "simulated":
         ours.append("--sim")
-        metal = ("--config", str(path), "--run-dir", run_dir)
+        metal = ("--config", str(path), "--run-dir", str(run_dir))
         found.append(python_unit("plant", "hil.plant.process", *metal, simulated_metal=True))
         board = f"{run_dir}/board.tty"
         found.append(python_unit("guard", "hil.plant.guard_process", *metal, leaves=(board,)))
-        found += [_meter(name, meter, run_dir) for name, meter in fitted(config)]
+        found += [_meter(name, meter, str(run_dir)) for name, meter in fitted(config)]
     recorded = () if record is None else ("--record", str(record))
     found.append(python_unit("core", "evse", "core", *ours, *recorded))
     if config.ocpp is not None:
@@ -135,31 +166,31 @@ def _meter(name: str, meter: MeterTable, run_dir: str) -> Unit:
     )
 
 
-def _run_station(config: StationConfig, wanted: list[Unit], state_dir: Path, socket: Path) -> int:
+def _run_station(config: StationConfig, wanted: list[Unit], run_dir: Path, socket: Path) -> int:
     die_with_parent()
     log_to_stderr("evse")
-    if somebody_at(socket):
+    if any(unit.name == "core" for unit in wanted) and somebody_at(socket):
         print(f"a station is running at {socket} already", file=sys.stderr)
         return 1
     try:
-        asyncio.run(_supervise(config, wanted, state_dir, socket))
+        asyncio.run(_supervise(config, wanted, run_dir, socket))
     except OSError as error:
-        print(f"--state-dir {state_dir} can not be used: {error}", file=sys.stderr)
+        print(f"{run_dir} can not be used: {error}", file=sys.stderr)
         return 1
     return 0
 
 
 async def _supervise(
-    config: StationConfig, wanted: list[Unit], state_dir: Path, socket: Path
+    config: StationConfig, wanted: list[Unit], run_dir: Path, socket: Path
 ) -> None:
-    """Raises OSError, and has started nothing, when another station has the state directory."""
+    """Raises OSError, and has started nothing, when another station has the run directory."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     supervisor = Supervisor(wanted)
     door = SupervisorDoor(
         supervisor,
-        run_dir_of(state_dir),
+        run_dir,
         evses=len(config.evses),
         simulated=config.board.kind == "simulated",
         door=config.door,
@@ -173,12 +204,13 @@ async def _supervise(
         await door.server.aclose()
 
 
-def _run_core(config: StationConfig, state_dir: Path, socket: Path, record: Path | None) -> int:
+def _run_core(
+    config: StationConfig, state_dir: Path, run_dir: Path, socket: Path, record: Path | None
+) -> int:
     from evse.run.core import run_core
 
     die_with_parent()
     log_to_stderr("core")
-    run_dir = run_dir_of(state_dir)
     try:
         return asyncio.run(
             run_core(config, state_dir=state_dir, socket=socket, run_dir=run_dir, record=record)
@@ -188,13 +220,21 @@ def _run_core(config: StationConfig, state_dir: Path, socket: Path, record: Path
         return 1
 
 
-def _run_ocpp(config: StationConfig, state_dir: Path, socket: Path) -> int:
+def _run_ocpp(
+    config: StationConfig, state_dir: Path, socket: Path, given: argparse.Namespace
+) -> int:
     from evse.run.ocpp import link_config, run_link
 
     die_with_parent()
     log_to_stderr("ocpp")
     try:
-        link = link_config(config, state_dir=state_dir, door=socket)
+        link = link_config(
+            config,
+            state_dir=state_dir,
+            door=socket,
+            journal=given.journal,
+            own_socket=given.own_socket,
+        )
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1

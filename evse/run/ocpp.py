@@ -45,17 +45,25 @@ MAX_KEY_BYTES = 64
 _log = logging.getLogger(__name__)
 
 
-def link_config(config: StationConfig, *, state_dir: Path, door: Path) -> LinkConfig:
-    """Raises ValueError when the configuration has no `[ocpp]`, ConfigError (one, too) when the
-    file with the AuthorizationKey can not be used."""
+def link_config(
+    config: StationConfig,
+    *,
+    state_dir: Path,
+    door: Path,
+    journal: Path | None = None,
+    own_socket: Path | None = None,
+) -> LinkConfig:
+    """`journal` is the core's, else beside the link's own database; `own_socket` the link's door,
+    else beside the core's. Raises ConfigError when the configuration has no `[ocpp]`, or the file
+    with the AuthorizationKey can not be used."""
     if config.ocpp is None:
-        raise ValueError("the configuration has no [ocpp]")
+        raise ConfigError(["the configuration has no [ocpp]"])
     return LinkConfig(
         url=config.ocpp.url,
         identity=config.ocpp.identity,
         versions=config.ocpp.versions,
         door=door,
-        socket=door.parent / LINK_SOCKET,
+        socket=own_socket or door.parent / LINK_SOCKET,
         access=access(config.door, _log.warning),
         group=config.door.group,
         database=state_dir / "ocpp.db",
@@ -66,7 +74,7 @@ def link_config(config: StationConfig, *, state_dir: Path, door: Path) -> LinkCo
         interface=config.ocpp.interface,
         frame_log=_frame_log(config.ocpp.frame_log, state_dir),
         pricing=_pricing(config.ocpp.pricing),
-        files=_files(config, config.ocpp.files, state_dir),
+        files=_files(config, config.ocpp.files, state_dir, journal or state_dir / "core.db"),
         security=security_config(config.ocpp, state_dir),
         settings=Settings(
             cpo_name=config.ocpp.security.cpo_name,
@@ -128,12 +136,12 @@ def _frame_log(table: FrameLogTable, state_dir: Path) -> FrameLogConfig:
     )
 
 
-def _files(config: StationConfig, table: FilesTable, state_dir: Path) -> FilesConfig:
+def _files(config: StationConfig, table: FilesTable, state_dir: Path, journal: Path) -> FilesConfig:
     shown = msgspec.json.encode(redacted(msgspec.to_builtins(config)))
     return FilesConfig(
         directory=state_dir / "ocpp-files",
         sources=Sources(
-            journal=str(state_dir / "core.db"),
+            journal=str(journal),
             configuration=msgspec.json.format(shown).decode(),
         ),
         trust=Trust(

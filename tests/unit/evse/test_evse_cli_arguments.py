@@ -8,10 +8,12 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from evse.cli import COMMANDS, charge_now, main
 from evse.cli import sim as sim_commands
+from evse.cli.check_config import UNITS, needs
 from evse.cli.places import default_socket, run_dir
 from evse.cli.run import simulated, units
 from evse.config.load import parse
@@ -302,3 +304,38 @@ def test_a_user_that_this_computer_does_not_have_is_told_beside_the_configuratio
     told = capsys.readouterr()
     assert '"no-such-user-1" is not known on this computer' in told.err
     assert 'admins = ["no-such-user-1"]' in told.out
+
+
+# --- a station whose processes somebody else starts (docs/units.md) ------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "needed"), [("simulated", ["sim"]), ("native", ["guard"]), ("serial", [])]
+)
+def test_a_configuration_tells_which_processes_it_needs(
+    kind: Literal["simulated", "native", "serial"], needed: list[str]
+) -> None:
+    config = station()
+    board = msgspec.structs.replace(config.board, kind=kind)
+    config = msgspec.structs.replace(config, board=board, ocpp=None)
+    assert [unit for unit in UNITS if needs(config, unit)] == needed
+
+
+@pytest.mark.parametrize(("more", "code"), [("", 1), (OCPP, 0)])
+def test_the_exit_code_says_whether_a_process_is_needed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: str, code: int
+) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text(TOML.format(kind="simulated", port="") + more, "utf-8")
+    assert main(["check-config", str(path), "--needs", "ocpp"]) == code
+    assert capsys.readouterr() == ("", "")
+
+
+def test_metal_alone_is_asked_of_a_simulated_station_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text(TOML.format(kind="serial", port="/dev/ttyAMA0"), "utf-8")
+    arguments = ["run", "--config", str(path), "--state-dir", str(tmp_path / "t"), "--metal"]
+    assert main(arguments) == 2
+    assert "--metal is for a simulated board alone" in capsys.readouterr().err
