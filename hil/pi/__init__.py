@@ -1,0 +1,1 @@
+"""A Raspberry Pi made of memory: the kernel's side of each port of drivers/machine.py."""
