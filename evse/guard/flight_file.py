@@ -74,7 +74,6 @@ class FlightEncoder:
 
     def __init__(self, flight: Flight, origin: Origin) -> None:
         self._flight = flight
-        self._triggers = list(flight.triggers)
         first = flight.records[0]
         self._header = Header(
             flight=FORMAT,
@@ -90,10 +89,6 @@ class FlightEncoder:
         self._before = Record(first.now_ms, (), first.inputs, flight.start.state, first.outputs)
         self._crc = 0
 
-    def note(self, trigger: Trigger) -> None:
-        """Something else happened while this is being written."""
-        self._triggers.append(trigger)
-
     def lines(self) -> Iterator[bytes]:
         """The whole file, line by line."""
         yield self._line(self._header)
@@ -104,7 +99,7 @@ class FlightEncoder:
             yield self._line(_changes(self._before, record))
             self._before = record
             count += 1
-        footer = Footer(count, tuple(self._triggers), f"{self._crc:08x}")
+        footer = Footer(count, self._flight.triggers, f"{self._crc:08x}")
         yield _encoder.encode(footer) + b"\n"
 
     def _line(self, value: object) -> bytes:

@@ -76,8 +76,10 @@ def read(data: bytes, *, torn: bool = False) -> Recorded:
     first, *rest = data.split(b"\n")
     header = _read_header(first)
     fields, unknown = _fields(msgspec.json.decode(first))
-    body, last = rest[:-2], rest[-2] if len(rest) > 1 and not rest[-1] else b""
-    records, broken = _read_records(header, body if _is_footer(last) else rest)
+    finished = bool(rest) and not rest[-1]
+    lines = rest[:-1] if finished else rest
+    last = lines.pop() if finished and lines and _is_footer(lines[-1]) else b""
+    records, broken = _read_records(header, lines)
     try:
         footer = _read_footer(last, data, len(records), broken)
     except TornFlight as error:
