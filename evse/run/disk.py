@@ -1,4 +1,5 @@
-"""What a running core keeps on its disk: the journal, the folders of sessions, the link's record.
+"""What a running core keeps on its disk: the journal, the folders of sessions, the link's record,
+the flights of ring 1.
 
 All of it is written by one storage thread; a disk that fails is told, and nothing waits for it.
 """
@@ -17,6 +18,7 @@ from evse.journal.retention import Retention
 from evse.journal.rows import MIGRATIONS, find, of_last_session, snapshots
 from evse.journal.storage import Storage, open_database, renew_database
 from evse.journal.thread import ThreadStorage
+from evse.run.flight_keeper import FlightKeeper
 from evse.run.life import Life
 from evse.run.record import LinkRecording
 from evse.session_log.log import SessionLogs
@@ -34,10 +36,12 @@ class Disk:
         life: Life,
         *,
         state_dir: Path,
+        run_dir: Path | None = None,
         record: Path | None = None,
     ) -> None:
-        """`record`: a file for what crosses the board's wire. Raises StorageError or OSError when
-        the state can not be used. Needs the event loop."""
+        """`run_dir`: where ring 1 leaves its flights. `record`: a file for what crosses the board's
+        wire. Raises StorageError or OSError when the state can not be used. Needs the event
+        loop."""
         self._clock = clock
         self._path = state_dir / "core.db"
         self._database = open_database(self._path, MIGRATIONS, utc=clock.utc(), say=_log.error)
@@ -45,6 +49,7 @@ class Disk:
         """What a start finds of the sessions, by EVSE."""
         storage = self._start_thread(life)
         self.recording = LinkRecording(record, clock, storage) if record else None
+        self._flights = FlightKeeper(run_dir, state_dir, clock, storage) if run_dir else None
         self.journal = self._make_journal(config, storage)
         storage.on_renewed = self.journal.begin_anew
         self.logs = self._make_logs(config, state_dir / "sessions", storage)
@@ -59,6 +64,8 @@ class Disk:
             self.logs.poll(self._clock.now_ms())
         if self.recording is not None:
             self.recording.poll()
+        if self._flights is not None:
+            self._flights.poll()
 
     def close(self) -> None:
         """Write what waits, and say what could not be written. Blocks for as long as that takes."""
