@@ -31,6 +31,7 @@ Ocpp16Code = Literal[
     "OverCurrentFailure",
     "OverVoltage",
     "PowerMeterFailure",
+    "ReaderFailure",
     "UnderVoltage",
 ]
 """ChargePointErrorCode (OCPP 1.6 §7.6), those that a fault of ours can be."""
@@ -76,6 +77,8 @@ class CoreCondition(enum.StrEnum):
     """Somebody declared the EVSE out of order."""
     JOURNAL_NOT_WRITTEN = "journal_not_written"
     """The disk takes no events (evse/journal)."""
+    READER_LOST = "reader_lost"
+    """A reader of cards can not be used (evse/run/rfid.py)."""
     INTERNAL = "internal"
 
 

@@ -34,6 +34,7 @@ from evse.run.life import Life
 from evse.run.meters import Meters, configured_port, simulated_port
 from evse.run.notify import notifier, watchdog
 from evse.run.process import boot_id
+from evse.run.rfid import ReaderDesk, Readers
 from evse.run.sim import SimForwarder
 
 LINK = "ocpp"
@@ -65,7 +66,9 @@ class CoreProcess:
         self._manager = notifier()
         self._watchdog = watchdog(self._manager.tell)
         self.hub = Hub()
-        self._disk = Disk(config, self._clock, self.life, state_dir=state_dir, record=record)
+        self._disk = Disk(
+            config, self._clock, self.life, state_dir=state_dir, run_dir=run_dir, record=record
+        )
         self.board = Board(
             config, self._clock, self.life, run_dir=run_dir, recording=self._disk.recording
         )
@@ -75,6 +78,9 @@ class CoreProcess:
         self._door = DoorServer(
             self.hub, socket, access=access(config.door, _log.warning), group=config.door.group
         )
+        self.reader_desk = ReaderDesk(self.core, config.rfid)
+        on_reader = self.life.guarded(self.reader_desk.heard)
+        self._readers = Readers(config.rfid, self._clock, on_reader)
         self._sim = SimForwarder(self.hub, run_dir, self.core) if self._simulated else None
         self._open_door(config)
 
@@ -89,6 +95,7 @@ class CoreProcess:
         tasks = [
             asyncio.create_task(self._live(), name="live loop"),
             asyncio.create_task(self._meters.run(), name="meters"),
+            asyncio.create_task(self._readers.run(), name="readers"),
         ]
         if self._sim is not None:
             tasks.append(asyncio.create_task(self._sim.run(), name="simulation"))
@@ -170,11 +177,13 @@ class CoreProcess:
         Variables(self.hub, self._disk.journal, list(self.core.sessions))
         serve(self.hub, self.core)
         self.core.authorization.attach(self.hub)
+        self.reader_desk.listen(self.hub)
         self.hub.register("sys.state", self._sys_state)
 
     def _sys_state(self, _connection: Connection, params: Any, reply: Reply) -> None:
         jsonrpc.decode_params(params, _Nothing)
         state = sys_state(self.core, self.hub, self.board.stats)
+        state["readers"] = self.reader_desk.state()
         if self._sim is None:
             reply(state)
         else:

@@ -50,9 +50,11 @@ BY_THEMSELVES = {
     (f"{MANAGER}PowermeterTransactionStartFailed", ""),
     (f"{MANAGER}Internal", ""),
     (f"{BOARD}VendorWarning", "JournalNotWritten"),
+    (f"{BOARD}VendorWarning", "TokenReader"),
     (INOPERATIVE, ""),
 }
-"""Have a test of their own below, or in test_scenario_disk.py, or stand beside every other."""
+"""Have a test of their own below, in test_scenario_disk.py or in test_scenario_rfid.py, or stand
+beside every other."""
 NEVER_RAISED = {
     f"{BOARD}MREC2GroundFailure": "told as ac_rcd",
     f"{MANAGER}MREC5OverVoltage": "direct-current",
