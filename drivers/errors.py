@@ -69,3 +69,7 @@ class OcmfMalformed(OcmfError, ValueError):
 
 class OcmfUnsupported(OcmfError, NotImplementedError):
     """Its algorithm is named by the format, but can not be checked here."""
+
+
+class SignerRefused(MeterError, RuntimeError):
+    """A meter that should sign is in a state in which it does not, or says that it can not."""
