@@ -354,6 +354,17 @@ class BoardAnalog(msgspec.Struct, frozen=True, gc=False):
     """Residual DC current, microamps, where the sensor tells."""
 
 
+class BoardPace(msgspec.Struct, frozen=True, gc=False):
+    """How punctual ring 1's loop is, since it began."""
+
+    turns: int = 0
+    late: int = 0
+    """Began a whole period or more after their time."""
+    worst_us: int = 0
+    overslept: int = 0
+    """Begun anew, because nobody had watched for too long."""
+
+
 class BoardIdentity(msgspec.Struct, frozen=True, gc=False):
     """Who answered the hello."""
 

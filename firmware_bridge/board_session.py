@@ -11,7 +11,14 @@ from __future__ import annotations
 import msgspec
 
 from evse.clock import earliest
-from evse.model import BoardAnalog, BoardIdentity, BoardStatus, CommandStatus, CommandVerb
+from evse.model import (
+    BoardAnalog,
+    BoardIdentity,
+    BoardPace,
+    BoardStatus,
+    CommandStatus,
+    CommandVerb,
+)
 from firmware_bridge.codec import PROTOCOL_VERSION, SCHEMA_HASH
 from firmware_bridge.command_memory import Arrival, CommandMemory
 from firmware_bridge.events import BoardEvent, CommandReceived, HostHello, PermitReceived
@@ -65,6 +72,8 @@ class BoardSession:
         self._stats_due = False
         self.repeated_commands = 0
         """Copies of commands that were not done again."""
+        self.pace = BoardPace()
+        """Of the loop that this board lives in, as last told."""
 
     @property
     def session(self) -> int:
@@ -83,6 +92,10 @@ class BoardSession:
             permits_refused=self._gate.refused % U32,
             permits_late=self._gate.late % U32,
             rtt_ms=self._gate.rtt_ms,
+            turns=self.pace.turns % U32,
+            late_turns=self.pace.late % U32,
+            worst_us=min(self.pace.worst_us, U32 - 1),
+            overslept=self.pace.overslept % U32,
         )
 
     @property

@@ -74,6 +74,10 @@ class LinkStats(msgspec.Struct, frozen=True, gc=False):
     permits_refused: int
     permits_late: int
     rtt_ms: int | None
+    turns: int = 0
+    late_turns: int = 0
+    worst_us: int = 0
+    overslept: int = 0
 
 
 Message: TypeAlias = (

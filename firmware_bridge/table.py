@@ -197,6 +197,10 @@ TABLE = (
             Field("permits_refused", U32, "permits of another session, or older than the last"),
             Field("permits_late", U32, "permits whose heard_ms is too old"),
             Field("rtt_ms", measured_or_absent("i16"), "last round trip, from a permit, ms"),
+            Field("turns", U32, "turns of the board's loop"),
+            Field("late_turns", U32, "turns that began a whole period late"),
+            Field("worst_us", U32, "latest beginning of a turn, µs after its time"),
+            Field("overslept", U32, "times that the board began anew for being late"),
         ),
     ),
 )

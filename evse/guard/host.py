@@ -14,7 +14,17 @@ from evse.clock import earliest
 from evse.guard.facts import Inputs, Outputs
 from evse.guard.guard import Guard
 from evse.guard.recorder import FlightRecorder
-from evse.model import X1_BP, BoardStatus, CommandStatus, CommandVerb, Permit
+from evse.guard.state import GuardState
+from evse.model import (
+    X1_BP,
+    BoardAnalog,
+    BoardStatus,
+    CommandStatus,
+    CommandVerb,
+    Indicator,
+    Permit,
+    Sound,
+)
 
 PERIOD_MS = 10
 """The guard's period (DESIGN "Settled numbers")."""
@@ -32,6 +42,35 @@ class Pins(Protocol):
         """Drive the outputs; each call also feeds the coil supply's watchdog."""
 
 
+class Panel(Protocol):
+    """What a person sees and hears of an EVSE; nothing of it decides anything."""
+
+    def show(self, evse: int, indicator: Indicator, now_ms: int) -> None:
+        """Called every period: the light of this EVSE belongs to `indicator`."""
+
+    def sound(self, evse: int, sound: Sound, now_ms: int) -> bool:
+        """Say it once; False where there is nothing to say it with."""
+
+
+_SOUNDS = {
+    CommandVerb.SOUND_ACCEPTED: Sound.ACCEPTED,
+    CommandVerb.SOUND_REJECTED: Sound.REJECTED,
+}
+
+
+def analog(inputs: Inputs) -> BoardAnalog:
+    """The measurements behind one reading of the pins."""
+    sample = inputs.sample
+    return BoardAnalog(
+        hi_mv=0 if sample is None else sample.hi_mv,
+        lo_mv=0 if sample is None or sample.lo_mv is None else sample.lo_mv,
+        temperature_dc=inputs.temperature_dc,
+        supply_12v_mv=inputs.supply_12v_mv,
+        supply_minus_12v_mv=inputs.supply_minus_12v_mv,
+        current_ma=inputs.current_ma,
+    )
+
+
 class GuardHost:
     """The guards of one board over its pins."""
 
@@ -44,6 +83,9 @@ class GuardHost:
             if recorded
         }
         self._pins = pins
+        self.panel: Panel | None = None
+        self.inputs: dict[int, Inputs] = {}
+        """What the pins last said."""
 
     def permit(self, evse: int, permit: Permit, now_ms: int) -> bool:
         """False for a stale permit or an EVSE that the board does not have."""
@@ -58,6 +100,9 @@ class GuardHost:
         guard = self.guards.get(evse)
         if guard is None:
             return CommandStatus.UNKNOWN
+        if verb in _SOUNDS:
+            heard = self.panel is not None and self.panel.sound(evse, _SOUNDS[verb], now_ms)
+            return CommandStatus.DONE if heard else CommandStatus.UNKNOWN
         status = guard.command(verb, now_ms)
         if recorder := self.recorders.get(evse):
             recorder.command(verb, status, now_ms)
@@ -72,11 +117,13 @@ class GuardHost:
         """One period of every guard."""
         found = {}
         for evse, guard in self.guards.items():
-            inputs = self._pins.read(evse, now_ms)
+            inputs = self.inputs[evse] = self._pins.read(evse, now_ms)
             outputs = guard.step(now_ms, inputs)
             self._pins.write(evse, outputs, now_ms)
             if recorder := self.recorders.get(evse):
                 recorder.step(now_ms, inputs, guard.state, outputs)
+            if self.panel is not None:
+                self.panel.show(evse, _indicator(guard.state), now_ms)
             found[evse] = guard.status()
         return found
 
@@ -89,3 +136,7 @@ class GuardHost:
     def next_deadline_ms(self) -> int | None:
         """When a guard must step though none of its inputs changed."""
         return earliest(*(guard.next_deadline_ms for guard in self.guards.values()))
+
+
+def _indicator(state: GuardState) -> Indicator:
+    return state.permit.indicator if state.live else Indicator.NO_CORE

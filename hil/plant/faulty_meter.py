@@ -24,6 +24,9 @@ class FaultyMeter:
     def read(self, now_ms: int) -> MeterTruth | None:
         """None: it does not answer."""
         faults, truth = self._plant.faults, self._plant.meter(now_ms)
+        if not faults:
+            self._frozen = self._replaced_wh = None
+            return truth
         if "meter_frozen" not in faults:
             self._frozen = None
         elif self._frozen is None:

@@ -11,7 +11,7 @@ from evse.config.station import StationConfig
 from evse.guard.facts import Hardware, Inputs, Outputs, Timing
 from evse.guard.guard import Guard
 from evse.guard.host import GuardHost, Pins
-from evse.model import BoardAnalog, BoardIdentity
+from evse.model import BoardIdentity
 from hil.plant import adapter
 from hil.plant.model import PlantConfig
 from hil.plant.plant import Plant
@@ -89,15 +89,3 @@ class PlantPins:
 
     def write(self, evse: int, outputs: Outputs, now_ms: int) -> None:
         self._plants[evse].drive(adapter.driven(outputs), now_ms)
-
-
-def analog(inputs: Inputs) -> BoardAnalog:
-    """The measurements behind one reading of the pins."""
-    sample = inputs.sample
-    return BoardAnalog(
-        hi_mv=0 if sample is None else sample.hi_mv,
-        lo_mv=0 if sample is None or sample.lo_mv is None else sample.lo_mv,
-        temperature_dc=inputs.temperature_dc,
-        supply_12v_mv=inputs.supply_12v_mv,
-        current_ma=inputs.current_ma,
-    )

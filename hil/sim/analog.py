@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from evse.core import Core
+from evse.guard.host import analog
 from hil.plant import adapter
 from hil.plant.plant import Plant
-from hil.plant.virtual_board import analog
 
 ANALOG_MS = 1_000
 """Pace of firmware_bridge's ANALOG message."""
