@@ -40,18 +40,23 @@ class VirtualClock:
         self._origin = (start_utc or datetime(2026, 1, 1, tzinfo=UTC)) - timedelta(
             milliseconds=start_ms
         )
+        self._utc: datetime | None = None
+        """The wall time of `_now_ms`, once somebody has asked for it."""
 
     def now_ms(self) -> int:
         return self._now_ms
 
     def utc(self) -> datetime:
-        return self._origin + timedelta(milliseconds=self._now_ms)
+        if self._utc is None:
+            self._utc = self._origin + timedelta(milliseconds=self._now_ms)
+        return self._utc
 
     def advance_to(self, now_ms: int) -> None:
         """Go to `now_ms`. Raises ValueError if that lies in the past."""
         if now_ms < self._now_ms:
             raise ValueError(f"time cannot run back from {self._now_ms} ms to {now_ms} ms")
-        self._now_ms = now_ms
+        if now_ms > self._now_ms:
+            self._now_ms, self._utc = now_ms, None
 
 
 class Timers:
@@ -71,7 +76,7 @@ class Timers:
 
     @property
     def next_deadline_ms(self) -> int | None:
-        return min(self._deadlines.values(), default=None)
+        return min(self._deadlines.values()) if self._deadlines else None
 
     def pop_due(self, now_ms: int) -> list[Hashable]:
         """The names due by `now_ms`, earliest first (ties in the order they were set)."""

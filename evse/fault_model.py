@@ -79,6 +79,8 @@ class FaultModel:
     @property
     def next_deadline_ms(self) -> int | None:
         """When an `update` with the same conditions would clear something."""
+        if not self._gone_ms:
+            return None
         return earliest(
             *(
                 gone_ms + fault.row.delay_ms

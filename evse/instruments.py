@@ -28,6 +28,8 @@ class Instruments:
         self._odd: frozenset[Finding] = frozenset()
         self._board_ma: int | None = None
         self._shown: frozenset[CoreCondition] = frozenset()
+        self._seen: tuple[object, ...] = ()
+        """What `_shown` was made of."""
 
     @property
     def findings(self) -> frozenset[Finding]:
@@ -71,6 +73,10 @@ class Instruments:
         self._tell()
 
     def _tell(self) -> bool:
+        seen = self._supply.shown, self._mains.shown, self._odd, self._cross_check.findings
+        if seen == self._seen:
+            return False
+        self._seen = seen
         shown = self._supply.shown | self._mains.shown | _of_meter(self.findings)
         changed = self._shown ^ shown
         self._shown = shown

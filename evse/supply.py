@@ -35,6 +35,10 @@ class Lasting(msgspec.Struct, frozen=True):
     """Since when it looks like the opposite of `present`."""
 
 
+CALM = Lasting()
+"""Neither present nor about to be: what is not `bad` leaves it so."""
+
+
 def follow(state: Lasting, *, bad: bool, good: bool, now_ms: int, dwell_ms: int) -> Lasting:
     """One look. Neither `bad` nor `good` (between the thresholds): as it was."""
     if not (good if state.present else bad):
@@ -55,17 +59,14 @@ class MainsWatch:
         self._margin_v = nominal_v * RETURN_PERCENT / 100
         self._low_v = nominal_v * (1 - table.low_percent / 100)
         self._high_v = nominal_v * (1 + table.high_percent / 100)
+        self._least_live_v = max(self._low_v, DEAD_V)
         self.forget()
-
-    @property
-    def shown(self) -> frozenset[CoreCondition]:
-        return frozenset(c for c, state in self._states.items() if state.present)
 
     def take(self, voltage_v: Volts, now_ms: int) -> None:
         """A reading. Phases that the EVSE does not have, or nobody measures, are not judged, and a
         dead one is not connected as long as another lives."""
         known = [volts for volts in voltage_v[: self._phases] if volts is not None]
-        if not known:
+        if not known or (self._calm and self._sound(known)):
             return
         live = [volts for volts in known if volts >= DEAD_V]
         low_v, high_v = min(live, default=self._high_v), max(live, default=0.0)
@@ -87,25 +88,37 @@ class MainsWatch:
         """Nobody measures any more."""
         self._states = dict.fromkeys(
             (CoreCondition.POWER_LOSS, CoreCondition.UNDER_VOLTAGE, CoreCondition.OVER_VOLTAGE),
-            Lasting(),
+            CALM,
         )
+        self._calm = True
+        self.shown: frozenset[CoreCondition] = frozenset()
+
+    def _sound(self, known: list[float]) -> bool:
+        """Every phase lives and is within its limits."""
+        return min(known) >= self._least_live_v and max(known) <= self._high_v
 
     def _look(self, condition: CoreCondition, bad: bool, good: bool, now_ms: int) -> None:
-        state = self._states[condition]
-        self._states[condition] = follow(
-            state, bad=bad, good=good, now_ms=now_ms, dwell_ms=self._dwell_ms
-        )
+        before = self._states[condition]
+        state = follow(before, bad=bad, good=good, now_ms=now_ms, dwell_ms=self._dwell_ms)
+        if state != before:
+            self._states[condition] = state
+            self._calm = all(each == CALM for each in self._states.values())
+            self.shown = frozenset(c for c, each in self._states.items() if each.present)
+
+
+_SOUND: frozenset[CoreCondition] = frozenset()
+_SAGS = frozenset({CoreCondition.SUPPLY})
 
 
 class SupplyWatch:
     """The board's own +12 V and -12 V, from which the pilot is made."""
 
     def __init__(self) -> None:
-        self._state = Lasting()
+        self._state = CALM
 
     @property
     def shown(self) -> frozenset[CoreCondition]:
-        return frozenset({CoreCondition.SUPPLY}) if self._state.present else frozenset()
+        return _SAGS if self._state.present else _SOUND
 
     def take(self, analog: BoardAnalog, now_ms: int) -> None:
         """One report of the board."""
@@ -120,4 +133,4 @@ class SupplyWatch:
 
     def forget(self) -> None:
         """The board is lost."""
-        self._state = Lasting()
+        self._state = CALM

@@ -205,6 +205,8 @@ class Hub:
         self._last[variable, evse] = (value, at)
         if tap := self.taps.get(variable):
             tap(evse, value)
+        if not self._connections:
+            return
         lines: dict[Interface, bytes] = {}
         for connection, follower in self.followers(variable):
             if follower.evse in (None, evse):

@@ -55,12 +55,15 @@ class Trip(msgspec.Struct, frozen=True):
     allowed_a: float
 
 
+_NOT_OVER = (None, None, None)
+
+
 class State(msgspec.Struct, frozen=True):
     """What the guardian remembers of one plugged-in car."""
 
     offered_a: float = 0.0
     lowered_ms: int | None = None
-    over_since_ms: tuple[int | None, int | None, int | None] = (None, None, None)
+    over_since_ms: tuple[int | None, int | None, int | None] = _NOT_OVER
     trip: Trip | None = None
 
 
@@ -77,11 +80,15 @@ def step(
         return state
     lowered_ms = now_ms if offered_a < state.offered_a else state.lowered_ms
     allowed_a = policy.allowed_a(offered_a)
-    first, second, third = (
-        _over_since(since_ms, abs(amps or 0.0), allowed_a, now_ms)
-        for since_ms, amps in zip(state.over_since_ms, current_a, strict=True)
+    (first_ms, second_ms, third_ms), (first_a, second_a, third_a) = state.over_since_ms, current_a
+    over_since_ms = (
+        _over_since(first_ms, abs(first_a or 0.0), allowed_a, now_ms),
+        _over_since(second_ms, abs(second_a or 0.0), allowed_a, now_ms),
+        _over_since(third_ms, abs(third_a or 0.0), allowed_a, now_ms),
     )
-    state = State(offered_a, lowered_ms, (first, second, third))
+    if over_since_ms == state.over_since_ms == _NOT_OVER and offered_a == state.offered_a:
+        return state
+    state = State(offered_a, lowered_ms, over_since_ms)
     for phase, since_ms in enumerate(state.over_since_ms, start=1):
         if since_ms is not None and now_ms >= _trips_ms(since_ms, lowered_ms, policy):
             over_a = abs(current_a[phase - 1] or 0.0)
@@ -91,7 +98,7 @@ def step(
 
 def next_deadline_ms(state: State, now_ms: int, policy: Policy = DEFAULT_POLICY) -> int | None:
     """When the present excess, if it lasts, becomes a trip."""
-    if state.trip is not None:
+    if state.trip is not None or state.over_since_ms == _NOT_OVER:
         return None
     begun = (since_ms for since_ms in state.over_since_ms if since_ms is not None)
     return earliest_after(now_ms, *(_trips_ms(at, state.lowered_ms, policy) for at in begun))

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec.structs import replace
 
+from evse.clock import earliest_after
 from evse.config.evse import EvseTable
 from evse.limits import Limit
 
@@ -125,12 +126,14 @@ class Derating:
     def limit(self, now_ms: int) -> Limit | None:
         """The lowest of the sensors; None while none of them derates. The curve has its own
         hysteresis, so that this limit counts as steady."""
-        shares = {s: factor(self._curves[s], r, now_ms) for s, r in self._readings.items()}
-        hottest = min(shares, key=shares.__getitem__, default=None)
-        if hottest is None or shares[hottest] >= 1:
+        hottest, lowest = None, 1.0
+        for sensor, reading in self._readings.items():
+            share = factor(self._curves[sensor], reading, now_ms)
+            if share < lowest:
+                hottest, lowest = sensor, share
+        if hottest is None:
             return None
-        limit_a = shares[hottest] * self._rated_a
-        return Limit(source=hottest.value, limit_a=limit_a, safety=True)
+        return Limit(source=hottest.value, limit_a=lowest * self._rated_a, safety=True)
 
     def wait(self, now_ms: int) -> None:
         """Nobody was there to be heard until now: their silence did not count."""
@@ -139,5 +142,5 @@ class Derating:
 
     def next_deadline_ms(self, now_ms: int) -> int | None:
         """When a sensor that stays silent counts as lost."""
-        ahead = (reading.heard_ms + SENSOR_LOST_MS for reading in self._readings.values())
-        return min((at_ms for at_ms in ahead if at_ms > now_ms), default=None)
+        lost_ms = [reading.heard_ms + SENSOR_LOST_MS for reading in self._readings.values()]
+        return earliest_after(now_ms, *lost_ms)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from evse.clock import Clock
+from evse.clock import Clock, earliest
 from evse.limits import LOWEST_PRIORITY, Limit
 from evse.session.external_limits import ExternalLimitSources, Lifetime
 from evse.types.energy import ExternalLimits
@@ -109,5 +109,4 @@ class StationLimits:
 
     def next_deadline_ms(self, now_ms: int) -> int | None:
         """When a limit changes by itself, or has to be stored."""
-        ahead = (self._due_ms, self.sources.next_deadline_ms(now_ms))
-        return min((at_ms for at_ms in ahead if at_ms is not None), default=None)
+        return earliest(self._due_ms, self.sources.next_deadline_ms(now_ms))

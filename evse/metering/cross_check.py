@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from evse.metering.plausibility import Finding
 from evse.model import MeterReading
-from evse.supply import Lasting, follow
+from evse.supply import CALM, follow
 
 FLOWS_A = 1.0
 """Current of a phase that is no standby (IEC 61851-1 Table A.6 sequence 7: "no load")."""
@@ -49,20 +49,24 @@ class CrossCheck:
             and board_ma is not None
             and board_ma >= BOARD_FLOWS_MA
         )
+        if self._calm and not (unexplained or blind):
+            return
         self._look(Finding.FLOWS_WHILE_OPEN, unexplained, not unexplained, now_ms)
         self._look(Finding.SEES_NO_CURRENT, blind, not blind and not plugged, now_ms)
 
     def forget(self) -> None:
         """The meter or the board is lost: nothing to compare."""
-        self._states = dict.fromkeys((Finding.FLOWS_WHILE_OPEN, Finding.SEES_NO_CURRENT), Lasting())
-
-    @property
-    def findings(self) -> frozenset[Finding]:
-        return frozenset(f for f, state in self._states.items() if state.present)
+        self._states = dict.fromkeys((Finding.FLOWS_WHILE_OPEN, Finding.SEES_NO_CURRENT), CALM)
+        self._calm = True
+        self.findings: frozenset[Finding] = frozenset()
 
     def _look(self, finding: Finding, bad: bool, good: bool, now_ms: int) -> None:
-        state = self._states[finding]
-        self._states[finding] = follow(state, bad=bad, good=good, now_ms=now_ms, dwell_ms=DWELL_MS)
+        before = self._states[finding]
+        state = follow(before, bad=bad, good=good, now_ms=now_ms, dwell_ms=DWELL_MS)
+        if state != before:
+            self._states[finding] = state
+            self._calm = all(each == CALM for each in self._states.values())
+            self.findings = frozenset(f for f, each in self._states.items() if each.present)
 
 
 def drawn_a(reading: MeterReading) -> float | None:

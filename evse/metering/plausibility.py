@@ -113,7 +113,11 @@ def implausible(reading: MeterReading) -> dict[Finding, str]:
     """What in `reading` contradicts itself or physics, each with a sentence."""
     found: dict[Finding, str] = {}
     for phase, voltage_v in enumerate(reading.voltage_v, start=1):
-        if voltage_v is not None and not _voltage_is_plausible(voltage_v):
+        if (
+            voltage_v is not None
+            and not LOWEST_VOLTAGE_V <= voltage_v <= HIGHEST_VOLTAGE_V
+            and abs(voltage_v) > DEAD_PHASE_V
+        ):
             found[Finding.VOLTAGE] = f"L{phase} reads {voltage_v:.1f} V"
     apparent_va = _apparent_va(reading)
     if (
@@ -125,20 +129,16 @@ def implausible(reading: MeterReading) -> dict[Finding, str]:
     return found
 
 
-def _voltage_is_plausible(voltage_v: float) -> bool:
-    dead = abs(voltage_v) <= DEAD_PHASE_V
-    return dead or LOWEST_VOLTAGE_V <= voltage_v <= HIGHEST_VOLTAGE_V
-
-
 def _apparent_va(reading: MeterReading) -> float | None:
     """Sum of V x I; None unless voltage and current are known of the same phases."""
-    known = [
-        (voltage_v, current_a)
-        for voltage_v, current_a in zip(reading.voltage_v, reading.current_a, strict=True)
-        if voltage_v is not None or current_a is not None
-    ]
-    products = [abs(v * a) for v, a in known if v is not None and a is not None]
-    return sum(products) if products and len(products) == len(known) else None
+    apparent_va: float | None = None
+    for voltage_v, current_a in zip(reading.voltage_v, reading.current_a, strict=True):
+        if voltage_v is None or current_a is None:
+            if voltage_v is not current_a:
+                return None
+        else:
+            apparent_va = (apparent_va or 0.0) + abs(voltage_v * current_a)
+    return apparent_va
 
 
 class EnergyGuard:

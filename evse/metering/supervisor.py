@@ -104,7 +104,8 @@ class MeterSupervisor:
         if not math.isfinite(reading.energy_import_wh):
             return [*self._find(self.findings | odd), *self.failed(odd[Finding.NO_NUMBER], now_ms)]
         found = odd | implausible(reading) | self._energy.take(reading)
-        reading = replace(reading, energy_import_wh=self._energy.energy_wh)
+        if self._energy.energy_wh != reading.energy_import_wh:
+            reading = replace(reading, energy_import_wh=self._energy.energy_wh)
         self.reading, self._since_ms, self._last_error = reading, reading.taken_ms, ""
         return [*self._find(found), *self.tick(now_ms)]
 
@@ -134,6 +135,8 @@ class MeterSupervisor:
         return f"no reading for {age_ms / 1000:.1f} s{reason}"
 
     def _find(self, found: dict[Finding, str]) -> list[MeterChange]:
+        if not (found or self.findings):
+            return []
         raised = [
             FindingRaised(one, says) for one, says in found.items() if one not in self.findings
         ]

@@ -108,6 +108,8 @@ class ExternalLimitSources:
 
     def next_deadline_ms(self, now_ms: int) -> int | None:
         """When a limit changes by itself."""
+        if not self._slots:
+            return None
         return earliest(*(self._change_ms(slot, now_ms) for slot in self._slots.values()))
 
     def _change_ms(self, slot: _Slot, now_ms: int) -> int | None:

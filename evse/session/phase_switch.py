@@ -105,6 +105,11 @@ class PhaseSwitch:
         self._automatic_ms = None
         self._limited = False
 
+    @property
+    def waits(self) -> bool:
+        """May a limit have to wait? Without that `next_deadline_ms` is None."""
+        return self._automatic_ms is not None
+
     def next_deadline_ms(self, phases: int, now_ms: int) -> int | None:
         """When a limit that had to wait is followed."""
         if self._automatic_ms is None or self._wanted(phases) == self.target:

@@ -49,7 +49,9 @@ class Session(AskedSession):
             *self._state_deadlines_ms(),
             self._late_ms,
             self.offer.next_deadline_ms(now_ms),
-            self.phases.next_deadline_ms(self.limit().phases, now_ms),
+            self.phases.next_deadline_ms(self.limit().phases, now_ms)
+            if self.phases.waits
+            else None,
             current_guard.next_deadline_ms(self._over_current, now_ms, self._over_policy),
             self._pulse.ends_ms,
             self._start_reading.due_ms,
@@ -63,16 +65,16 @@ class Session(AskedSession):
 
     def _state_deadlines_ms(self) -> tuple[int, ...]:
         """When the present state is over by itself."""
-        since_ms = self._entered_ms
-        if self.state == "stopping":
+        since_ms, state = self._entered_ms, self.state
+        if state == "stopping":
             last_reading_ms = max(self.board.opened_ms, since_ms) + LAST_READING_MS
             return since_ms + STOP_TIMEOUT_MS, last_reading_ms
-        if self.state == "waking":
+        if state == "waking":
             return since_ms + WAKE_F_MS, since_ms + WAKE_F_MS + WAKE_X1_MS
-        if self.state == "switching":
+        if state == "switching":
             gives_up_ms = since_ms + self.phases.give_up_ms
             return since_ms + self.phases.delay_ms, gives_up_ms, since_ms + STOP_TIMEOUT_MS
-        return (self._began_ms + BOOT_WAIT_MS,) if self.state == "booting" else ()
+        return (self._began_ms + BOOT_WAIT_MS,) if state == "booting" else ()
 
     def poll(self) -> None:
         """Let time act."""
