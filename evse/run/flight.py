@@ -107,6 +107,8 @@ class FlightWriter:
         self._file = -1
         self._path = self._directory
         self._look_ms = 0
+        self._written: deque[Path] = deque()
+        """Oldest first; others may take them away."""
         self._usable = self._prepare()
 
     def watch(self, host: GuardHost, boot_id: int, now_ms: int) -> None:
@@ -147,21 +149,29 @@ class FlightWriter:
 
     def _prepare(self) -> bool:
         try:
-            self._directory.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
+            self._make_directory()
             for torn in self._directory.glob("*" + PART):
                 torn.rename(torn.with_suffix(""))
+            self._written.extend(by_age(self._directory))
         except OSError as error:
             _log.error("no flight is recorded: %s", error)
             return False
         return True
+
+    def _make_directory(self) -> None:
+        """Raises OSError."""
+        with contextlib.suppress(FileExistsError):
+            self._directory.mkdir()
+            self._directory.chmod(DIRECTORY_MODE)  # whatever the umask
+        if not self._directory.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "is no directory", str(self._directory))
 
     def _look_for_request(self, now_ms: int) -> None:
         path = self._directory / REQUEST
         try:
             if not os.path.lexists(path):
                 return
-            with path.open("rb") as file:
-                said = file.read(MAX_REASON_CHARS).decode("utf-8", errors="replace")
+            said = _read_request(path)
             path.unlink()
         except OSError as error:
             _log.error("a request for a flight can not be taken: %s", error)
@@ -216,8 +226,9 @@ class FlightWriter:
         whole = self._path.with_suffix("")
         self._path.rename(whole)
         _log.warning("recorded %s", whole.name)
-        for old in by_age(self._directory)[:-MAX_FILES]:
-            old.unlink(missing_ok=True)
+        self._written.append(whole)
+        while len(self._written) > MAX_FILES:
+            self._written.popleft().unlink(missing_ok=True)
 
     def _give_up(self, error: OSError) -> None:
         """This flight is lost, and with it what it would have taken."""
@@ -227,6 +238,18 @@ class FlightWriter:
             os.close(self._file)
             self._file = -1
         self._path.unlink(missing_ok=True)
+
+
+def _read_request(path: Path) -> str:
+    """Its beginning; nothing of what is no plain file, which might keep its reader waiting. Raises
+    OSError."""
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            return ""
+        return os.read(file, MAX_REASON_CHARS).decode("utf-8", errors="replace")
+    finally:
+        os.close(file)
 
 
 def by_age(directory: Path) -> list[Path]:

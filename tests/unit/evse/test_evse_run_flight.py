@@ -136,15 +136,41 @@ def test_a_closing_guard_writes_what_was_triggered(tmp_path: Path) -> None:
     assert rig.names == ["flight-evse1-0badcafe-1.flight"]
 
 
-def test_the_newest_files_stay(tmp_path: Path) -> None:
+def test_a_request_that_is_no_plain_file_keeps_nobody_waiting(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     rig = WriterRig(tmp_path)
-    for number in range(MAX_FILES + 3):
-        rig.run(100)
-        rig.writer.trigger(Cause.ASKED, str(number), rig.now_ms)
-        rig.writer.close(rig.now_ms)
-        os.utime(rig.directory / f"flight-evse1-0badcafe-{number + 1}.flight", (number, number))
-    kept = [path.name for path in by_age(rig.directory)]
-    assert kept == [f"flight-evse1-0badcafe-{n}.flight" for n in range(4, MAX_FILES + 4)]
+    os.mkfifo(rig.directory / REQUEST)
+    rig.run(4_000)
+    (name,) = rig.names
+    assert read((rig.directory / name).read_bytes()).header.trigger.detail == "without a word"
+    (rig.directory / REQUEST).symlink_to("/etc/passwd")
+    rig.run(2_000)
+    assert "a request for a flight can not be taken" in caplog.text
+
+
+def test_the_core_may_take_files_away_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        rig = WriterRig(tmp_path)
+    finally:
+        os.umask(before)
+    assert rig.directory.stat().st_mode & 0o777 == 0o770
+
+
+def test_the_newest_files_stay_also_over_a_restart(tmp_path: Path) -> None:
+    kept: list[str] = []
+    for life in (0, 1):
+        rig = WriterRig(tmp_path)
+        rig.writer.watch(rig.host, life, 0)
+        for number in range(MAX_FILES - 1):
+            rig.run(100)
+            rig.writer.trigger(Cause.ASKED, str(number), rig.now_ms)
+            rig.writer.close(rig.now_ms)
+            kept.append(f"flight-evse1-{life:08x}-{number + 1}.flight")
+            at_s = len(kept)
+            os.utime(rig.directory / kept[-1], (at_s, at_s))
+    assert [path.name for path in by_age(rig.directory)] == kept[-MAX_FILES:]
 
 
 def test_a_directory_that_can_not_be_used_is_told_and_ring_1_lives_on(
