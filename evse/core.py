@@ -157,7 +157,9 @@ class Core:
         if evse in self.sessions:
             if self.log is not None:
                 self.log.on_status(evse, status)
-            self.sessions[evse].on_status(status)
+            session = self.sessions[evse]
+            session.on_status(status)
+            session.stop_pressed()
             self._settled()
 
     def on_analog(self, evse: int, analog: BoardAnalog) -> None:

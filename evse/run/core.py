@@ -36,6 +36,7 @@ from evse.run.notify import notifier, watchdog
 from evse.run.process import boot_id
 from evse.run.rfid import ReaderDesk, Readers
 from evse.run.sim import SimForwarder
+from evse.run.sounds import BoardSounds
 
 LINK = "ocpp"
 """What the OCPP process is called as a consumer of the journal: nothing is kept for one that is
@@ -78,7 +79,7 @@ class CoreProcess:
         self._door = DoorServer(
             self.hub, socket, access=access(config.door, _log.warning), group=config.door.group
         )
-        self.reader_desk = ReaderDesk(self.core, config.rfid)
+        self.reader_desk = ReaderDesk(self.core, config.rfid, BoardSounds(self.board))
         on_reader = self.life.guarded(self.reader_desk.heard)
         self._readers = Readers(config.rfid, self._clock, on_reader)
         self._sim = SimForwarder(self.hub, run_dir, self.core) if self._simulated else None

@@ -27,6 +27,8 @@ class BoardView:
         self._swapped = False
         """Another plug-in than the known one: that car left unseen, and this one has to wait."""
         self._known_plugs = False
+        """The board's counters are those of this run of ring 1."""
+        self._pressed = False
         self._opened_ms = now_ms
         self._cable_in = False
         self._no_cable_ms: int | None = None
@@ -50,6 +52,8 @@ class BoardView:
         opened = self.status.energised and not status.energised
         if self._plugged and self._known_plugs and status.plugs != self.status.plugs:
             self._swapped = True
+        if self._known_plugs and status.presses != self.status.presses:
+            self._pressed = True
         self._known_plugs = True
         if status.lock is LockState.JAMMED and self.status.lock is not LockState.JAMMED:
             self.jammed_for = wanted
@@ -82,6 +86,11 @@ class BoardView:
     def plugged(self) -> bool:
         """Is the car of the present session there?"""
         return self._plugged and not self._swapped
+
+    def take_press(self) -> bool:
+        """Has the stop button been pressed since this was last asked?"""
+        pressed, self._pressed = self._pressed, False
+        return pressed
 
     @property
     def newcomer(self) -> bool:

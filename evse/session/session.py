@@ -11,23 +11,41 @@ from __future__ import annotations
 
 from evse.clock import earliest_after
 from evse.energy import current_guard
-from evse.model import F_BP, X1_BP, Wish
+from evse.model import F_BP, X1_BP, Indicator, Wish
 from evse.session.asked import AskedSession
 from evse.session.board import LAST_READING_MS
+from evse.session.indicator import indicator
 from evse.session.machine import CHECKPOINT_MS
 from evse.session.pulses import WAKE_F_MS, WAKE_X1_MS
 from evse.session.state import BOOT_WAIT_MS, STOP_TIMEOUT_MS
+from evse.types.session import StopTransactionReason, StopTransactionRequest
 
 
 class Session(AskedSession):
     """One EVSE."""
 
     def wish(self, now_ms: int) -> Wish:
-        """What the next permit says: may close, duty in basis points, lock and phase contact."""
-        lock, phases = self._lock_target(), self.phases.sent
+        """What the next permit says: may close, duty in basis points, lock, phase contact and
+        light."""
+        lock, phases, light = self._lock_target(), self.phases.sent, self.light
         if self._offers():
-            return Wish(self.state == "charging", self.offer.duty_bp, lock, phases)
-        return Wish(False, F_BP if self._shows_f(now_ms) else X1_BP, lock, phases)
+            return Wish(self.state == "charging", self.offer.duty_bp, lock, phases, light)
+        return Wish(False, F_BP if self._shows_f(now_ms) else X1_BP, lock, phases, light)
+
+    @property
+    def light(self) -> Indicator:
+        """What the status light shows."""
+        return indicator(
+            self.state,
+            blocked=self.fault_model.blocked,
+            authorized=self.authorized,
+            reserved=self.reservation_id is not None,
+        )
+
+    def stop_pressed(self) -> None:
+        """Somebody pressed the station's stop button: the transaction ends, where there is one."""
+        if self.board.take_press():
+            self.stop_transaction(StopTransactionRequest(reason=StopTransactionReason.Local))
 
     def _shows_f(self, now_ms: int) -> bool:
         if self.state == "waking":

@@ -90,6 +90,7 @@ class FakeBoard:
     phases: int = 3
     phases_stuck: bool = False
     plugs: int = 0
+    presses: int = 0
     wishes: list[Wish] = field(default_factory=list)
 
     def take(self, wish: Wish) -> BoardStatus:
@@ -116,6 +117,7 @@ class FakeBoard:
             lease_live=True,
             phases=self.phases,
             plugs=self.plugs,
+            presses=self.presses,
         )
 
 

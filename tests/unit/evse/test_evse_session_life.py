@@ -159,7 +159,7 @@ class SessionLife(RuleBasedStateMachine):
     @invariant()
     def closing_is_wished_in_charging_with_an_offer_only(self) -> None:
         session = self.rig.session
-        close, duty_bp, lock, _ = session.wish(self.rig.clock.now_ms())
+        close, duty_bp, lock, *_ = session.wish(self.rig.clock.now_ms())
         if close:
             assert session.state == "charging"
             assert session.record.transaction
