@@ -74,18 +74,20 @@ def analog(inputs: Inputs) -> BoardAnalog:
 class GuardHost:
     """The guards of one board over its pins."""
 
-    def __init__(self, guards: Mapping[int, Guard], pins: Pins, *, recorded: bool = False) -> None:
-        """`recorded`: each guard's last minute is kept in memory."""
+    def __init__(self, guards: Mapping[int, Guard], pins: Pins) -> None:
         self.guards = dict(guards)
-        self.recorders = {
-            evse: FlightRecorder(guard.hardware, guard.timing)
-            for evse, guard in guards.items()
-            if recorded
-        }
+        self.recorders: dict[int, FlightRecorder] = {}
         self._pins = pins
         self.panel: Panel | None = None
         self.inputs: dict[int, Inputs] = {}
         """What the pins last said."""
+
+    def record(self) -> None:
+        """Keep each guard's last minute in memory. Before anything is told to them."""
+        self.recorders = {
+            evse: FlightRecorder(guard.hardware, guard.timing)
+            for evse, guard in self.guards.items()
+        }
 
     def permit(self, evse: int, permit: Permit, now_ms: int) -> bool:
         """False for a stale permit or an EVSE that the board does not have."""

@@ -112,9 +112,11 @@ class FlightWriter:
         self._usable = self._prepare()
 
     def watch(self, host: GuardHost, boot_id: int, now_ms: int) -> None:
-        """Another life of ring 1 begins. What was triggered in the last one is written as it is."""
+        """Another life of ring 1 begins: nothing has been told to `host` yet. What was triggered
+        in the last one is written as it is."""
         self._collect(now_ms, at_once=True)
         self._host, self._boot = host, f"{boot_id:08x}"
+        host.record()
 
     def trigger(self, cause: Cause, detail: str, now_ms: int) -> None:
         """Keep the last minute of every EVSE."""

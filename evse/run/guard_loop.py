@@ -15,7 +15,9 @@ from typing import Protocol
 
 from evse.guard.host import PERIOD_MS, GuardHost, Panel, Pins, analog
 from evse.guard.pace import Pace
+from evse.guard.recorder import Cause
 from evse.model import BoardIdentity, Wiring
+from evse.run.flight import FlightWriter
 from firmware_bridge.board_ports import BoardPort
 from firmware_bridge.board_session import BoardSession
 from firmware_bridge.events import BoardEvent, CommandReceived, HostHello, PermitReceived
@@ -52,30 +54,36 @@ class GuardLoop:
         port: BoardPort,
         *,
         panel: Panel | None = None,
+        flights: FlightWriter | None = None,
         on_turn: Idle | None = None,
         on_trouble: Callable[[Wiring], None] | None = None,
     ) -> None:
         """`make_host` gives ring 1 as after a restart; `identify` its hello for a boot id;
-        `on_turn` is called after each turn that succeeded; `on_trouble` when the computer becomes
-        too busy for ring 1, and when it is over."""
+        `flights` keeps what happened before a fault, and is closed by whoever made it; `on_turn` is
+        called after each turn that succeeded; `on_trouble` when the computer becomes too busy for
+        ring 1, and when it is over."""
         self._make_host = make_host
         self._identify = identify
         self._pins = pins
         self._port = port
         self._panel = panel
+        self._flights = flights
         self._on_turn = on_turn
         self._on_trouble = on_trouble
         self._analog_ms = 0
         self._busy = False
         self.pace = Pace()
         self.running = True
-        self._begin()
+        self._begin(time.monotonic_ns() // 1_000_000)
 
-    def _begin(self) -> None:
+    def _begin(self, now_ms: int) -> None:
         """Ring 1 as after a restart: nothing is believed, and the core is told by the boot id."""
         self.host: GuardHost = self._make_host()
         self.host.panel = self._panel
-        session = BoardSession(self._identify(secrets.randbits(32)))
+        boot_id = secrets.randbits(32)
+        if self._flights is not None:
+            self._flights.watch(self.host, boot_id, now_ms)
+        session = BoardSession(self._identify(boot_id))
         self._server = GuardServer(session, self._port)
 
     def run(self) -> None:
@@ -109,7 +117,9 @@ class GuardLoop:
         _log.error("overslept %d ms with the coil on: beginning anew", overslept_ms)
         self.pace.overslept()
         self.make_safe(now_ms)
-        self._begin()
+        if self._flights is not None:
+            self._flights.trigger(Cause.OVERSLEPT, f"{overslept_ms} ms", now_ms)
+        self._begin(now_ms)
 
     def make_safe(self, now_ms: int) -> None:
         """Everything off. Raises OSError where the pins are gone."""
@@ -134,6 +144,8 @@ class GuardLoop:
             for evse, inputs in self.host.inputs.items():
                 session.send_analog(evse, analog(inputs))
         self._server.flush()
+        if self._flights is not None:
+            self._flights.turn(now_ms)
         if self._on_turn is not None:
             self._on_turn(now_ms)
 

@@ -8,7 +8,10 @@ import signal
 import time
 from pathlib import Path
 
+from evse.clock import MonotonicClock
 from evse.config.load import load
+from evse.guard.recorder import Cause
+from evse.run.flight import FlightWriter
 from evse.run.guard_loop import GuardLoop
 from evse.run.process import die_with_parent, log_to_stderr
 from firmware_bridge.board_ports import PtyPort
@@ -41,9 +44,14 @@ def main(arguments: list[str] | None = None) -> None:
     log_to_stderr("guard")
     pins = _reach_plant(given.run_dir / "pins.sock")
     port = PtyPort(given.run_dir / "board.tty")
-    config = load(given.config)
+    config, clock = load(given.config), MonotonicClock()
+    flights = FlightWriter(given.run_dir, clock, station=config.station.identity)
     loop = GuardLoop(
-        lambda: guard_host(config, pins), lambda boot_id: identity(config, boot_id), pins, port
+        lambda: guard_host(config, pins),
+        lambda boot_id: identity(config, boot_id),
+        pins,
+        port,
+        flights=flights,
     )
 
     def stop(_number: int, _frame: object) -> None:
@@ -55,10 +63,12 @@ def main(arguments: list[str] | None = None) -> None:
         loop.run()
     except OSError as error:
         _log.error("pins lost: %s", error)
+        flights.trigger(Cause.PINS_LOST, str(error), clock.now_ms())
         raise SystemExit(1) from error
     finally:
         port.close()
         pins.close()
+        flights.close(clock.now_ms())
 
 
 if __name__ == "__main__":

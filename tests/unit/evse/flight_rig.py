@@ -43,7 +43,8 @@ class FlightRig:
     def __init__(self, rules: Rules = RULES, *, start_ms: int = 0) -> None:
         self.plant = Plant(PlantConfig(socket=True, lock=True), seed=7, start_ms=start_ms)
         self.guard = Guard(HARDWARE, Timing(), rules)
-        self.host = GuardHost({1: self.guard}, PlantPins({1: self.plant}), recorded=True)
+        self.host = GuardHost({1: self.guard}, PlantPins({1: self.plant}))
+        self.host.record()
         self.recorder = self.host.recorders[1]
         self.now_ms = start_ms
         self.alive = True

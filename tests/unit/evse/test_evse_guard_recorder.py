@@ -178,7 +178,8 @@ class Pins:
 
 
 def test_a_host_tells_the_recorder_all_that_it_tells_the_guard() -> None:
-    host = GuardHost({1: Guard(HARDWARE, Timing())}, Pins(), recorded=True)
+    host = GuardHost({1: Guard(HARDWARE, Timing())}, Pins())
+    host.record()
     assert host.permit(1, Permit(1, False, 10_000), 5)
     assert not host.permit(1, Permit(1, True, 2_666), 6), "stale"
     assert not host.permit(2, Permit(2, False, 10_000), 6), "no such EVSE"
@@ -200,7 +201,8 @@ def test_a_host_tells_the_recorder_all_that_it_tells_the_guard() -> None:
 
 def test_pins_that_fail_leave_the_minute_before() -> None:
     pins = Pins()
-    host = GuardHost({1: Guard(HARDWARE, Timing())}, pins, recorded=True)
+    host = GuardHost({1: Guard(HARDWARE, Timing())}, pins)
+    host.record()
     host.step(10)
     pins.fails = True
     with pytest.raises(OSError, match="no pins"):

@@ -54,6 +54,7 @@ class WriterRig(FlightRig):
         self.ticking = Ticking()
         self.writer = FlightWriter(run_dir, self.clock, station="CP1", now_ns=self.ticking)
         self.writer.watch(self.host, BOOT_ID, 0)
+        self.recorder = self.host.recorders[1]
         self.directory = run_dir / DIRECTORY
         self.longest_ns = 0
 
