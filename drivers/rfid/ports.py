@@ -46,8 +46,8 @@ class SerialPort:
 
         try:
             self._device = serial.Serial(path, baud, timeout=0, exclusive=True)
-        except termios.error as error:
-            raise OSError(*error.args) from error
+        except (serial.SerialException, termios.error, ValueError) as error:
+            raise OSError(_number_of(error), str(error)) from error
         self.fd = int(self._device.fileno())
 
     def write(self, data: bytes) -> None:
@@ -59,6 +59,14 @@ class SerialPort:
             termios.tcflush(self.fd, termios.TCOFLUSH)  # or the kernel waits for it to be sent
         with contextlib.suppress(OSError):
             self._device.close()
+
+
+def _number_of(error: Exception) -> int:
+    """The kernel's number behind an error of pyserial, which hides that of a line setting."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    inner = error if isinstance(error, termios.error) else error.__context__
+    return int(inner.args[0]) if isinstance(inner, termios.error) else errno.EINVAL
 
 
 class KeyboardPort:
@@ -96,7 +104,7 @@ _OBSTACLES: dict[int | None, tuple[str, str]] = {
         "Stop what has it: a login console, a running station, another watch.",
     ),
     errno.ENOTTY: (
-        "is no such device",
+        "is no device of that kind",
         "A pn532 or serial_line needs a serial port; a keyboard needs /dev/input/...-event-kbd.",
     ),
     errno.EIO: ("went away", "Check the plug and the cable."),

@@ -36,19 +36,22 @@ class Reader:
         self._clock = clock
         self._on_event = on_event
         self._told: Lost | Back | None = None
-        self._retry_ms = FIRST_RETRY_MS
 
     async def run(self) -> None:
         """Until cancelled."""
+        retry_ms = FIRST_RETRY_MS
         while True:
+            begun_ms = self._clock.now_ms()
             try:
                 port = self._opener()
             except OSError as error:
                 self._tell([obstacle(error)])
             else:
                 await _Serving(self._dialect, port, self._clock, self._tell).until_gone()
-            await asyncio.sleep(self._retry_ms / 1000)
-            self._retry_ms = min(2 * self._retry_ms, LAST_RETRY_MS)
+            if self._clock.now_ms() - begun_ms >= LAST_RETRY_MS:
+                retry_ms = FIRST_RETRY_MS  # it was there; one that comes and goes is not spun on
+            await asyncio.sleep(retry_ms / 1000)
+            retry_ms = min(2 * retry_ms, LAST_RETRY_MS)
 
     def _tell(self, events: list[ReaderEvent]) -> None:
         for event in events:
@@ -56,8 +59,6 @@ class Reader:
                 if event == self._told:
                     continue
                 self._told = event
-            if isinstance(event, Back):
-                self._retry_ms = FIRST_RETRY_MS
             self._on_event(event)
 
 

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sessions": ("evse.cli.sessions", "what was charged: table, CSV, JSON"),
     "sim": ("evse.cli.sim", "act on a simulated station: plug a car in, swipe, break things"),
     "link": ("evse.cli.link", "decode a recording of the board link"),
+    "rfid": ("evse.cli.rfid", "watch what a reader of cards reads"),
     "replay": ("evse.cli.replay", "what ring 1 recorded around a fault, decided again"),
     "core": ("evse.cli.run", "one process of `run`: the core"),
     "ocpp": ("evse.cli.ocpp", "the way to the back office: doctor, log; or the link's process"),
