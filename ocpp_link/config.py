@@ -46,6 +46,8 @@ class LinkConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Of this boot of the computer."""
     sets_clock: bool = False
     """By the back office's time."""
+    units: bool = False
+    """Whatever needs a privilege is a systemd unit that is started by name (docs/units.md)."""
     basic_auth_key: bytes = b""
     """Password of HTTP Basic, with the identity as user; empty: none is sent."""
     versions: tuple[str, ...] = ("1.6",)

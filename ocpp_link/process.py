@@ -25,7 +25,8 @@ from ocpp_link.files.workers import ProcessWorkers
 from ocpp_link.memory.database import Database
 from ocpp_link.memory.store import ThreadStore
 from ocpp_link.ports import CoreReply, ProcessOwner, RestartKind, Store
-from ocpp_link.system import ProcessSystem
+from ocpp_link.system import ProcessSystem, UnitSystem
+from ocpp_link.units import UnitStarter
 from ocpp_link.wire.connection import Connection
 from ocpp_link.wire.frame_log import FrameLog, Level
 from ocpp_link.wire.log_writer import write_with
@@ -61,6 +62,7 @@ class LinkProcess:
             lambda error: loop.call_soon_threadsafe(self._storage_fault.set_exception, error),
         )
         self._workers = ProcessWorkers(lambda act: self._runner.run(act))
+        self._units = UnitStarter(lambda act: self._runner.run(act))
         self.engine = ChargePoint(
             config.station,
             core=self._core,
@@ -71,7 +73,7 @@ class LinkProcess:
             defaults=config.settings,
             security=config.secured,
             pricing=config.pricing,
-            system=ProcessSystem(config.boot_id, self._on_restart, may_set_clock=config.sets_clock),
+            system=self._system(config),
             files=_files(config, self._workers),
         )
         self._runner = Runner(self.engine, loop)
@@ -125,6 +127,12 @@ class LinkProcess:
         """On the loop, and so never before this object is whole."""
         self._runner.run(act)
 
+    def _system(self, config: LinkConfig) -> ProcessSystem:
+        boot, may_set = config.boot_id, config.sets_clock
+        if config.units:
+            return UnitSystem(boot, self._on_restart, self._units.start, may_set_clock=may_set)
+        return ProcessSystem(boot, self._on_restart, may_set_clock=may_set)
+
     def _on_restart(self, kind: RestartKind) -> None:
         if not self.restart.done():
             self.restart.set_result(kind)
@@ -153,8 +161,9 @@ class LinkProcess:
         await self._storage_fault
 
     async def end_jobs(self) -> None:
-        """After `run` was cancelled, before `close`: what works with files ends."""
+        """After `run` was cancelled, before `close`: what other processes do for it ends."""
         await self._workers.close()
+        await self._units.close()
 
     async def _close_socket(self) -> None:
         if self._socket is not None:

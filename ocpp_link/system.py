@@ -54,3 +54,27 @@ class ProcessSystem:
     def restart(self, kind: RestartKind, _on_failed: Callable[[str], None]) -> None:
         """At once; the owner finishes what the disk still has to do."""
         self._on_restart(kind)
+
+
+class UnitSystem(ProcessSystem):
+    """The computer under a process that may do nothing privileged itself, but start the systemd
+    unit that does it, by name (docs/units.md). `start` starts one and calls back on the engine's
+    thread, empty or with what went wrong."""
+
+    def __init__(
+        self,
+        boot_id: str,
+        on_restart: Callable[[RestartKind], None],
+        start: Callable[[str, Callable[[str], None]], None],
+        *,
+        may_set_clock: bool = False,
+    ) -> None:
+        super().__init__(boot_id, on_restart, may_set_clock=may_set_clock)
+        self._start = start
+
+    def set_time(self, utc: datetime, on_done: Callable[[str], None]) -> None:
+        """As above; what the start of the unit takes, the clock is behind."""
+        if not self._may_set_clock:
+            on_done("the clock is not ours to set")
+            return
+        self._start(f"pievse-set-clock@{utc.timestamp():.3f}.service", on_done)

@@ -115,6 +115,9 @@ def add_link_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--own-socket", type=Path, help="the link's own door (default: ocpp.sock beside --socket)"
     )
+    parser.add_argument(
+        "--units", action="store_true", help="start systemd units for what needs a privilege"
+    )
 
 
 def simulated(config: StationConfig) -> StationConfig:
@@ -234,6 +237,7 @@ def _run_ocpp(
             door=socket,
             journal=given.journal,
             own_socket=given.own_socket,
+            units=given.units,
         )
     except ConfigError as error:
         print(error, file=sys.stderr)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 
-from evse.config.files import FilesTable
 from evse.config.ocpp import FrameLogTable, OcppTable, PricingTable
 from evse.config.read import ConfigError
 from evse.config.station import StationConfig
@@ -52,10 +51,13 @@ def link_config(
     door: Path,
     journal: Path | None = None,
     own_socket: Path | None = None,
+    units: bool = False,
 ) -> LinkConfig:
     """`journal` is the core's, else beside the link's own database; `own_socket` the link's door,
-    else beside the core's. Raises ConfigError when the configuration has no `[ocpp]`, or the file
-    with the AuthorizationKey can not be used."""
+    else beside the core's; `units`: privileged acts are units to be started.
+
+    Raises ConfigError when the configuration has no `[ocpp]`, or the file with the AuthorizationKey
+    can not be used."""
     if config.ocpp is None:
         raise ConfigError(["the configuration has no [ocpp]"])
     return LinkConfig(
@@ -70,11 +72,12 @@ def link_config(
         station=_station(config),
         boot_id=boot_id(),
         sets_clock=config.ocpp.sets_clock,
+        units=units,
         basic_auth_key=basic_auth_key(config.ocpp.basic_auth_key_file),
         interface=config.ocpp.interface,
         frame_log=_frame_log(config.ocpp.frame_log, state_dir),
         pricing=_pricing(config.ocpp.pricing),
-        files=_files(config, config.ocpp.files, state_dir, journal or state_dir / "core.db"),
+        files=_files(config, state_dir, journal or state_dir / "core.db", units=units),
         security=security_config(config.ocpp, state_dir),
         settings=Settings(
             cpo_name=config.ocpp.security.cpo_name,
@@ -136,7 +139,12 @@ def _frame_log(table: FrameLogTable, state_dir: Path) -> FrameLogConfig:
     )
 
 
-def _files(config: StationConfig, table: FilesTable, state_dir: Path, journal: Path) -> FilesConfig:
+def _files(
+    config: StationConfig, state_dir: Path, journal: Path, *, units: bool
+) -> FilesConfig | None:
+    if config.ocpp is None:
+        return None
+    table = config.ocpp.files
     shown = msgspec.json.encode(redacted(msgspec.to_builtins(config)))
     return FilesConfig(
         directory=state_dir / "ocpp-files",
@@ -152,6 +160,7 @@ def _files(config: StationConfig, table: FilesTable, state_dir: Path, journal: P
         releases=Path(table.releases) if table.releases else None,
         package_key=table.package_key_file,
         unsigned_firmware=table.unsigned_firmware,
+        release_unit=state_dir / "release" if units else None,
     )
 
 

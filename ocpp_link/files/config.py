@@ -22,6 +22,9 @@ class FilesConfig(msgspec.Struct, frozen=True, kw_only=True):
     package_key: str = ""
     """A PEM file; empty: packages need no signature of their own."""
     unsigned_firmware: bool = False
+    release_unit: Path | None = None
+    """Releases are another user's, whose systemd unit works on them (files/release_unit.py): where
+    what is asked of it is put. None: they are this process's own."""
 
     def files(
         self, workers: Workers, identity: str, *, frame_log: Path | None, security_log: Path | None
@@ -47,5 +50,9 @@ class FilesConfig(msgspec.Struct, frozen=True, kw_only=True):
         from ocpp_link.files.releases import ReleaseInstaller
 
         return ReleaseInstaller(
-            workers, self.releases, running=runs(self.releases), package_key=self.package_key
+            workers,
+            self.releases,
+            running=runs(self.releases),
+            package_key=self.package_key,
+            unit=self.release_unit,
         )

@@ -127,6 +127,14 @@ class RollBack(msgspec.Struct, frozen=True, tag="roll back"):
     says: str
 
 
+class ByUnit(msgspec.Struct, frozen=True, tag="by unit"):
+    """Have the systemd unit that owns the releases do it: `act` is put into `directory`, which is
+    this process's own, for the unit to read (release_unit.py)."""
+
+    act: Install | Confirm | RollBack
+    directory: str
+
+
 class Trial(msgspec.Struct, frozen=True):
     """A release that has yet to prove itself, or that did not."""
 
@@ -137,7 +145,7 @@ class Trial(msgspec.Struct, frozen=True):
     says: str = ""
 
 
-Job = Download | Upload | Bundle | Install | Confirm | RollBack
+Job = Download | Upload | Bundle | Install | Confirm | RollBack | ByUnit
 
 
 class Progress(msgspec.Struct, frozen=True, tag="progress"):

@@ -17,6 +17,7 @@ import msgspec
 from ocpp_link.files.errors import FileError
 from ocpp_link.files.jobs import (
     Bundle,
+    ByUnit,
     Confirm,
     Download,
     End,
@@ -78,6 +79,10 @@ def _do(job: Job, on_progress: Teller) -> End:
             from ocpp_link.files import bundle
 
             return bundle.build(job, on_progress)
+        case ByUnit():
+            from ocpp_link.files import release_unit
+
+            return release_unit.ask(job, on_progress)
         case _:
             return _releases(job, on_progress)
 

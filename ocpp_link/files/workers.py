@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from ocpp_link.files.jobs import (
+    ByUnit,
     Confirm,
     Download,
     End,
@@ -169,6 +170,8 @@ def _title(job: Job) -> str:
             return f"upload to {_place(job.url)}"
         case Install() | Confirm() | RollBack():
             return f"firmware {type(job).__name__.lower()}"
+        case ByUnit():
+            return _title(job.act)
         case _:
             return "bundle"
 
