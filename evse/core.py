@@ -23,10 +23,11 @@ from evse.limits import Effective
 from evse.metering.plausibility import Finding
 from evse.model import BoardAnalog, BoardIdentity, BoardStatus, Wish
 from evse.model import MeterReading as Reading
-from evse.ports import BoardPort, MeterPort, NewUuid, Publisher, SessionLog
+from evse.ports import BoardPort, MeterPort, NewUuid, Publisher, SessionLog, SignerPort
 from evse.session.session import Session
 from evse.session_ports import EvsePorts, Outlets, Stored
 from evse.telling.publications import Publications
+from evse.types.ocmf import TransactionStartResponse, TransactionStopResponse
 
 STATION = 0
 """Where the journal keeps what belongs to no EVSE, beside their snapshots: the reservations ..."""
@@ -51,9 +52,10 @@ class Core:
         boot_id: str,
         new_uuid: NewUuid,
         say: Callable[[str], None],
+        signer: SignerPort | None = None,
     ) -> None:
         """`last_session`: the events of an EVSE's last session, asked for where its snapshot can
-        not be read."""
+        not be read. `signer`: needed where a meter is configured to sign."""
         self.config = config
         self.clock = clock
         self.started_ms = clock.now_ms()
@@ -71,7 +73,12 @@ class Core:
         self._telling = Publications(config, clock, publish, self._log_limit)
         self.facts = self._telling.facts
         self._outlets = Outlets(
-            journal, board, meters, on_event=self.facts.heard, on_fault=self._telling.fault
+            journal,
+            board,
+            meters,
+            signer=signer,
+            on_event=self.facts.heard,
+            on_fault=self._telling.fault,
         )
         stored = Stored(snapshots, last_session, say)
         self.sessions: dict[int, Session] = {
@@ -195,6 +202,24 @@ class Core:
         """All that is odd about a meter now (evse/metering/desk.py)."""
         self.instruments[evse].on_findings(findings)
         self._settled()
+
+    def on_signed_begin(
+        self, evse: int, transaction_id: str, answer: TransactionStartResponse
+    ) -> None:
+        """What the meter made of SignerPort.begin."""
+        self.sessions[evse].on_signed_begin(transaction_id, answer)
+        self._settled()
+
+    def on_signed_end(
+        self, evse: int, transaction_id: str, answer: TransactionStopResponse
+    ) -> None:
+        """What the meter made of SignerPort.end."""
+        self.sessions[evse].on_signed_end(transaction_id, answer)
+        self._settled()
+
+    def on_public_key(self, evse: int, key: str) -> None:
+        """The key of a meter that signs: DER in hexadecimal."""
+        self._telling.public_key(evse, key)
 
     def accept_meter(self, evse: int) -> bool:
         """Believe a counter that was doubted: the meter was replaced or reset. False where nothing

@@ -9,6 +9,7 @@ from typing import Protocol
 from evse.fault_model import FaultChange
 from evse.limits import Effective
 from evse.model import BoardStatus, CommandVerb, MeterReading
+from evse.types.ocmf import TransactionReq
 from evse.types.session import SessionEvent
 
 
@@ -27,6 +28,17 @@ class MeterPort(Protocol):
 
     def accept(self, evse: int) -> bool:
         """Believe the counter from now on (MeterDesk.accept). False where nothing is doubted."""
+
+
+class SignerPort(Protocol):
+    """Billing meters that sign. Both calls return at once; what comes of them goes, in the order
+    of the calls, to Core.on_signed_begin and on_signed_end."""
+
+    def begin(self, evse: int, request: TransactionReq) -> None:
+        """Sign the begin of a transaction."""
+
+    def end(self, evse: int, request: TransactionReq) -> None:
+        """Sign the end of the transaction that `request` began, or end what may be left of it."""
 
 
 class Publisher(Protocol):
@@ -65,6 +77,12 @@ class SessionPorts(Protocol):
 
     def read_meter(self) -> None:
         """Ask for a reading at once."""
+
+    def sign_begin(self, request: TransactionReq) -> None:
+        """Have the meter sign the begin of a transaction; it answers later, or not at all."""
+
+    def sign_end(self, request: TransactionReq) -> None:
+        """Have it sign the end, or end what may be left open."""
 
     def tell_fault(self, change: FaultChange) -> None:
         """Publish that a fault was raised or cleared."""

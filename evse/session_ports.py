@@ -10,9 +10,10 @@ import msgspec
 from evse.fault_model import FaultChange
 from evse.journal.journal import Journal
 from evse.model import CommandVerb
-from evse.ports import BoardPort, MeterPort, SessionLog
+from evse.ports import BoardPort, MeterPort, SessionLog, SignerPort
 from evse.session.rebuild import rebuilt
 from evse.session.record import Snapshot
+from evse.types.ocmf import TransactionReq
 from evse.types.session import SessionEvent, SessionEventEnum
 
 _BILLED = frozenset(
@@ -35,12 +36,14 @@ class Outlets:
         board: BoardPort,
         meters: MeterPort,
         *,
+        signer: SignerPort | None = None,
         on_event: Callable[[int, SessionEventEnum], None],
         on_fault: Callable[[int, FaultChange], None],
     ) -> None:
         self.journal = journal
         self.board = board
         self.meters = meters
+        self.signer = signer
         self.on_event = on_event
         self.on_fault = on_fault
         self.log: SessionLog | None = None
@@ -69,6 +72,14 @@ class EvsePorts:
 
     def read_meter(self) -> None:
         self._outlets.meters.read_now(self._evse)
+
+    def sign_begin(self, request: TransactionReq) -> None:
+        if self._outlets.signer is not None:
+            self._outlets.signer.begin(self._evse, request)
+
+    def sign_end(self, request: TransactionReq) -> None:
+        if self._outlets.signer is not None:
+            self._outlets.signer.end(self._evse, request)
 
     def tell_fault(self, change: FaultChange) -> None:
         if self._outlets.log is not None:

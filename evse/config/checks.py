@@ -140,6 +140,8 @@ def _meter_lines(config: StationConfig) -> Iterator[str]:
     for where, meter in _meters(config):
         if meter.lost_ms <= meter.stale_ms or meter.stale_ms <= meter.poll_ms:
             yield f"[{where}] must have poll_ms < stale_ms < lost_ms"
+        if meter.signed and (meter.kind != "modbus" or where == "mains.meter"):
+            yield f"[{where}] signed = true is for the Modbus meter that bills an EVSE"
         if meter.kind != "modbus":
             continue
         if not meter.port:

@@ -20,6 +20,8 @@ class MeterTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     port: DevicePath = ""
     unit: Annotated[int, Meta(ge=1, le=247)] = 1
     """Modbus address (Modbus over serial line 1.02, 2.2)."""
+    signed: bool = False
+    """The meter signs the begin and the end of each transaction (OCMF), with its own key."""
     baud: Baud | None = None
     parity: Literal["N", "E", "O"] | None = None
     stop_bits: Literal[1, 2] | None = None

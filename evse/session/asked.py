@@ -73,6 +73,7 @@ class AskedSession(ToldSession):
             self._emit(self._write.plain(SessionEventEnum.PluginTimeout, self._clock.utc()))
             if self.config.raise_mrec9:
                 self._shown.add(CoreCondition.AUTHORIZATION_TIMEOUT)
+        self._forget_signature()
         self.record.token = None
         self.settle()
 

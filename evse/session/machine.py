@@ -16,6 +16,7 @@ from evse.clock import Clock
 from evse.config.energy import LimitsTable
 from evse.config.evse import EvseTable
 from evse.faults import CoreCondition, Severity, conditions, events, may_acknowledge
+from evse.metering.signed import request_of
 from evse.model import CommandVerb, Reason
 from evse.ports import SessionPorts
 from evse.session.chart import Act
@@ -85,9 +86,11 @@ class SessionMachine(PlugState):
     def settle(self) -> None:
         """Move until no rule holds, then see to trips and a forced unlock."""
         for _ in range(MAX_SETTLE_STEPS):
+            self.signing.tick(self._clock.now_ms())
             self._note_faults()
             self._note_departure()
             facts = self.facts()
+            self._ask_to_sign(facts)
             event = next_event(self.state, facts)
             if event is not None:
                 self._move(event, facts)
@@ -185,7 +188,8 @@ class SessionMachine(PlugState):
         self.use_reservation()
         self.record.transaction = self._had_transaction = True
         self._checkpoint_ms = self._clock.now_ms() + CHECKPOINT_MS
-        self._emit(self._write.transaction_started(token, self._clock.utc()))
+        self.record.signed = not isinstance(self.signing.begin, msgspec.UnsetType)
+        self._emit(self._write.transaction_started(token, self._clock.utc(), self.signing.begin))
 
     def _end_transaction(self, stop: StopTransactionRequest) -> None:
         utc = self._clock.utc()
@@ -195,10 +199,12 @@ class SessionMachine(PlugState):
         self.authorized = False
         self.record.transaction = False
         self._checkpoint_ms = None
-        self._emit(self._write.transaction_finished(stop, utc))
+        self.record.signed = False
+        self._emit(self._write.transaction_finished(stop, utc, self.signing.end))
 
     def _end_session(self) -> None:
         finished = self._write.session_finished(self._clock.utc())
+        self._forget_signature()
         self.record.uuid = ""
         self.record.token = None
         self.record.reservation_id = None
@@ -224,6 +230,33 @@ class SessionMachine(PlugState):
 
     def _emit(self, event: SessionEvent) -> None:
         self._ports.emit(event, self.record.encode())
+
+    # --- the meter's signature --------------------------------------------------------------------
+
+    def _ask_to_sign(self, facts: Facts) -> None:
+        """The begin once nothing else is missing, the end once no energy can flow any more."""
+        token, now_ms = self.record.token, self._clock.now_ms()
+        if self.signing.may_ask and token is not None and self._may_begin(facts):
+            request = request_of(self.config.evse_id, self.record.uuid, token)
+            self._ports.sign_begin(self.signing.ask_begin(request, now_ms))
+        elif self._is_over(facts) and (open_ := self.signing.ask_end(now_ms)):
+            self._ports.sign_end(open_)
+
+    def _forget_signature(self) -> None:
+        """The customer has gone, or is another one."""
+        if left_open := self.signing.rest():
+            self._ports.sign_end(left_open)
+
+    def _may_begin(self, facts: Facts) -> bool:
+        waits = self.state == "waiting_auth" and facts.plugged and facts.ready_to_begin
+        return waits and not (facts.over or facts.blocked)
+
+    def _is_over(self, facts: Facts) -> bool:
+        if not self.record.transaction:
+            return False
+        if self.state == "booting":
+            return self.board.known and not facts.energised
+        return self.state == "stopping" and facts.over and facts.opened
 
     # --- reservation ------------------------------------------------------------------------------
 
@@ -260,7 +293,11 @@ class SessionMachine(PlugState):
         own = (
             (CoreCondition.BOARD_LOST, self.board.is_lost and self.state != "booting"),
             (CoreCondition.METER_LOST, self.meter.lost),
-            (CoreCondition.METER_START_FAILED, self._has_no_start_reading()),
+            (
+                CoreCondition.METER_START_FAILED,
+                self._has_no_start_reading() or self.signing.refused,
+            ),
+            (CoreCondition.METER_NOT_SIGNING, bool(self.signing.why)),
             (CoreCondition.HOT, self.offer.heat.measured(self._clock.now_ms()) is not None),
         )
         return frozenset((*self._shown, *(condition for condition, holds in own if holds)))

@@ -42,6 +42,7 @@ def _follow(snapshot: Snapshot, event: SessionEvent) -> None:
     snapshot.uuid = event.uuid or snapshot.uuid
     if event.event is Event.TransactionStarted and isinstance(started, msgspec.Struct):
         snapshot.transaction, snapshot.token = True, started.id_tag
+        snapshot.signed = isinstance(started.signed_meter_value, msgspec.Struct)
     elif event.event is Event.TransactionFinished:
         snapshot.transaction = False
     elif event.event is Event.SessionFinished:

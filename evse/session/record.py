@@ -11,7 +11,15 @@ from evse.clock import rfc3339
 from evse.model import MeterReading, Reason
 from evse.session.availability import Rows
 from evse.types.authorization import ProvidedIdToken
-from evse.types.powermeter import Current, Energy, Frequency, Power, Powermeter, Voltage
+from evse.types.powermeter import (
+    Current,
+    Energy,
+    Frequency,
+    Power,
+    Powermeter,
+    SignedMeterValue,
+    Voltage,
+)
 from evse.types.session import (
     AuthorizationEvent,
     ChargingPausedEVSEReasons,
@@ -58,6 +66,8 @@ class Snapshot(msgspec.Struct):
     """Of the running session."""
     standing_trip: Reason = Reason.NONE
     """Stands until the car is unplugged, also over a power cut (board.py)."""
+    signed: bool = False
+    """The meter has signed the transaction's begin, and has to be told of its end."""
     boot_id: str = ""
     """Of the computer when the session began: another one after a restart means a power cut."""
 
@@ -174,17 +184,33 @@ class EventWriter:
         finished = SessionFinished(meter_value=self.meter(utc))
         return msgspec.structs.replace(plain, session_finished=finished)
 
-    def transaction_started(self, token: ProvidedIdToken, utc: datetime) -> SessionEvent:
+    def transaction_started(
+        self,
+        token: ProvidedIdToken,
+        utc: datetime,
+        signed: SignedMeterValue | msgspec.UnsetType = UNSET,
+    ) -> SessionEvent:
         plain = self.plain(SessionEventEnum.TransactionStarted, utc)
         started = TransactionStarted(
-            id_tag=token, meter_value=self.meter(utc), reservation_id=self._reservation_id
+            id_tag=token,
+            meter_value=self.meter(utc),
+            signed_meter_value=signed,
+            reservation_id=self._reservation_id,
         )
         return msgspec.structs.replace(plain, transaction_started=started)
 
-    def transaction_finished(self, stop: StopTransactionRequest, utc: datetime) -> SessionEvent:
+    def transaction_finished(
+        self,
+        stop: StopTransactionRequest,
+        utc: datetime,
+        signed: SignedMeterValue | msgspec.UnsetType = UNSET,
+    ) -> SessionEvent:
         plain = self.plain(SessionEventEnum.TransactionFinished, utc)
         finished = TransactionFinished(
-            meter_value=self.meter(utc), reason=stop.reason, id_tag=stop.id_tag
+            meter_value=self.meter(utc),
+            signed_meter_value=signed,
+            reason=stop.reason,
+            id_tag=stop.id_tag,
         )
         return msgspec.structs.replace(plain, transaction_finished=finished)
 

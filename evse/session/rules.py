@@ -41,9 +41,11 @@ class Facts(NamedTuple):
     """The plug is held, or there is no lock."""
     metered: bool = True
     """A fresh reading to begin a transaction with, or no meter configured."""
+    signed: bool = True
+    """The meter has signed the begin of the transaction, or nobody waits for that."""
     settled: bool = True
-    """The reading that ends the transaction was taken after the contactor opened, or the wait
-    for it is over."""
+    """The reading that ends the transaction was taken after the contactor opened, and the meter
+    has signed it where it does, or the wait for it is over."""
     gave_up_opening: bool = False
     """The contactor did not confirm opening within STOP_TIMEOUT_MS."""
     car_is_late: bool = False
@@ -77,6 +79,11 @@ class Facts(NamedTuple):
         return frozenset(reason for holds, reason in active if holds)
 
     @property
+    def ready_to_begin(self) -> bool:
+        """All that a transaction needs, but the meter's signature."""
+        return self.authorized and self.cable_known and self.locked and self.metered
+
+    @property
     def opened(self) -> bool:
         return not self.energised or self.gave_up_opening
 
@@ -108,8 +115,8 @@ RULES: dict[str, tuple[Rule, ...]] = {
         _rule("unplugged, disabled or stopped", lambda f: f.over or not f.plugged, "abandon"),
         _rule("a blocking fault", lambda f: f.blocked, "abandon"),
         _rule(
-            "authorized, cable rated, plug locked, meter fresh",
-            lambda f: f.authorized and f.cable_known and f.locked and f.metered,
+            "authorized, cable rated, plug locked, meter fresh, begin signed",
+            lambda f: f.ready_to_begin and f.signed,
             "grant",
         ),
     ),

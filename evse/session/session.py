@@ -73,6 +73,7 @@ class Session(AskedSession):
             current_guard.next_deadline_ms(self._over_current, now_ms, self._over_policy),
             self._pulse.ends_ms,
             self._start_reading.due_ms,
+            self.signing.due_ms,
             self._checkpoint_ms,
             self._acknowledge_ms,
             self.fault_model.next_deadline_ms,

@@ -14,6 +14,7 @@ from evse.energy import current_guard
 from evse.fault_model import FaultModel
 from evse.faults import CoreCondition, Fault, settings
 from evse.limits import Effective, Limit
+from evse.metering.signed import Signing, request_of
 from evse.metering.start import StartReading
 from evse.model import BoardStatus, LockState
 from evse.session import availability
@@ -76,6 +77,9 @@ class SessionState:
         self._over_current = current_guard.State()
         self._shown: set[CoreCondition] = set()
         self._start_reading = StartReading()
+        self.signing = Signing(fitted=config.meter.signed, needed=config.fail_on_meter_errors)
+        if snapshot.transaction and snapshot.signed and snapshot.token is not None:
+            self.signing.restore(request_of(config.evse_id, snapshot.uuid, snapshot.token))
         self._began_ms = now_ms
         self._entered_ms = now_ms
 
@@ -140,6 +144,7 @@ class SessionState:
             cable_known=self.cable_known,
             locked=self.locked,
             metered=self.meter.suffices(now_ms),
+            signed=self.signing.may_start,
             settled=self._settled(now_ms),
             gave_up_opening=now_ms - self._entered_ms >= STOP_TIMEOUT_MS,
             car_is_late=self._late_ms is not None and now_ms >= self._late_ms,
@@ -180,16 +185,18 @@ class SessionState:
         if not self.board.known:
             return False
         interrupted = self.record.transaction
-        return not interrupted or (not self.status.energised and self._read_after_opening())
+        closed = not self.status.energised and self._read_after_opening() and self.signing.settled
+        return not interrupted or closed
 
     def _read_after_opening(self) -> bool:
         return self.meter.read_since(self.board.opened_ms)
 
     def _settled(self, now_ms: int) -> bool:
-        if not self.record.transaction or self._read_after_opening():
+        if not self.record.transaction:
             return True
         since_ms = max(self.board.opened_ms, self._entered_ms)
-        return self.meter.gave_up(since_ms, now_ms)
+        read = self._read_after_opening() or self.meter.gave_up(since_ms, now_ms)
+        return read and self.signing.settled
 
     def _has_no_start_reading(self) -> bool:
         """Has an authorized car waited too long for the reading that its transaction needs?"""

@@ -17,6 +17,7 @@ from evse.model import BoardAnalog, BoardStatus, Capability, MeterReading
 from evse.pilot import duty_bp_to_amps
 from evse.session.machine import SessionMachine
 from evse.session.record import not_below, powermeter
+from evse.types.ocmf import TransactionStartResponse, TransactionStopResponse
 from evse.types.powermeter import Powermeter
 
 STORE_WH = UNSEEN_WH / 2
@@ -110,6 +111,16 @@ class ToldSession(SessionMachine):
             return 0
         age_s = (self._clock.utc() - parse_time(known.timestamp)).total_seconds()
         return round(min(max(age_s, 0.0), LONGEST_UNSEEN_S) * MS_PER_S)
+
+    def on_signed_begin(self, transaction_id: str, answer: TransactionStartResponse) -> None:
+        """What the meter made of a transaction's begin; a stale answer is ignored."""
+        self.signing.begun(transaction_id, answer)
+        self.settle()
+
+    def on_signed_end(self, transaction_id: str, answer: TransactionStopResponse) -> None:
+        """The same of its end."""
+        self.signing.ended(transaction_id, answer)
+        self.settle()
 
     def on_meter_accepted(self) -> None:
         """Somebody vouches for the counter: what it says next is stored."""

@@ -77,6 +77,10 @@ class Publications:
         if session.record.meter is not None:
             self._publish("evse_manager.powermeter", evse, session.record.meter)
 
+    def public_key(self, evse: int, key: str) -> None:
+        """By which everybody may verify what the meter signs."""
+        self._publish("evse_manager.powermeter_public_key_ocmf", evse, key)
+
     def _tell_limits(self, evse: int, session: Session) -> None:
         now = session.limit()
         self._on_limit(evse, now)

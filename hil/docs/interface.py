@@ -60,7 +60,7 @@ _BASIC: dict[str, Any] = {
 _SAYS = {
     "evse_manager.ready": "true once the session has booted",
     "evse_manager.selected_protocol": "`IEC61851-1` in a session, else `Unknown`",
-    "evse_manager.powermeter_public_key_ocmf": "`null`: no meter here signs yet",
+    "evse_manager.powermeter_public_key_ocmf": "DER in hexadecimal; `null`: it does not sign",
 }
 _TITLES = {SEED: "Shapes of September 2023"}
 

@@ -51,9 +51,10 @@ BY_THEMSELVES = {
     (f"{MANAGER}Internal", ""),
     (f"{BOARD}VendorWarning", "JournalNotWritten"),
     (f"{BOARD}VendorWarning", "TokenReader"),
+    (f"{METER}VendorWarning", "NotSigning"),
     (INOPERATIVE, ""),
 }
-"""Have a test of their own below, in test_scenario_disk.py or in test_scenario_rfid.py, or stand
+"""Have a test of their own below, in test_scenario_disk.py, _rfid.py or _signed.py, or stand
 beside every other."""
 NEVER_RAISED = {
     f"{BOARD}MREC2GroundFailure": "told as ac_rcd",

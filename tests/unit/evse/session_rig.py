@@ -34,6 +34,7 @@ from evse.types.authorization import (
     ProvidedIdToken,
 )
 from evse.types.energy import ExternalLimits, LimitsReq, NumberWithSource, ScheduleReqEntry
+from evse.types.ocmf import TransactionReq
 from evse.types.session import SessionEvent, StopTransactionReason, StopTransactionRequest
 
 PLUG_FIRST = [
@@ -159,6 +160,8 @@ class Rig:
         self.board_answers = True
         self._on_event = on_event
         self._uuids = 0
+        self.to_sign: list[tuple[str, TransactionReq]] = []
+        """What the meter was asked to sign."""
         self.session = Session(
             self.config,
             self,
@@ -189,6 +192,12 @@ class Rig:
 
     def read_meter(self) -> None:
         """A reading comes with the next tick anyway."""
+
+    def sign_begin(self, request: TransactionReq) -> None:
+        self.to_sign.append(("begin", request))
+
+    def sign_end(self, request: TransactionReq) -> None:
+        self.to_sign.append(("end", request))
 
     def log_path(self, uuid: str, utc: datetime) -> str | None:
         return None
