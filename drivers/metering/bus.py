@@ -9,52 +9,47 @@ be taken for that to the next request. Retrying is the caller's decision; pymodb
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import struct
-import termios
-from collections.abc import Awaitable, Callable, Sequence
+from collections import deque
+from collections.abc import Awaitable, Sequence
 
 import msgspec
-import serial
 from pymodbus import ModbusException
 from pymodbus.client import AsyncModbusSerialClient
-from pymodbus.exceptions import ConnectionException
-from pymodbus.framer.rtu import FramerRTU
 from pymodbus.pdu import ModbusPDU
 
-from drivers.errors import MeterGarbled, MeterRejected, MeterTimeout, MeterUnreachable
+from drivers.errors import (
+    MeterError,
+    MeterGarbled,
+    MeterRejected,
+    MeterTimeout,
+    MeterUnreachable,
+)
+from drivers.metering.exchange import Exchange, Outcome
+from drivers.metering.frames import (
+    ANSWER_OVERHEAD,
+    EXCEPTIONS,
+    MOST_WRITTEN,
+    REQUEST_BYTES,
+    WRITE_ONE,
+    WRITE_SEVERAL,
+    answer_in,
+    character_s,
+    confirmation_in,
+)
 from drivers.metering.map import Line, Request
+from drivers.metering.turns import Turns
+from drivers.metering.wire import Call, Screen, Wire
 
-EXCEPTION_FLAG = 0x80
-"""Added to the function code of an exception answer (Modbus Application Protocol 1.1b3, 7)."""
-ANSWER_OVERHEAD = 5
-"""Unit, function code, byte count and CRC around the registers."""
-MOST_WRITTEN = 123
-"""Registers of one write (Modbus Application Protocol 1.1b3, 6.12)."""
-LONGEST_ANSWER = ANSWER_OVERHEAD + 2 * 125
-WRITE_ONE, WRITE_SEVERAL = 6, 16
-"""Function codes of a write (Modbus Application Protocol 1.1b3, 6.6 and 6.12)."""
+_log = logging.getLogger(__name__)
+
 SILENCE_CHARACTERS = 3.5
 FASTEST_SILENCE_S = 0.00175
 """Silence between frames: 3.5 characters, fixed above 19200 baud (Modbus over Serial Line 1.02,
 2.5.1.1)."""
-
-_EXCEPTIONS = {
-    1: "illegal function",
-    2: "illegal address",
-    3: "illegal value",
-    4: "device failure",
-    6: "busy",
-}
-
-
-_OBSTACLES: dict[int | None, str] = {
-    errno.ENOENT: "is not there",
-    errno.EAGAIN: "is in use by another program",
-    errno.EACCES: "may not be opened",
-    errno.EINVAL: "refuses baud rate, parity or stop bits",
-}
+REMEMBERED = 32
+"""Exchanges that are kept for whoever asks what is wrong."""
 
 
 class BusCounters(msgspec.Struct):
@@ -65,76 +60,19 @@ class BusCounters(msgspec.Struct):
     garbled: int = 0
     rejected: int = 0
     unreachable: int = 0
-    opened: int = 0
 
 
-def answer_in(data: bytes, unit: int, function_code: int, count: int) -> bytes:
-    """The complete and intact answer to a read of `count` registers in `data`; b"" if none is.
+class _Ask(msgspec.Struct, frozen=True):
+    """One request: how it is sent, and how its answer is found in what comes."""
 
-    Noise before the answer is skipped; an answer of another unit or length is none.
-    """
-    for start in range(len(data) - ANSWER_OVERHEAD + 1):
-        if data[start] != unit:
-            continue
-        code, size = data[start + 1], data[start + 2]
-        if code == function_code and size == 2 * count:
-            length = ANSWER_OVERHEAD + size
-        elif code == function_code | EXCEPTION_FLAG:
-            length = ANSWER_OVERHEAD
-        else:
-            continue
-        frame = data[start : start + length]
-        if len(frame) == length and FramerRTU.check_CRC(
-            frame[:-2], int.from_bytes(frame[-2:], "big")
-        ):
-            return frame
-    return b""
-
-
-def confirmation_in(data: bytes, wanted: bytes) -> bytes:
-    """The intact confirmation of a write in `data`: `wanted` (unit, function code, address, and
-    the value or how many) with its checksum, or an exception; b"" if there is none."""
-    refused = bytes([wanted[0], wanted[1] | EXCEPTION_FLAG])
-    for start in range(len(data) - ANSWER_OVERHEAD + 1):
-        if data.startswith(wanted, start):
-            frame = data[start : start + len(wanted) + 2]
-        elif data.startswith(refused, start):
-            frame = data[start : start + ANSWER_OVERHEAD]
-        else:
-            continue
-        if FramerRTU.check_CRC(frame[:-2], int.from_bytes(frame[-2:], "big")):
-            return frame
-    return b""
-
-
-def character_s(line: Line) -> float:
-    """Seconds that one character takes: start bit, eight data bits, parity, stop bits."""
-    return (9 + (line.parity != "N") + line.stop_bits) / line.baud
-
-
-def _probe(port: str, line: Line) -> None:
-    """Opens and closes `port`, or raises MeterUnreachable with the reason.
-
-    pymodbus keeps that reason to itself, and leaves the port locked when the line settings are
-    refused the second time that it applies them.
-    """
-    try:
-        with serial.Serial(
-            port, line.baud, parity=line.parity, stopbits=line.stop_bits, exclusive=True
-        ) as device:
-            device.timeout = 0
-    except (OSError, termios.error) as error:
-        number = error.errno if isinstance(error, OSError) else error.args[0]
-        says = _OBSTACLES.get(number, f"can not be opened: {error}")
-        raise MeterUnreachable(f"{port} {says}") from error
-
-
-def _hush_pymodbus() -> None:
-    """It dumps past frames to the log for each missing answer; our errors say what is needed.
-    Who set a level before wants to see them."""
-    logger = logging.getLogger("pymodbus")
-    if logger.level == logging.NOTSET:
-        logger.setLevel(logging.CRITICAL)
+    unit: int
+    where: str
+    characters: int
+    """Both frames together."""
+    call: Call
+    screen: Screen
+    repeats: bool = False
+    """Its right answer is the request itself (function 6)."""
 
 
 class ModbusBus:
@@ -142,17 +80,19 @@ class ModbusBus:
 
     def __init__(self, port: str, line: Line, *, timeout_ms: int = 500) -> None:
         """`timeout_ms`: longest wait for an answer to begin; its time on the wire is added."""
-        _hush_pymodbus()
         self.port = port
+        self.line = line
         self.counters = BusCounters()
-        self._line = line
-        self._answer_s = timeout_ms / 1000 + LONGEST_ANSWER * character_s(line)
+        self.seen: deque[Exchange] = deque(maxlen=REMEMBERED)
+        """The last exchanges, oldest first (doctor.py)."""
+        self._timeout_ms = timeout_ms
         self._silence_s = max(SILENCE_CHARACTERS * character_s(line), FASTEST_SILENCE_S)
         self._lock = asyncio.Lock()
-        self._client: AsyncModbusSerialClient | None = None
+        self._turns = Turns()
+        self._turn_of_the_dead = asyncio.Lock()
+        self._wire = Wire(port, line)
         self._quiet_from = 0.0
-        self._screen: Callable[[bytes], bytes] = bytes
-        self._heard = 0
+        self._doubled: set[int] = set()
 
     async def read(self, unit: int, function_code: int, request: Request) -> list[int]:
         """The registers of `request`, from holding (3) or input registers (4).
@@ -166,11 +106,14 @@ class ModbusBus:
             ask = client.read_holding_registers if holding else client.read_input_registers
             return ask(request.address, count=request.count, device_id=unit)
 
-        def screen(data: bytes) -> bytes:
-            return answer_in(data, unit, function_code, request.count)
-
-        answer = await self._exchange(f"unit {unit} address {request.address:#06x}", call, screen)
-        return list(answer.registers)
+        ask = _Ask(
+            unit,
+            f"unit {unit} address {request.address:#06x}",
+            REQUEST_BYTES + ANSWER_OVERHEAD + 2 * request.count,
+            call,
+            lambda data: answer_in(data, unit, function_code, request.count),
+        )
+        return list((await self._in_turn(ask)).registers)
 
     async def write(self, unit: int, address: int, values: Sequence[int]) -> None:
         """Write holding registers from `address` on: one with function 6, several with 16. Done
@@ -194,103 +137,110 @@ class ModbusBus:
                 return client.write_registers(address, list(values), device_id=unit)
             return client.write_register(address, values[0], device_id=unit)
 
-        await self._exchange(
-            f"unit {unit} writing {address:#06x}", call, lambda data: confirmation_in(data, head)
+        ask = _Ask(
+            unit,
+            f"unit {unit} writing {address:#06x}",
+            2 * REQUEST_BYTES + 2 * len(values) + 1,
+            call,
+            lambda data: confirmation_in(data, head),
+            repeats=not several,
         )
+        await self._in_turn(ask)
 
-    async def _exchange(
-        self,
-        where: str,
-        call: Callable[[AsyncModbusSerialClient], Awaitable[ModbusPDU]],
-        screen: Callable[[bytes], bytes],
-    ) -> ModbusPDU:
-        """One request and its answer, with the line's silence before and after."""
-        async with self._lock:
-            loop = asyncio.get_running_loop()
-            await asyncio.sleep(max(0.0, self._quiet_from - loop.time()))
-            self.counters.requests += 1
-            rest_s = self._answer_s
-            try:
-                answer = await self._transact(where, call, screen)
-                rest_s = self._silence_s
-            except (MeterRejected, MeterUnreachable):
-                rest_s = self._silence_s
-                raise
-            finally:
-                self._quiet_from = loop.time() + rest_s
-                if rest_s != self._silence_s:
-                    self._close()
-            return answer
+    @property
+    def opened(self) -> int:
+        """How often the port was opened."""
+        return self._wire.opened
+
+    @property
+    def echoes(self) -> bool:
+        """The adapter hears what it sends (wire.py)."""
+        return self._wire.echoes
+
+    def is_dead(self, unit: int) -> bool:
+        """Has it failed so often that another try at once is a waste (turns.py)?"""
+        return self._turns.is_dead(unit)
 
     async def aclose(self) -> None:
         """Give the port back, after the request under way."""
         async with self._lock:
-            self._close()
+            self._wire.close()
 
-    async def _transact(
-        self,
-        where: str,
-        call: Callable[[AsyncModbusSerialClient], Awaitable[ModbusPDU]],
-        screen: Callable[[bytes], bytes],
-    ) -> ModbusPDU:
-        client = await self._connected()
-        self._screen, self._heard = screen, 0
-        where = f"{self.port} {where}"
+    async def _in_turn(self, ask: _Ask) -> ModbusPDU:
+        if not self._turns.is_dead(ask.unit):
+            return await self._exchange(ask)
+        async with self._turn_of_the_dead:
+            await asyncio.sleep(self._turns.wait_ms(ask.unit, _now_ms()) / 1000)
+            return await self._exchange(ask)
+
+    async def _exchange(self, ask: _Ask) -> ModbusPDU:
+        """One request and its answer, with the line's silence before and after."""
+        async with self._lock:
+            loop = asyncio.get_running_loop()
+            await asyncio.sleep(max(0.0, self._quiet_from - loop.time()))
+            self._note_a_second_answer()
+            self.counters.requests += 1
+            began_ms, rest_s, alive = _now_ms(), self._answer_s(ask), False
+            try:
+                answer = await self._transact(ask)
+                rest_s, alive = self._silence_s, True
+            except (MeterRejected, MeterUnreachable):
+                rest_s, alive = self._silence_s, True  # it costs the others nothing
+                raise
+            finally:
+                self._quiet_from = loop.time() + rest_s
+                ended_ms = _now_ms() + round(1000 * rest_s)
+                self._turns.note(ask.unit, alive=alive, began_ms=began_ms, ended_ms=ended_ms)
+                if not alive:
+                    self._wire.close()
+            return answer
+
+    def _answer_s(self, ask: _Ask) -> float:
+        return self._timeout_ms / 1000 + ask.characters * character_s(self.line)
+
+    async def _transact(self, ask: _Ask) -> ModbusPDU:
         try:
-            answer = await call(client)
-        except ConnectionException as error:
+            answer = await self._wire.ask(
+                ask.call, ask.screen, within_s=self._answer_s(ask), repeats=ask.repeats
+            )
+        except MeterUnreachable:
             self.counters.unreachable += 1
-            raise MeterUnreachable(f"{self.port} went away") from error
-        except ModbusException as error:
-            if self._heard:
-                self.counters.garbled += 1
-                raise MeterGarbled(f"{where}: {self._heard} bytes came, no answer") from error
-            self.counters.timeouts += 1
-            raise MeterTimeout(f"{where}: no answer in {self._answer_s * 1000:.0f} ms") from error
+            self._note(ask.unit, self._wire.obstacle)
+            raise
+        except (ModbusException, TimeoutError) as error:
+            raise self._unanswered(ask) from error
         if answer.isError():
             self.counters.rejected += 1
             code = answer.exception_code
-            raise MeterRejected(f"{where}: exception {code} ({_EXCEPTIONS.get(code, 'unnamed')})")
+            self._note(ask.unit, Outcome.REJECTED, exception_code=code)
+            says = EXCEPTIONS.get(code, "unnamed")
+            raise MeterRejected(f"{self.port} {ask.where}: exception {code} ({says})")
+        self._note(ask.unit, Outcome.ANSWERED)
         return answer
 
-    async def _connected(self) -> AsyncModbusSerialClient:
-        if self._client is not None and self._client.connected:
-            return self._client
-        self._close()
-        return await self._open()
+    def _unanswered(self, ask: _Ask) -> MeterError:
+        where, heard = f"{self.port} {ask.where}", self._wire.heard
+        if heard.removeprefix(self._wire.sent):
+            self.counters.garbled += 1
+            self._note(ask.unit, Outcome.GARBLED)
+            return MeterGarbled(f"{where}: {len(heard)} bytes came, no answer")
+        self.counters.timeouts += 1
+        self._note(ask.unit, Outcome.SILENT)
+        return MeterTimeout(f"{where}: no answer in {self._answer_s(ask) * 1000:.0f} ms")
 
-    async def _open(self) -> AsyncModbusSerialClient:
-        try:
-            _probe(self.port, self._line)
-        except MeterUnreachable:
-            self.counters.unreachable += 1
-            raise
-        client = AsyncModbusSerialClient(
-            self.port,
-            baudrate=self._line.baud,
-            parity=self._line.parity,
-            stopbits=self._line.stop_bits,
-            timeout=self._answer_s,
-            retries=0,
-            reconnect_delay=0,
-            trace_packet=self._screened,
-        )
-        if not await client.connect():
-            self.counters.unreachable += 1
-            raise MeterUnreachable(f"{self.port} went away")
-        self.counters.opened += 1
-        self._client = client
-        return client
+    def _note_a_second_answer(self) -> None:
+        if self._wire.doubled:
+            unit = self._wire.sent[0]
+            self._note(unit, Outcome.DOUBLED)
+            if unit not in self._doubled:
+                self._doubled.add(unit)
+                _log.warning("%s: two devices answer as unit %d", self.port, unit)
 
-    def _close(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+    def _note(self, unit: int, outcome: Outcome, *, exception_code: int = 0) -> None:
+        wire = self._wire
+        heard = wire.heard if outcome in (Outcome.SILENT, Outcome.GARBLED) else b""
+        self.seen.append(Exchange(unit, outcome, wire.sent, heard, exception_code, wire.echoes))
 
-    def _screened(self, sending: bool, data: bytes) -> bytes:
-        """Lets nothing but the awaited answer reach pymodbus, which raises inside the event
-        loop's reader on a frame that it cannot decode and accepts one of a wrong length."""
-        if sending:
-            return data
-        self._heard = len(data)
-        return self._screen(data)
+
+def _now_ms() -> int:
+    return round(1000 * asyncio.get_running_loop().time())

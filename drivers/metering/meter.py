@@ -45,7 +45,7 @@ class ModbusMeter:
             try:
                 return await self._read_once()
             except (MeterTimeout, MeterGarbled):
-                if attempt == ATTEMPTS:
+                if attempt == ATTEMPTS or self._bus.is_dead(self._unit):
                     raise
                 attempt += 1
 

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.errors import MeterGarbled, MeterRejected, MeterTimeout
-from drivers.metering.bus import ModbusBus, confirmation_in
+from drivers.metering.bus import ModbusBus
+from drivers.metering.frames import confirmation_in
 from drivers.metering.map import Line
 from evse.clock import MonotonicClock
 from hil.plant.meter_process import MeterPort, Slave
