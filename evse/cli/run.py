@@ -121,9 +121,12 @@ def add_link_options(parser: argparse.ArgumentParser) -> None:
 
 
 def simulated(config: StationConfig) -> StationConfig:
-    """The same station on a simulated board."""
+    """The same station on a simulated board. Its readers stay out: cards are `evse sim swipe`. A
+    station that says itself that its board is simulated keeps them, to be tried at a desk."""
+    if config.board.kind == "simulated":
+        return config
     board = msgspec.structs.replace(config.board, kind="simulated")
-    return msgspec.structs.replace(config, board=board)
+    return msgspec.structs.replace(config, board=board, rfid=())
 
 
 def units(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from evse.cli.run import simulated
 from evse.config.load import effective, parse
 from evse.config.read import ConfigError
 
@@ -85,3 +86,10 @@ def test_a_mistake_is_named_with_its_table(text: str, says: str) -> None:
     (problem, *_) = caught.value.problems
     assert says in problem
     assert "[rfid " in problem
+
+
+def test_sim_leaves_the_readers_of_a_real_board_out_and_keeps_those_of_a_simulated_one() -> None:
+    real = parse(STATION + reader())
+    assert simulated(real).rfid == ()
+    at_a_desk = parse(STATION.replace('"serial"\nport = "/dev/ttyACM0"', '"simulated"') + reader())
+    assert len(simulated(at_a_desk).rfid) == 1
