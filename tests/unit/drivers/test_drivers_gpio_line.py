@@ -153,7 +153,7 @@ def test_a_pin_used_twice_names_both_functions() -> None:
 def test_a_pin_of_another_driver_is_reserved() -> None:
     _, lines = bench()
     lines.reserve(18, "pilot PWM")
-    with pytest.raises(ProfileError, match="GPIO18 .* pilot PWM and buzzer"):
+    with pytest.raises(ProfileError, match=r"GPIO18 .* pilot PWM and buzzer"):
         lines.output(OutputPin(18), "buzzer")
 
 
@@ -199,7 +199,7 @@ def test_the_fixed_pull_of_gpio2_is_told_by_name() -> None:
 
 def test_a_protecting_input_must_be_a_contact_that_opens() -> None:
     _, lines = bench()
-    with pytest.raises(ProfileError, match='GPIO22 .door.: contact = "no" can not tell'):
+    with pytest.raises(ProfileError, match=r'GPIO22 \(door\): contact = "no" can not tell'):
         lines.safety_input(InputPin(22, Contact.NO), "door")
 
 
