@@ -8,7 +8,8 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from importlib.metadata import version
+
+from evse import __version__
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("evse.cli.demo", "a car is charged and billed, in front of you"),
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     name = given[0] if given else ""
     if name in ("--version", "-V"):
-        print(f"pievse {version('pievse')}")
+        print(f"pievse {__version__}")
         return 0
     if name not in COMMANDS:
         return _usage(name)

@@ -18,11 +18,11 @@ import stat
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 
+from evse import __version__
 from evse.clock import Clock, rfc3339
 from evse.guard.flight_file import FlightEncoder, Origin
 from evse.guard.host import GuardHost
@@ -94,7 +94,7 @@ class FlightWriter:
             station=station,
             evse=0,
             boot="",
-            version=version("pievse"),
+            version=__version__,
             kernel=kernel_name(),
             utc="",
             utc_at_ms=0,

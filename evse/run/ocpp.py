@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 
+from evse import __version__
 from evse.config.ocpp import FrameLogTable, OcppTable, PricingTable
 from evse.config.read import ConfigError
 from evse.config.station import StationConfig
@@ -18,12 +18,12 @@ from evse.door.peer import access
 from evse.energy.station import watt_lines
 from evse.run.notify import notifier, watchdog
 from evse.run.process import EXIT_RESTART_APPLICATION, EXIT_RESTART_HARDWARE, boot_id
+from evse.support.redaction import redacted
 from ocpp_link.config import FrameLogConfig, LinkConfig
 from ocpp_link.device.settings import Settings
 from ocpp_link.files.config import FilesConfig
 from ocpp_link.files.jobs import Trust
 from ocpp_link.files.ports import Sources
-from ocpp_link.files.redact import redacted
 from ocpp_link.ports import EvseInfo, RestartKind, StationInfo
 from ocpp_link.pricing.config import PricingConfig
 from ocpp_link.process import serve
@@ -193,7 +193,7 @@ def _station(config: StationConfig) -> StationInfo:
         vendor=config.station.vendor,
         model=config.station.model,
         serial=config.station.serial,
-        firmware=_running_release(config) or version("pievse"),
+        firmware=_running_release(config) or __version__,
         nominal_voltage_v=config.evses[0].nominal_voltage_v,
         lines=watt_lines(config),
         fuse_a=config.station.fuse_a,
