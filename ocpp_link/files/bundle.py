@@ -20,10 +20,10 @@ from typing import Any
 import msgspec
 
 from evse.journal.rows import records
+from evse.support.redaction import redacted
 from ocpp_link.files.errors import FileError
 from ocpp_link.files.jobs import Bundle, End, Extract, Outcome
 from ocpp_link.files.part_file import sync_directory
-from ocpp_link.files.redact import redacted
 from ocpp_link.wire.rotated_file import parts
 
 MAX_PART_BYTES = 16 << 20

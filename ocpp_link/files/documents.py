@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ocpp_link.files.redact import redacted
+from evse.support.redaction import redacted
 from ocpp_link.station import Station
 
 PACKAGES = ("pievse", "msgspec", "websockets", "ocpp", "cryptography", "asyncssh")

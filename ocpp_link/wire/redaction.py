@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-HIDDEN = "***"
+from evse.support.redaction import HIDDEN, without_credentials
+
 MAX_DEPTH = 50
 """Of JSON in strings in JSON …: what is deeper is hidden unread."""
 SECRET_NAMES = frozenset(
@@ -30,7 +31,6 @@ SECRET_NAMES = frozenset(
 NAMING_FIELDS = ("key", "name")
 VALUE_FIELDS = frozenset({"value", "attributevalue", "actualvalue"})
 TOKEN_FIELDS = frozenset({"idtag", "parentidtag", "idtoken", "additionalidtoken"})
-_WORD = re.compile(r"\S+")
 _PRIVATE = re.compile(r"PRIVATE KEY", re.IGNORECASE)
 _SUSPECT = ("authorizationkey", "password", "vpn", "simpin", "private", "\\u", "\\/")
 """With a JSON escape any of the words may be spelt differently."""
@@ -103,16 +103,7 @@ class Redaction:
             return msgspec.json.encode(self._value(inner, secret=False, depth=depth + 1)).decode()
         if _speaks_of_a_secret(text):
             return HIDDEN
-        return _WORD.sub(_without_password, text) if "://" in text and "@" in text else text
-
-
-def _without_password(word: re.Match[str]) -> str:
-    """Of a URL, up to the last @: many a password holds one, or a slash, that nobody has escaped.
-    By hand, for no expression finds this in a time that grows with the text alone."""
-    scheme, _, rest = word[0].partition("://")
-    authority, _, host = rest.rpartition("@")
-    user, colon, _ = authority.partition(":")
-    return f"{scheme}://{user}:{HIDDEN}@{host}" if colon else word[0]
+        return without_credentials(text)
 
 
 def _speaks_of_a_secret(text: str) -> bool:

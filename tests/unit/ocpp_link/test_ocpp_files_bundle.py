@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evse.journal.rows import MIGRATIONS
+from evse.support.redaction import HIDDEN, redacted
 from ocpp_link.files import bundle
 from ocpp_link.files.jobs import Bundle, Extract, Outcome
-from ocpp_link.files.redact import HIDDEN, redacted
 
 
 def build(job: Bundle) -> dict[str, bytes]:

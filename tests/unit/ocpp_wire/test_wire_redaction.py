@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocpp_link.wire.redaction import HIDDEN, Redaction
+from evse.support.redaction import HIDDEN
+from ocpp_link.wire.redaction import Redaction
 
 SECRET = "s3cr3t-0123456789"
 PEM = f"-----BEGIN EC PRIVATE KEY-----\n{SECRET}\n-----END EC PRIVATE KEY-----\n"
