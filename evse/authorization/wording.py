@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evse.authorization.broker import Broker
 from evse.authorization.outcome import Outcome
+from evse.faults import CoreCondition, of_condition
 from evse.session.session import Session
 from evse.types.authorization import TokenValidationStatus
 
@@ -34,6 +35,8 @@ def awaited(broker: Broker, session: Session, now_ms: int) -> str:
         to_do = "no back office link (OCPP process) is there to check a token."
     else:
         to_do = _TO_DO[broker.mode]
+    if of_condition(CoreCondition.READER_LOST) in session.faults:
+        to_do += " A reader of cards can not be used: `readers` of `evse state` says why."
     return to_do if last is None else f"{_in_vain(last, now_ms)}{to_do}"
 
 

@@ -45,8 +45,9 @@ class RfidTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What ends a line: CR, LF or both; ETX; a pause of 0.1 s."""
     allow_random: bool = False
     """Take random UIDs, which a phone has anew each time: nobody can end with one what it began."""
-    gone_ms: Annotated[int, Meta(ge=300, le=60_000)] = 1_500
-    """A token that was away from the reader for so long is presented anew."""
+    gone_ms: Annotated[int, Meta(ge=1_000, le=60_000)] = 1_500
+    """A token that was away from the reader for so long is presented anew. Two questions of a
+    PN532 for a card, at least: one may go wrong while a card is held."""
 
 
 def rfid_disagreements(

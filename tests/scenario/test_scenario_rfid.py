@@ -161,6 +161,17 @@ def test_a_card_that_lies_on_a_reader_which_comes_back_ends_nothing(bench: Bench
     assert reader.verdicts() == ["accepted"]
 
 
+@pytest.mark.station(authorization="list")
+def test_who_asks_why_learns_that_the_reader_is_gone(bench: Bench) -> None:
+    reader = ReaderOnTheBench(bench)
+    bench.ev.plug()
+    bench.clock.run_for(5)
+    assert bench.probe.why().endswith("present a token of the configured list.")
+    reader.unplug()
+    bench.clock.run_for(1)
+    assert "A reader of cards can not be used" in bench.probe.why()
+
+
 @pytest.mark.station(evses=2, authorization="list")
 def test_a_reader_of_one_evse_starts_that_one(bench: Bench) -> None:
     reader = ReaderOnTheBench(bench, evses=(2,))

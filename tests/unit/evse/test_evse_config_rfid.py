@@ -72,7 +72,7 @@ def test_a_station_without_a_reader_is_as_good() -> None:
         (reader('token_type = "ISO15693"'), "what a PN532 reads here is ISO14443"),
         (reader('token_type = "KeyCode"', kind="keyboard"), 'needs format = "text"'),
         (reader("uid_bytes = 7", kind="keyboard"), 'needs format = "decimal"'),
-        (reader("gone_ms = 100"), "gone_ms = 100 must be a whole number from 300"),
+        (reader("gone_ms = 100"), "gone_ms = 100 must be a whole number from 1000"),
         (reader('format = "text"', 'byte_order = "reversed"', kind="keyboard"), "for UIDs"),
         (
             reader("allow_random = true", 'token_type = "Local"', kind="keyboard"),
