@@ -27,6 +27,8 @@ class StationSetup(msgspec.Struct, frozen=True, kw_only=True):
     """The configured limit; None: that of the hardware alone."""
     authorization: Literal["free", "list", "ocpp"] = "free"
     meter: bool = True
+    meter_signed: bool = False
+    """It signs each transaction (OCMF)."""
     meter_poll_ms: int = 1_000
     meter_lost_ms: int = 10_000
     fail_on_meter_errors: bool = True
@@ -71,6 +73,7 @@ class StationSetup(msgspec.Struct, frozen=True, kw_only=True):
             f'mode = "{self.phase_switch}"',
             "[evse.meter]",
             f'kind = "{"modbus" if self.meter else "none"}"',
+            f"signed = {str(self.meter_signed).lower()}",
             f"poll_ms = {self.meter_poll_ms}",
             f"lost_ms = {self.meter_lost_ms}",
         ]

@@ -34,6 +34,7 @@ FAULTS: dict[str, str] = {
     "meter_jumped": "the meter's counter is 1 MWh ahead",
     "meter_phantom": "the meter measures another load of 10 A on L1 too",
     "meter_odd": "the meter reads 20 V on L2",
+    "meter_unsigned": "the meter does not sign any more",
     "supply_sag": "the board's own +12 V is at 10 V",
 }
 

@@ -6,26 +6,35 @@ from __future__ import annotations
 import struct
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from drivers.errors import MeterError, MeterGarbled, MeterRejected, MeterTimeout
 from drivers.metering.iskra import IskraWm3m4c
 from drivers.metering.signed import AskTime, Pause, Read, Script, Step, Write, signed_value
 from evse.clock import Clock, earliest
 from evse.config.station import StationConfig
+from evse.core import Core
 from evse.types.ocmf import (
     TransactionReq,
     TransactionRequestStatus,
     TransactionStartResponse,
     TransactionStopResponse,
 )
-from hil.plant.iskra_sim import SimulatedIskra
-from hil.plant.meter_sim import sealed
+from hil.plant.iskra_sim import SimulatedIskra, Status
+from hil.plant.meter_sim import MeterMode, sealed
+from hil.plant.model import MeterTruth
+from hil.plant.plant import Plant
 
 ANSWER_MS = 20
 """What one access takes on the wire."""
 TIMEOUT_MS = 500
 UNIT = 33
+NO_SUPPLY = frozenset({"power_cut"})
+
+
+class Job(NamedTuple):
+    begins: bool
+    request: TransactionReq
 
 
 class Slave(Protocol):
@@ -95,78 +104,84 @@ class Run:
 
 
 class SimSigner:
-    """SignerPort of a simulated station. The callbacks get EVSE, transaction and answer."""
+    """SignerPort of a simulated station, and the meters behind it, which outlive its core."""
 
-    def __init__(
-        self,
-        config: StationConfig,
-        meters: Mapping[int, SimulatedIskra],
-        clock: Clock,
-        *,
-        on_begun: Callable[[int, str, TransactionStartResponse], None],
-        on_ended: Callable[[int, str, TransactionStopResponse], None],
-    ) -> None:
-        self._meters = meters
+    def __init__(self, config: StationConfig, plants: Mapping[int, Plant], clock: Clock) -> None:
         self._clock = clock
-        self._on_begun = on_begun
-        self._on_ended = on_ended
+        self._plants = plants
+        self._core: Core | None = None
+        signing = [table.id for table in config.evses if table.meter.signed]
+        self.meters = {
+            evse: SimulatedIskra(self._truth_of(evse), unit=UNIT, seed=evse) for evse in signing
+        }
         identity = config.station.identity
         self._model = IskraWm3m4c(gateway="PiEVSE", serial=identity, version="sim")
-        self._waiting: dict[int, deque[tuple[bool, TransactionReq]]] = {
-            evse: deque() for evse in meters
-        }
-        self._running: dict[int, tuple[bool, TransactionReq, Run]] = {}
+        self._waiting: dict[int, deque[Job]] = {}
+        self._running: dict[int, tuple[Job, Run]] = {}
+
+    def _truth_of(self, evse: int) -> Callable[[], MeterTruth | None]:
+        plant = self._plants[evse]
+
+        def truth() -> MeterTruth | None:
+            return None if NO_SUPPLY & plant.faults else plant.meter(self._clock.now_ms())
+
+        return truth
+
+    def attach(self, core: Core | None) -> None:
+        """Another core runs now, or none: what was under way is over."""
+        self._core = core
+        self._running.clear()
+        self._waiting = {evse: deque() for evse in self.meters}
+        if core is not None:
+            for evse, meter in self.meters.items():
+                core.on_public_key(evse, meter.public_key)
 
     def begin(self, evse: int, request: TransactionReq) -> None:
-        self._waiting[evse].append((True, request))
+        self._waiting[evse].append(Job(True, request))
         self._next(evse)
 
     def end(self, evse: int, request: TransactionReq) -> None:
-        self._waiting[evse].append((False, request))
+        self._waiting[evse].append(Job(False, request))
         self._next(evse)
 
     @property
     def next_deadline_ms(self) -> int | None:
-        return earliest(*(run.due_ms for _begins, _request, run in self._running.values()))
+        return earliest(*(run.due_ms for _job, run in self._running.values()))
 
     def poll(self, now_ms: int) -> None:
-        for evse, (begins, request, run) in tuple(self._running.items()):
-            if now_ms < run.due_ms:
-                continue
-            try:
-                record = run.advance()
-            except MeterError as error:
-                self._over(evse, begins, request, error=str(error))
-            else:
-                if record is not None:
-                    self._signed(evse, begins, request, record)
+        for evse, meter in self.meters.items():
+            faults = self._plants[evse].faults
+            meter.set_mode(MeterMode.SILENT if "meter_silent" in faults else MeterMode.NORMAL)
+            meter.refuses = Status.SIGNATURE_FAILED if "meter_unsigned" in faults else None
+            if NO_SUPPLY & faults:
+                meter.feed(b"", now_ms)
+        for evse, (job, run) in tuple(self._running.items()):
+            if now_ms >= run.due_ms:
+                self._advance(evse, job, run)
 
     def _next(self, evse: int) -> None:
         if evse not in self._running and self._waiting[evse]:
-            begins, request = self._waiting[evse].popleft()
-            script = self._model.begin(request) if begins else self._model.end(request)
-            run = Run(script, self._meters[evse], self._clock)
-            self._running[evse] = (begins, request, run)
+            job = self._waiting[evse].popleft()
+            script = (self._model.begin if job.begins else self._model.end)(job.request)
+            self._running[evse] = (job, Run(script, self.meters[evse], self._clock))
 
-    def _signed(self, evse: int, begins: bool, request: TransactionReq, record: str) -> None:
+    def _advance(self, evse: int, job: Job, run: Run) -> None:
         try:
-            value = signed_value(record, self._meters[evse].public_key, request)
+            record = run.advance()
+            if record is None:
+                return
+            key = self.meters[evse].public_key
+            found: dict[str, Any] = {"signed_meter_value": signed_value(record, key, job.request)}
+            status = TransactionRequestStatus.OK
         except MeterError as error:
-            self._over(evse, begins, request, error=str(error))
-        else:
-            self._over(evse, begins, request, signed_meter_value=value)
-
-    def _over(self, evse: int, begins: bool, request: TransactionReq, **found: Any) -> None:
-        failed = "error" in found
-        status = (
-            TransactionRequestStatus.UNEXPECTED_ERROR if failed else TransactionRequestStatus.OK
-        )
+            found = {"error": str(error)}
+            status = TransactionRequestStatus.UNEXPECTED_ERROR
         del self._running[evse]
-        if begins:
-            answer = TransactionStartResponse(status=status, **found)
-            self._on_begun(evse, request.transaction_id, answer)
-        else:
-            self._on_ended(
-                evse, request.transaction_id, TransactionStopResponse(status=status, **found)
-            )
+        transaction_id = job.request.transaction_id
+        if self._core is not None and job.begins:
+            started = TransactionStartResponse(status=status, **found)
+            self._core.on_signed_begin(evse, transaction_id, started)
+        elif self._core is not None:
+            stopped = TransactionStopResponse(status=status, **found)
+            self._core.on_signed_end(evse, transaction_id, stopped)
         self._next(evse)

@@ -12,7 +12,7 @@ import heapq
 import itertools
 import random
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -28,6 +28,9 @@ from hil.sim.link import FrameLink, SimLink, next_tick
 from hil.sim.meter import SimMeters
 from hil.sim.station import LocalPeer, SimStation, new_database
 from hil.trace import Lane, Trace
+
+if TYPE_CHECKING:
+    from hil.sim.signer import SimSigner
 
 START_MS = 1_000_000
 COIL_WATCHDOG_MS = 200
@@ -82,6 +85,11 @@ class Simulation:
         self.station: SimStation | None = None
         self.meters: SimMeters | None = None
         self.analog = SimAnalog(self.plants, START_MS, analog_ms)
+        self.signer: SimSigner | None = None
+        if any(table.meter.signed for table in config.evses):
+            from hil.sim.signer import SimSigner  # and with it cryptography, for these alone
+
+            self.signer = SimSigner(config, self.plants, self.clock)
         self.parts: list[Part] = []
         self.on_core: list[Callable[[SimStation], None]] = []
         self._last_tick_ms = START_MS
@@ -150,8 +158,11 @@ class Simulation:
             rng=self._rng,
             boot_id=f"boot {self.boot}",
             say=self.said.append,
+            signer=self.signer,
         )
         core = self.station.core
+        if self.signer is not None:
+            self.signer.attach(core)
         self.meters = SimMeters(
             self.config,
             self.plants,
@@ -184,6 +195,8 @@ class Simulation:
             return
         self.station = None
         self.meters = None
+        if self.signer is not None:
+            self.signer.attach(None)
         self.link.lived_through(self._lived_ms)
         self.link.attach(None, self.now_ms)
 
@@ -250,6 +263,7 @@ class Simulation:
             self._core_due_ms,
             self.analog.next_deadline_ms,
             self.meters.next_deadline_ms if self.meters else None,
+            self.signer.next_deadline_ms if self.signer else None,
             *(part.next_deadline_ms for part in self.parts),
         )
         return max(self.now_ms, end_ms if found is None else found)
@@ -280,6 +294,8 @@ class Simulation:
             self.station.core.poll()
         if self.meters is not None:
             self.meters.poll(at_ms)
+        if self.signer is not None:
+            self.signer.poll(at_ms)
         core = self.station.core if self.station else None
         self.analog.poll(core, at_ms, alive=self.guard is not None)
         for part in self.parts:

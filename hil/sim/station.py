@@ -24,7 +24,7 @@ from evse.journal.journal import Journal
 from evse.journal.rows import MIGRATIONS, find, of_last_session, snapshots
 from evse.journal.storage import Done, Job, open_database, run_job, verdict_of
 from evse.model import CommandVerb, MeterReading
-from evse.ports import MeterPort
+from evse.ports import MeterPort, SignerPort
 from hil.sim.link import SimLink
 
 RUN_ID = "sim"
@@ -79,6 +79,7 @@ class SimStation:
         rng: random.Random,
         boot_id: str,
         say: Callable[[str], None],
+        signer: SignerPort | None = None,
     ) -> None:
         self.clock = clock
         self.storage = StallingStorage(database)
@@ -96,6 +97,7 @@ class SimStation:
             boot_id=boot_id,
             new_uuid=lambda: str(uuid.UUID(int=rng.getrandbits(128), version=4)),
             say=say,
+            signer=signer,
         )
         self.variables = Variables(self.hub, journal, list(self.core.sessions))
         serve(self.hub, self.core)
