@@ -1,7 +1,8 @@
 """What the status light shows, and what the buzzer says: tables, and colour as a function of time.
 
 Responsibility: every state has a rhythm of its own, so that it is told from all others by a light
-of any kind: three colours, two, or one. Pure.
+of any kind: three colours, two, or one. Nothing flashes more than three times in a second (WCAG
+2.2, success criterion 2.3.1). Pure.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ Rhythm = tuple[int, ...]
 """Milliseconds on, off, on, off …, over and over."""
 
 STEADY: Rhythm = (1_000, 0)
+BLINK_REPEAT = 3
+"""Flashes that answer a card, unless the profile says another number."""
 
 
 class Pattern(msgspec.Struct, frozen=True):
@@ -48,7 +51,7 @@ class Pattern(msgspec.Struct, frozen=True):
 
 PATTERNS: Mapping[Indicator, Pattern] = {
     Indicator.OFF: Pattern(DARK, STEADY, "dark", "not in use"),
-    Indicator.STARTING: Pattern(WHITE, (500, 500), "blinks evenly, once a second", "starting"),
+    Indicator.STARTING: Pattern(WHITE, (100, 900), "one flash every second", "starting"),
     Indicator.AVAILABLE: Pattern(GREEN, STEADY, "steady", "free: plug in or show a card"),
     Indicator.WAITING: Pattern(
         YELLOW,
@@ -57,7 +60,7 @@ PATTERNS: Mapping[Indicator, Pattern] = {
         "waits for a card, or for a car",
     ),
     Indicator.PREPARING: Pattern(
-        CYAN, (250, 250), "blinks quickly, twice a second", "plugged in and allowed: getting ready"
+        CYAN, (500, 500), "blinks evenly, once a second", "plugged in and allowed: getting ready"
     ),
     Indicator.CHARGING: Pattern(
         BLUE, (1_900, 100), "on, with a short gap every 2 s", "current may flow"
@@ -75,7 +78,7 @@ PATTERNS: Mapping[Indicator, Pattern] = {
         RED, (100, 3_900), "one flash every 4 s", "taken out of service"
     ),
     Indicator.FAULTED: Pattern(
-        RED, (100, 100), "flickers, five times a second", "a fault: ask `evse why`"
+        RED, (200, 200), "blinks hastily, five times in 2 s", "a fault: ask `evse why`"
     ),
     Indicator.NO_CORE: Pattern(
         MAGENTA,
@@ -98,7 +101,7 @@ class Signal(msgspec.Struct, frozen=True):
 
 SIGNALS: Mapping[Sound, Signal] = {
     Sound.ACCEPTED: Signal(GREEN, (300, 300), (150,)),
-    Sound.REJECTED: Signal(RED, (80, 80), (80, 80, 80, 80, 300)),
+    Sound.REJECTED: Signal(RED, (150, 200), (80, 80, 80, 80, 300)),
 }
 
 

@@ -11,6 +11,7 @@ from firmware_bridge.protocol_doc import protocol_markdown
 from hil.demo.demo import readme_picture
 from hil.docs.conformance import conformance_markdown
 from hil.docs.faults import faults_markdown
+from hil.docs.indicator import indicator_markdown, indicator_svg
 from hil.docs.interface import interface_markdown
 from hil.docs.ocpp16 import ocpp16_markdown
 from hil.docs.ocpp201 import ocpp201_markdown
@@ -22,6 +23,8 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "conformance.md": conformance_markdown,
     "faults.md": faults_markdown,
+    "indicator.md": indicator_markdown,
+    "indicator.svg": indicator_svg,
     "interface.md": interface_markdown,
     "lane-plot.svg": readme_picture,
     "ocpp16.md": ocpp16_markdown,

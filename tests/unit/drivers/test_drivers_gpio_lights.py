@@ -71,6 +71,19 @@ def test_no_part_of_a_pattern_is_shorter_than_what_the_guard_can_show() -> None:
         assert all(length_ms == 0 or length_ms >= 80 for length_ms in pattern.rhythm)
 
 
+def test_nothing_flashes_more_than_three_times_in_a_second() -> None:
+    """WCAG 2.2, 2.3.1: what flashes more often can start a seizure."""
+    rhythms = [row.rhythm for row in PATTERNS.values()] + [row.flash for row in SIGNALS.values()]
+    for rhythm in rhythms:
+        at_ms, begins = 0, []
+        while at_ms < 10_000:
+            begins.append(at_ms)
+            at_ms += rhythm[0] + rhythm[1]
+            rhythm = rhythm[2:] + rhythm[:2]
+        if rhythm[1]:
+            assert all(sum(t <= b < t + 1_000 for b in begins) <= 3 for t in begins)
+
+
 @pytest.mark.parametrize("sound", Sound)
 def test_a_signal_flashes_as_often_as_asked_and_ends(sound: Sound) -> None:
     flash_ms = sum(SIGNALS[sound].flash)
