@@ -21,6 +21,7 @@ from evse.instruments import Instruments
 from evse.journal.journal import Journal
 from evse.limits import Effective
 from evse.metering.plausibility import Finding
+from evse.metering.trouble import Trouble
 from evse.model import BoardAnalog, BoardIdentity, BoardStatus, Wish
 from evse.model import MeterReading as Reading
 from evse.ports import BoardPort, MeterPort, NewUuid, Publisher, SessionLog, SignerPort
@@ -192,6 +193,10 @@ class Core:
         self._telling.meter(evse, session)
         if heeded or odd or self.energy is not None:
             self._settled()
+
+    def on_meter_trouble(self, evse: int, trouble: Trouble) -> None:
+        """Why no reading comes; forgotten with the next one."""
+        self.sessions[evse].meter.trouble = trouble
 
     def on_meter_lost(self, evse: int) -> None:
         self.instruments[evse].on_meter_lost()

@@ -6,6 +6,7 @@ from evse.authorization.wording import awaited
 from evse.core import Core
 from evse.energy.standing import standing
 from evse.energy.wording import clock, shortage
+from evse.metering.trouble import told
 from evse.model import LockState, Reason, SelfTest
 from evse.session import availability
 from evse.session.session import Session
@@ -25,7 +26,8 @@ def _cause(core: Core, session: Session) -> str:
         return _disabled(core, session)
     for fault in session.faults:
         if fault.blocks:
-            return f"is not charging because {fault.says} ({fault.code}). {fault.hint}"
+            says, hint = told(fault, session.meter.trouble)
+            return f"is not charging because {says} ({fault.code}). {hint}"
     return _BY_STATE[session.state](core, session)
 
 

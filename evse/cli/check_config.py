@@ -7,6 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from drivers.metering.settings import meter_warnings
 from evse.cli.places import load_or_explain
 from evse.config.load import effective
 from evse.config.station import StationConfig
@@ -31,6 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     if arguments.needs:
         return 0 if needs(config, arguments.needs) else 1
+    for warning in meter_warnings(config):
+        print(f"warning: {warning}", file=sys.stderr)
     access(config.door, lambda words: print(words, file=sys.stderr))
     print(effective(config), end="")
     return 0

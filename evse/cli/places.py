@@ -9,9 +9,7 @@ import socket
 import sys
 from pathlib import Path
 
-from drivers.errors import MeterMapError
-from drivers.metering.catalogue import load_map
-from drivers.metering.settings import line_settings
+from drivers.metering.settings import meter_problems
 from evse.config.load import load
 from evse.config.read import ConfigError
 from evse.config.station import StationConfig
@@ -92,22 +90,10 @@ def load_or_explain(path: Path) -> StationConfig | None:
     """The configuration, or None after all its mistakes were printed."""
     try:
         config = load(path)
-        _expect_known_meters(config, path.name)
-    except (ConfigError, MeterMapError) as error:
+    except ConfigError as error:
         print(error, file=sys.stderr)
         return None
+    if problems := meter_problems(config):
+        print("\n".join(f"{path.name}: {problem}" for problem in problems), file=sys.stderr)
+        return None
     return config
-
-
-def _expect_known_meters(config: StationConfig, name: str) -> None:
-    """Raises MeterMapError for a model without a map, and for one whose line settings nobody
-    tells: the core would end by it at every start."""
-    meters = [(f"evse {table.id}.meter", table.meter) for table in config.evses]
-    if config.mains is not None:
-        meters.append(("mains.meter", config.mains.meter))
-    for place, meter in meters:
-        try:
-            if meter.kind == "modbus":
-                line_settings(meter, load_map(meter.model))
-        except MeterMapError as error:
-            raise MeterMapError(f"{name}: [{place}] {error}") from error

@@ -9,6 +9,8 @@ import msgspec
 from evse.core import Core
 from evse.door.energy import delay_state
 from evse.evidence import evidence
+from evse.faults import Fault
+from evse.metering.trouble import told
 from evse.pilot import duty_bp_to_amps
 from evse.session.session import Session
 from evse.why import why
@@ -23,10 +25,7 @@ def inspect(core: Core, evse: int) -> dict[str, Any]:
         "state": session.state,
         "why": why(core, evse),
         "facts": [msgspec.structs.asdict(fact) for fact in evidence(core, evse)],
-        "faults": [
-            {"code": f.code, "blocks": f.blocks, "says": f.says, "hint": f.hint}
-            for f in session.faults
-        ],
+        "faults": [_fault(fault, session) for fault in session.faults],
         "pilot": _pilot(core, session),
         "limit": {
             "limit_a": limit.limit_a,
@@ -39,6 +38,11 @@ def inspect(core: Core, evse: int) -> dict[str, Any]:
         "lock": _lock(core, session),
         "contactor": _contactor(session),
     }
+
+
+def _fault(fault: Fault, session: Session) -> dict[str, Any]:
+    says, hint = told(fault, session.meter.trouble)
+    return {"code": fault.code, "blocks": fault.blocks, "says": says, "hint": hint}
 
 
 def _pilot(core: Core, session: Session) -> dict[str, Any]:

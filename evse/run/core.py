@@ -158,6 +158,7 @@ class CoreProcess:
             on_reading=guarded(lambda evse, reading: self.core.on_reading(evse, reading)),
             on_lost=guarded(lambda evse: self.core.on_meter_lost(evse)),
             on_findings=guarded(lambda evse, found: self.core.on_findings(evse, found)),
+            on_trouble=guarded(lambda evse, trouble: self.core.on_meter_trouble(evse, trouble)),
             on_mains=guarded(lambda reading: self.core.on_mains(reading)),
         )
 

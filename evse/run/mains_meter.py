@@ -29,7 +29,10 @@ class MainsMeter:
         clock: Clock,
         *,
         on_reading: Callable[[MeterReading], None],
+        explain: Callable[[MeterError], str] = str,
     ) -> None:
+        """`explain`: a failure in words."""
+        self._explain = explain
         self._fallback_a = table.fallback_a
         self._clock = clock
         self._on_reading = on_reading
@@ -55,7 +58,7 @@ class MainsMeter:
 
     def failed(self, error: MeterError) -> None:
         """It did not; one lost answer is nothing to speak of."""
-        self._tell(self._health.failed(str(error), self._clock.now_ms()))
+        self._tell(self._health.failed(self._explain(error), self._clock.now_ms()))
 
     def tick(self) -> None:
         """Let age act: a bus that hangs is told all the same."""

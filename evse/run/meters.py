@@ -11,7 +11,7 @@ from drivers.errors import MeterError
 from drivers.metering.bus import ModbusBus
 from drivers.metering.catalogue import load_map
 from drivers.metering.meter import MeterPoller, ModbusMeter
-from drivers.metering.settings import line_settings
+from drivers.metering.settings import line_settings, meter_warnings
 from evse.clock import Clock
 from evse.config.evse import MeterTable
 from evse.config.meters import MAINS
@@ -19,6 +19,7 @@ from evse.config.station import StationConfig
 from evse.metering.desk import MeterDesk
 from evse.metering.plausibility import Finding
 from evse.metering.supervisor import FindingRaised, HealthChanged, MeterChange
+from evse.metering.trouble import Trouble
 from evse.model import MeterReading
 from evse.run.mains_meter import MainsMeter
 
@@ -41,9 +42,14 @@ class Meters:
         on_reading: Callable[[int, MeterReading], None],
         on_lost: Callable[[int], None],
         on_findings: Callable[[int, frozenset[Finding]], None],
+        on_trouble: Callable[[int, Trouble], None],
         on_mains: Callable[[MeterReading], None],
     ) -> None:
-        """`on_mains` gets the readings of the meter at the mains, where there is one."""
+        """`on_trouble` hears why one does not answer; `on_mains` gets the readings of the meter at
+        the mains, where there is one."""
+        self._on_trouble = on_trouble
+        for warning in meter_warnings(config):
+            _log.warning("%s", warning)
         self._clock = clock
         self._ports = ports
         self._buses: dict[str, ModbusBus] = {}
@@ -62,15 +68,22 @@ class Meters:
         self._mains: MainsMeter | None = None
         if config.mains is not None and config.mains.meter.kind == "modbus":
             meter = self._meter(MAINS, config.mains.meter)
-            self._mains = MainsMeter(config.mains, meter, clock, on_reading=on_mains)
+            self._mains = MainsMeter(
+                config.mains,
+                meter,
+                clock,
+                on_reading=on_mains,
+                explain=lambda error: explained(error, trouble_of(meter)),
+            )
 
     def _add(self, evse: int, table: MeterTable) -> None:
+        meter = self._meter(str(evse), table)
         self._pollers[evse] = MeterPoller(
-            self._meter(str(evse), table),
+            meter,
             self._clock,
             poll_ms=table.poll_ms,
             on_reading=lambda reading: self._desk.took(evse, reading, self._clock.now_ms()),
-            on_failure=lambda error: self._failed(evse, error),
+            on_failure=lambda error: self._failed(evse, error, trouble_of(meter)),
         )
 
     def _meter(self, name: str, table: MeterTable) -> ModbusMeter:
@@ -113,8 +126,21 @@ class Meters:
         if self._mains is not None:
             self._mains.tick()
 
-    def _failed(self, evse: int, error: MeterError) -> None:
-        self._desk.failed(evse, str(error), self._clock.now_ms())
+    def _failed(self, evse: int, error: MeterError, trouble: Trouble | None) -> None:
+        if trouble is not None:
+            self._on_trouble(evse, trouble)
+        self._desk.failed(evse, explained(error, trouble), self._clock.now_ms())
+
+
+def trouble_of(meter: ModbusMeter) -> Trouble | None:
+    """What the bus doctor says of it."""
+    found = meter.diagnosis()
+    return None if found is None else Trouble(found.says, found.do)
+
+
+def explained(error: MeterError, trouble: Trouble | None) -> str:
+    """The failure with what is likely behind it."""
+    return str(error) if trouble is None else f"{error}: {trouble.says}. {trouble.do}"
 
 
 def _say(evse: int, change: MeterChange) -> None:

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from evse.clock import earliest
 from evse.config.evse import EvseTable
 from evse.faults import may_acknowledge, stopped_by
+from evse.metering.trouble import Trouble
 from evse.model import BoardStatus, LockState, LockTarget, MeterReading, PilotState, Reason
 
 DEAD_BOARD_OPEN_MS = 7_000
@@ -168,6 +169,8 @@ class MeterView:
         self._needed = config.fail_on_meter_errors
         self.reading: MeterReading | None = None
         self.lost = False
+        self.trouble: Trouble | None = None
+        """What is wrong with it, where that is known."""
 
     @property
     def fitted(self) -> bool:
@@ -176,6 +179,7 @@ class MeterView:
     def heard(self, reading: MeterReading) -> None:
         self.reading = reading
         self.lost = False
+        self.trouble = None
 
     def fresh(self, now_ms: int) -> bool:
         """Read lately, or none is fitted."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from evse.config.evse import MeterTable
 from evse.config.load import parse
 from evse.config.meters import MAINS
 from evse.metering.plausibility import Finding
+from evse.metering.trouble import Trouble
 from evse.model import MeterReading
 from evse.run.meters import Meters, configured_port, simulated_port
 from hil.plant.meter_process import MeterPort
@@ -103,6 +105,7 @@ def test_a_meter_that_never_answered_is_lost_in_time_and_an_evse_without_one_nev
         on_reading=lambda evse, reading: None,
         on_lost=lost.append,
         on_findings=lambda _evse, _found: None,
+        on_trouble=lambda _evse, _trouble: None,
         on_mains=lambda reading: None,
     )
     clock.advance_to(1_000 + 9_999)
@@ -162,6 +165,7 @@ def test_a_meter_at_the_mains_may_share_the_line_of_those_that_bill(tmp_path: Pa
             on_reading=lambda evse, reading: billed.append((evse, reading)),
             on_lost=lambda evse: None,
             on_findings=lambda _evse, _found: None,
+            on_trouble=lambda _evse, _trouble: None,
             on_mains=heard.put_nowait,
         )
         task = asyncio.create_task(meters.run())
@@ -191,6 +195,7 @@ def test_a_station_without_meters_has_nothing_to_poll_and_lives_on() -> None:
             on_reading=lambda evse, reading: None,
             on_lost=lambda evse: None,
             on_findings=lambda _evse, _found: None,
+            on_trouble=lambda _evse, _trouble: None,
             on_mains=lambda reading: None,
         )
         task = asyncio.create_task(meters.run())
@@ -224,6 +229,7 @@ def test_a_meter_on_the_bus_that_counts_less_than_was_known_counts_when_accepted
             on_reading=lambda _evse, reading: readings.put_nowait(reading.energy_import_wh),
             on_lost=lambda _evse: None,
             on_findings=lambda _evse, found: findings.append(found),
+            on_trouble=lambda _evse, _trouble: None,
             on_mains=lambda _reading: None,
         )
         meters.expect(1, 5_000.0)
@@ -239,3 +245,47 @@ def test_a_meter_on_the_bus_that_counts_less_than_was_known_counts_when_accepted
 
     assert asyncio.run(body()) == [5_000.0, pytest.approx(7.0)]
     assert findings == [{Finding.ENERGY_BACKWARDS}, set()]
+
+
+HASTY = "poll_ms = 100\nstale_ms = 200\nlost_ms = 300"
+
+
+def test_why_a_meter_does_not_answer_is_told_in_the_doctors_words(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    troubles: list[tuple[int, Trouble]] = []
+
+    async def body() -> None:
+        clock = MonotonicClock()
+        meters = Meters(
+            parse(
+                ONE.replace(
+                    "[evse.meter]", "[evse.meter]\npoll_ms = 100\nlost_ms = 300\nstale_ms = 200"
+                )
+            ),
+            clock,
+            ports=lambda _name, _table: str(tmp_path / "nowhere"),
+            on_reading=lambda _evse, _reading: None,
+            on_lost=lambda _evse: None,
+            on_findings=lambda _evse, _found: None,
+            on_trouble=lambda evse, trouble: troubles.append((evse, trouble)),
+            on_mains=lambda _reading: None,
+        )
+        task = asyncio.create_task(meters.run())
+        async with asyncio.timeout(10):
+            while "no reading" not in caplog.text:
+                meters.tick()
+                await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.wait([task])
+
+    with caplog.at_level(logging.INFO):
+        asyncio.run(body())
+    evse, trouble = troubles[0]
+    assert evse == 1
+    assert trouble.says.endswith(
+        "nowhere is not there: its adapter is unplugged or has another name now"
+    )
+    assert trouble.do.startswith("Plug it in")
+    assert trouble.says in caplog.text
+    assert "poll_ms = 100 can not be met" in caplog.text

@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from station_rig import Peer, accepted, config, station
 
+from evse.door.inspection import inspect
 from evse.evidence import Fact, evidence
+from evse.metering.trouble import Trouble
 from evse.session import availability
 from evse.types.session import EnableSource, EnableState
 from evse.why import why
@@ -186,3 +188,22 @@ def test_any_script_leaves_a_sentence_at_every_moment(script: list[tuple[str, in
         sim.wake()
         sim.run_for(ms)
         assert sentence(sim).startswith("EVSE 1 is ")
+
+
+def test_of_a_lost_meter_it_tells_what_the_bus_doctor_found() -> None:
+    sim = charging()
+    assert sim.station is not None
+    core = sim.station.core
+    core.on_meter_lost(1)
+    assert sentence(sim).endswith("Check the meter's supply, A/B wires, address and baud rate.")
+    trouble = Trouble("nothing answers at /dev/ttyUSB0 (9600 8N1)", "Swap A and B.")
+    core.on_meter_trouble(1, trouble)
+    assert sentence(sim) == (
+        "EVSE 1 is not charging because the meter does not answer: nothing answers at "
+        "/dev/ttyUSB0 (9600 8N1) (powermeter/CommunicationFault). Swap A and B."
+    )
+    (fault,) = [one for one in inspect(core, 1)["faults"] if one["code"].startswith("powermeter")]
+    assert fault["says"].endswith("(9600 8N1)")
+    assert fault["hint"] == "Swap A and B."
+    sim.run_for(5_000)
+    assert core.sessions[1].meter.trouble is None
