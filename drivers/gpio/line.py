@@ -7,6 +7,7 @@ for its owner alone, so what was written last is what is there, and is not writt
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
@@ -26,15 +27,12 @@ NO_TROUBLE = Wiring(0)
 
 
 def library_errors() -> tuple[type[Exception], ...]:
-    """What a pin may raise: lgpio has a class of its own beside those of gpiozero and the OS."""
-    try:
-        from lgpio import error
-    except ImportError:
-        return (GPIOZeroError, OSError)
-    return (GPIOZeroError, OSError, error)
+    """What a pin may raise; asked when something was raised.
 
-
-PIN_ERRORS = library_errors()
+    lgpio has a class of its own beside those of gpiozero and the OS. It is not imported for that:
+    its import starts a thread, and makes a file in the working directory."""
+    error = getattr(sys.modules.get("lgpio"), "error", None)
+    return (GPIOZeroError, OSError) if error is None else (GPIOZeroError, OSError, error)
 
 
 class Switch(Protocol):
@@ -58,7 +56,7 @@ class OutputLine:
             self._device = OutputDevice(
                 pin.gpio, active_high=pin.active_high, initial_value=False, pin_factory=factory
             )
-        except PIN_ERRORS as error:
+        except library_errors() as error:
             raise GpioUnavailable(f"{self.name} can not be claimed: {error}") from error
         self._on: bool | None = False
 
@@ -74,7 +72,7 @@ class OutputLine:
         self._on = None
         try:
             self._device.value = on
-        except PIN_ERRORS as error:
+        except library_errors() as error:
             raise GpioUnavailable(f"{self.name} takes no orders: {error}") from error
         self._on = on
 
@@ -100,7 +98,7 @@ class DimmedLine:
             self._device = PWMOutputDevice(
                 pin.gpio, active_high=pin.active_high, frequency=DIMMING_HZ, pin_factory=factory
             )
-        except PIN_ERRORS as error:
+        except library_errors() as error:
             raise GpioUnavailable(f"{self.name} can not be claimed: {error}") from error
         self._shown = 0
 
@@ -115,7 +113,7 @@ class DimmedLine:
             return
         try:
             self._device.value = wanted / 100
-        except PIN_ERRORS as error:
+        except library_errors() as error:
             raise GpioUnavailable(f"{self.name} takes no orders: {error}") from error
         self._shown = wanted
 
@@ -159,7 +157,7 @@ class InputLine:
             # Its own `value` asks the same pin, through three more calls each time.
             self._pin = self._device.pin
             self._high = bool(self._pin.state)
-        except PIN_ERRORS as error:
+        except library_errors() as error:
             raise GpioUnavailable(f"{self.name} can not be claimed: {error}") from error
 
     def read(self, now_ms: int) -> bool:
@@ -168,7 +166,7 @@ class InputLine:
             raise GpioUnavailable(f"{self.name} is closed")
         try:
             high = bool(self._pin.state)
-        except PIN_ERRORS as error:
+        except library_errors() as error:
             raise GpioUnavailable(f"{self.name} can not be read: {error}") from error
         if high is not self._high:
             self._high = high
@@ -205,5 +203,5 @@ def switch_off(lines: Iterable[Switch]) -> None:
 def _release(device: InputDevice | OutputDevice, name: str) -> None:
     try:
         device.close()
-    except PIN_ERRORS as error:
+    except library_errors() as error:
         raise GpioUnavailable(f"{name} can not be released: {error}") from error

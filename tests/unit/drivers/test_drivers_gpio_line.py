@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.errors import GpioUnavailable, ProfileError
 from drivers.gpio.chatter import CALM_MS, MOST_CHANGES, WINDOW_MS, Chatter
-from drivers.gpio.line import InputLine, library_errors
+from drivers.gpio.line import InputLine
 from drivers.gpio.lines import Lines
 from drivers.gpio.release import PARAMETERS, outputs_outlive_process
 from drivers.gpio.wires import Contact, InputPin, OutputPin, WiredTo
@@ -314,13 +311,3 @@ def test_a_killed_process_leaves_its_coil_as_the_kernel_decides(keeps_outputs: b
     assert header.level("coil") is keeps_outputs
     Lines(header.factory).output(OutputPin(17), "coil")
     assert not header.level("coil"), "whoever claims it next begins with off"
-
-
-def test_lgpios_own_error_is_known_where_lgpio_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = ModuleType("lgpio")
-    error = type("error", (Exception,), {})
-    module.error = error  # type: ignore[attr-defined]  # as the library has it
-    monkeypatch.setitem(sys.modules, "lgpio", module)
-    assert error in library_errors()
-    monkeypatch.setitem(sys.modules, "lgpio", ModuleType("lgpio"))
-    assert OSError in library_errors(), "the placeholder without code"
