@@ -166,7 +166,8 @@ def _link(arguments: list[str], others: list[Unit]) -> Unit:
 
 def _meter(name: str, meter: MeterTable, run_dir: str) -> Unit:
     link, plant = f"{run_dir}/meter-{name}.tty", f"{run_dir}/meter-{name}.sock"
-    arguments = ("--link", link, "--plant", plant, "--unit", str(meter.unit))
+    signs = ["--signs"] if meter.signed else []
+    arguments = ["--link", link, "--plant", plant, "--unit", str(meter.unit), *signs]
     return python_unit(
         f"meter-{name}", "hil.plant.meter_process", *arguments, simulated_metal=True, leaves=(link,)
     )

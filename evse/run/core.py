@@ -35,6 +35,7 @@ from evse.run.meters import Meters, configured_port, simulated_port
 from evse.run.notify import notifier, watchdog
 from evse.run.process import boot_id
 from evse.run.rfid import ReaderDesk, Readers
+from evse.run.signed_meters import SignedMeters
 from evse.run.sim import SimForwarder
 from evse.run.sounds import BoardSounds
 
@@ -74,6 +75,7 @@ class CoreProcess:
             config, self._clock, self.life, run_dir=run_dir, recording=self._disk.recording
         )
         self._meters = self._make_meters(config, run_dir)
+        self._signed = self._make_signed(config)
         self.core = self._make_core(config)
         self._expect_meters()
         self._door = DoorServer(
@@ -96,6 +98,7 @@ class CoreProcess:
         tasks = [
             asyncio.create_task(self._live(), name="live loop"),
             asyncio.create_task(self._meters.run(), name="meters"),
+            asyncio.create_task(self._signed.run(), name="signing meters"),
             asyncio.create_task(self._readers.run(), name="readers"),
         ]
         if self._sim is not None:
@@ -143,6 +146,7 @@ class CoreProcess:
             boot_id=boot_id(),
             new_uuid=lambda: str(uuid.uuid4()),
             say=_log.error,
+            signer=self._signed,
         )
         core.log = disk.logs
         if config.ocpp is None:
@@ -160,6 +164,17 @@ class CoreProcess:
             on_findings=guarded(lambda evse, found: self.core.on_findings(evse, found)),
             on_trouble=guarded(lambda evse, trouble: self.core.on_meter_trouble(evse, trouble)),
             on_mains=guarded(lambda reading: self.core.on_mains(reading)),
+        )
+
+    def _make_signed(self, config: StationConfig) -> SignedMeters:
+        guarded = self.life.guarded
+        return SignedMeters(
+            config,
+            self._clock,
+            bus_of=self._meters.bus_of,
+            on_begun=guarded(lambda *told: self.core.on_signed_begin(*told)),
+            on_ended=guarded(lambda *told: self.core.on_signed_end(*told)),
+            on_key=guarded(lambda *told: self.core.on_public_key(*told)),
         )
 
     def _expect_meters(self) -> None:

@@ -53,6 +53,7 @@ class Meters:
         self._clock = clock
         self._ports = ports
         self._buses: dict[str, ModbusBus] = {}
+        self._bus_of: dict[int, ModbusBus] = {}
         self._pollers: dict[int, MeterPoller] = {}
         fitted = [table for table in config.evses if table.meter.kind == "modbus"]
         self._desk = MeterDesk(
@@ -78,6 +79,7 @@ class Meters:
 
     def _add(self, evse: int, table: MeterTable) -> None:
         meter = self._meter(str(evse), table)
+        self._bus_of[evse] = self._buses[self._ports(str(evse), table)]
         self._pollers[evse] = MeterPoller(
             meter,
             self._clock,
@@ -93,6 +95,10 @@ class Meters:
             line = line_settings(table, meter_map)
             bus = self._buses[port] = ModbusBus(port, line, timeout_ms=table.timeout_ms)
         return ModbusMeter(bus, meter_map, table.unit, self._clock)
+
+    def bus_of(self, evse: int) -> ModbusBus:
+        """The line of an EVSE's meter. Raises KeyError where it has none."""
+        return self._bus_of[evse]
 
     def read_now(self, evse: int) -> None:
         """The core's MeterPort: what comes of it arrives as any reading."""

@@ -128,10 +128,20 @@ async def _follow_once(path: Path, take: Callable[[TruthLine | None], None]) -> 
         writer.close()
 
 
-async def serve(link: Path, plant: Path, *, unit: int = 1, answer_delay_ms: int = 0) -> None:
+def _made(truth: Callable[[], MeterTruth | None], unit: int, signs: bool) -> SimulatedMeter:
+    if not signs:
+        return SimulatedMeter(truth, unit=unit)
+    from hil.plant.iskra_sim import SimulatedIskra  # and with it cryptography, for this alone
+
+    return SimulatedIskra(truth, unit=unit)
+
+
+async def serve(
+    link: Path, plant: Path, *, unit: int = 1, answer_delay_ms: int = 0, signs: bool = False
+) -> None:
     """The process: until SIGTERM or SIGINT."""
     latest: list[TruthLine | None] = [None]
-    meter = SimulatedMeter(lambda: latest[0].truth() if latest[0] is not None else None, unit=unit)
+    meter = _made(lambda: latest[0].truth() if latest[0] is not None else None, unit, signs)
 
     def take(line: TruthLine | None) -> None:
         latest[0] = line
@@ -156,10 +166,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--plant", type=Path, required=True, help="Unix socket of the plant")
     parser.add_argument("--unit", type=int, default=1, help="Modbus address (1)")
     parser.add_argument("--answer-delay-ms", type=int, default=0)
+    parser.add_argument("--signs", action="store_true", help="an Iskra WM3M4C instead")
     given = parser.parse_args(arguments)
     die_with_parent()
     asyncio.run(
-        serve(given.link, given.plant, unit=given.unit, answer_delay_ms=given.answer_delay_ms)
+        serve(
+            given.link,
+            given.plant,
+            unit=given.unit,
+            answer_delay_ms=given.answer_delay_ms,
+            signs=given.signs,
+        )
     )
 
 
