@@ -1,0 +1,59 @@
+"""Reads the slow temperature sensors: python -m drivers.temperature FILE NAME=SENSOR ..."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from drivers.errors import ProfileError
+from drivers.machine import Machine
+from drivers.raspberry_pi import RaspberryPi
+from drivers.temperature.slow import FORM, Publisher, sensor_of
+from evse.clock import Clock, MonotonicClock
+
+PAUSE_S = 0.5
+"""After each read, so that a bus is idle most of the time."""
+USAGE = f"usage: python -m drivers.temperature FILE NAME=SENSOR ...\nSENSOR is {FORM}"
+
+
+def main(
+    arguments: Sequence[str],
+    *,
+    machine: Machine | None = None,
+    clock: Clock | None = None,
+    pause: Callable[[float], None] = time.sleep,
+) -> int:
+    """Runs until it is ended, or `pause` raises; 2 for arguments that name no sensor."""
+    try:
+        publisher, names = _publisher(arguments, machine or RaspberryPi())
+    except ProfileError as error:
+        print(error, file=sys.stderr)
+        return 2
+    told: dict[str, str] = {}
+    clock = clock or MonotonicClock()
+    for name in itertools.cycle(names):
+        publisher.turn(name, clock.now_ms())
+        if publisher.silent.get(name) != told.get(name):
+            print(publisher.silent.get(name, f"{name}: answers again"), file=sys.stderr, flush=True)
+        told = dict(publisher.silent)
+        pause(PAUSE_S)
+    return 0
+
+
+def _publisher(arguments: Sequence[str], machine: Machine) -> tuple[Publisher, list[str]]:
+    if len(arguments) < 2:
+        raise ProfileError(USAGE)
+    sensors = {}
+    for argument in arguments[1:]:
+        name, _, text = argument.partition("=")
+        if not name or " " in name or name in sensors:
+            raise ProfileError(f"{argument!r}: a name of its own is wanted\n{USAGE}")
+        sensors[name] = sensor_of(machine, text)
+    return Publisher(sensors, Path(arguments[0])), list(sensors)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

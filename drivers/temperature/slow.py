@@ -1,0 +1,109 @@
+"""Sensors that make their reader wait, read by a process of their own.
+
+That process (`python -m drivers.temperature`) reads each sensor in turn and leaves what it found in
+one small file in RAM; ring 1 looks into the file, which takes no time. A sensor that is silent, a
+reader that hangs in the kernel and a reader that is gone all end in the same: the line grows old,
+and an old temperature is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from drivers.errors import ProfileError, SensorSilent
+from drivers.machine import Machine
+from drivers.temperature.i2c import CHIPS, I2cSensor
+from drivers.temperature.one_wire import OneWireSensor
+from drivers.temperature.reading import Temperature, hottest
+from evse.model import Wiring
+
+LOOK_MS = 250
+"""How often ring 1 opens the file."""
+FRESH_MS = 3_000
+"""The guard itself waits for `Timing.temperature_lost_ms` on top of it."""
+FORM = "w1:28-0316a2795bff, lm75:/dev/i2c-1:0x48, tmp102:... or mcp9808:..."
+
+_SILENT = Temperature(None, Wiring.TEMPERATURE_SILENT)
+
+
+class Sensor(Protocol):
+    """Anything that may take its time."""
+
+    def read(self) -> int:
+        """Tenths of a degree Celsius. Raises SensorSilent."""
+
+
+def sensor_of(machine: Machine, text: str) -> Sensor:
+    """The sensor that a profile names. Raises ProfileError."""
+    kind, _, rest = text.partition(":")
+    if kind == "w1" and rest and "/" not in rest:
+        return OneWireSensor(machine, rest)
+    path, _, address = rest.rpartition(":")
+    chip = CHIPS.get(kind)
+    if chip is None or not path:
+        raise ProfileError(f"temperature sensor {text!r} is none: as {FORM}")
+    try:
+        return I2cSensor(machine, path, int(address, 0), chip)
+    except ValueError as error:
+        raise ProfileError(f"temperature sensor {text!r}: {error}") from error
+
+
+class Publisher:
+    """The reader's side: keeps the file as fresh as its sensors are."""
+
+    def __init__(self, sensors: Mapping[str, Sensor], path: Path) -> None:
+        """`sensors` by name; `path`: in a folder in RAM that exists, as /run/pievse."""
+        self._sensors = dict(sensors)
+        self._path = path
+        self._lines: dict[str, str] = {}
+        self.silent: dict[str, str] = {}
+        """What is wrong, by the sensor's name."""
+
+    def turn(self, name: str, now_ms: int) -> None:
+        """Read one sensor and write the file. `now_ms`: before the read, so that a temperature is
+        never told younger than it is. Raises OSError when the file can not be written."""
+        try:
+            self._lines[name] = f"{name} {now_ms} {self._sensors[name].read()}\n"
+            self.silent.pop(name, None)
+        except SensorSilent as error:
+            self.silent[name] = str(error)
+        # Written aside and renamed, so that no look ever finds half a file.
+        aside = self._path.with_suffix(".new")
+        aside.write_text("".join(self._lines.values()), "ascii")
+        aside.replace(self._path)
+
+
+class SlowTemperatures:
+    """Ring 1's side: the hottest of the named sensors."""
+
+    def __init__(self, machine: Machine, path: str, names: frozenset[str]) -> None:
+        self._machine, self._path, self._names = machine, path, names
+        self._found: dict[str, tuple[int, int]] = {}
+        """When taken, and what, by name."""
+        self._look_ms: int | None = None
+
+    def temperature(self, now_ms: int) -> Temperature:
+        """TEMPERATURE_SILENT, and not known, as soon as one of them is older than FRESH_MS.
+        Never raises, never waits."""
+        if self._look_ms is None or now_ms >= self._look_ms:
+            self._look_ms = now_ms + LOOK_MS
+            self._look()
+        return hottest(self._one(name, now_ms) for name in self._names)
+
+    def _one(self, name: str, now_ms: int) -> Temperature:
+        taken_ms, dc = self._found.get(name, (None, 0))
+        if taken_ms is None or not 0 <= now_ms - taken_ms <= FRESH_MS:
+            return _SILENT
+        return Temperature(dc)
+
+    def _look(self) -> None:
+        try:
+            text = self._machine.read_text(self._path)
+            for line in text.splitlines():
+                name, taken_ms, dc = line.split()
+                self._found[name] = (int(taken_ms), int(dc))
+        except (OSError, ValueError):
+            # Not there yet, or not the reader's: what was found before grows old.
+            return
