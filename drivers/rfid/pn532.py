@@ -101,6 +101,8 @@ class Pn532:
         self._step = Step.SAM
         self._asking = False
         """A command waits for its acknowledgement or its answer."""
+        self._acknowledged = False
+        """... for its answer alone: of more acknowledgements the wait does not grow."""
         self._due_ms: int | None = None
         self._scan_due_ms = 0
         self._answers: bool | None = None
@@ -153,6 +155,7 @@ class Pn532:
         self._decoder.reset()
         self._step = step
         self._asking = True
+        self._acknowledged = False
         if step is Step.SCAN:
             self._scan_due_ms = now_ms + PERIOD_MS
         wake = WAKE_UP if step is Step.SAM else b""
@@ -190,7 +193,8 @@ class Pn532:
         if not self._asking:
             return []
         if isinstance(frame, Short):
-            if frame is Short.ACK:
+            if frame is Short.ACK and not self._acknowledged:
+                self._acknowledged = True
                 self._due_ms = now_ms + ANSWER_MS
             return []
         if frame.tfi == TO_HOST and frame.data[:1] == bytes([self._step.code + 1]):

@@ -2,12 +2,14 @@
 
 Pure. A card that stays on its reader is read again and again, and readers without a notion of
 presence repeat themselves: whatever is seen again before it was away for `gone_ms` is still the
-same presentation.
+same presentation. People present a few tokens a minute: what comes faster is noise, or somebody who
+tries codes, and is told once.
 """
 
 from __future__ import annotations
 
 import re
+from collections import deque
 from typing import Literal
 
 import msgspec
@@ -25,9 +27,12 @@ OTHER_LENGTHS = tuple(range(1, 19))
 """What 36 characters hold."""
 MAX_HELD = 8
 """Cards that are told apart while they are held; of more the oldest is forgotten."""
+BURST_MS = 30_000
+"""Within which at most TokenRules.burst presentations are told."""
 SHOWN_CHARACTERS = 24
 """How much of what can not be read a sentence repeats."""
 
+FLOOD = "Tokens come faster than people present them: those beyond 10 in 30 s are not heard."
 _RANDOM = "a random UID"
 _UNREADABLE = "something unreadable"
 _SEPARATORS = str.maketrans("", "", " \t:.-")
@@ -48,6 +53,8 @@ class TokenRules(msgspec.Struct, frozen=True, kw_only=True):
     """Take UIDs that are another one each time, as phones have."""
     gone_ms: int = 1_500
     """So long away from the reader, and it is another presentation."""
+    burst: int = 10
+    """Presentations that are told within BURST_MS."""
 
 
 class Presentations:
@@ -58,6 +65,8 @@ class Presentations:
         self._seen_ms: dict[str, int] = {}
         """When what is held was last seen; the latest last."""
         self._paused_ms: int | None = None
+        self._told_ms: deque[int] = deque(maxlen=rules.burst)
+        self._floods = False
 
     def pause(self, now_ms: int) -> None:
         """The reader is gone: from now on nobody can know whether a card is still held."""
@@ -80,22 +89,24 @@ class Presentations:
         if self._is_held(_RANDOM if is_random else ordered.hex(), now_ms):
             return []
         if is_random and not self._rules.allow_random:
-            return [
+            return self._tell(
                 Refused(
                     f"A phone or card with a random UID ({_spelled(ordered)}) was held to the "
                     "reader: it is another one each time and tells nobody apart. Use a card or tag."
-                )
-            ]
+                ),
+                now_ms,
+            )
         allowed = UID_LENGTHS.get(self._rules.type, OTHER_LENGTHS)
         if len(ordered) not in allowed:
             lengths = "1 to 18" if allowed is OTHER_LENGTHS else " or ".join(map(str, allowed))
-            return [
+            return self._tell(
                 Refused(
                     f"A UID of {len(ordered)} bytes was read ({_spelled(ordered)}); one of "
                     f"{self._rules.type.value} has {lengths}. Check format and token_type."
-                )
-            ]
-        return [Token(_spelled(ordered), self._rules.type)]
+                ),
+                now_ms,
+            )
+        return self._tell(Token(_spelled(ordered), self._rules.type), now_ms)
 
     def line(self, text: str, now_ms: int) -> list[ReaderEvent]:
         """A line that a reader printed, without its end."""
@@ -113,7 +124,7 @@ class Presentations:
         if self._is_held(_UNREADABLE, now_ms):
             return []
         shown = ascii(text[:SHOWN_CHARACTERS])
-        return [Refused(f"The reader sent {shown}, which is {says}.")]
+        return self._tell(Refused(f"The reader sent {shown}, which is {says}."), now_ms)
 
     @property
     def _what(self) -> str:
@@ -122,10 +133,22 @@ class Presentations:
         return f"decimal number of {self._rules.uid_bytes} bytes"
 
     def _code(self, text: str, now_ms: int) -> list[ReaderEvent]:
-        if not _CODE.fullmatch(text):
-            # never repeated: it may be somebody's code but for a slip
-            return [Refused("A code must have 1 to 36 printable characters and no space.")]
-        return [] if self._is_held(text, now_ms) else [Token(text, self._rules.type)]
+        if _CODE.fullmatch(text):
+            held = self._is_held(text, now_ms)
+            return [] if held else self._tell(Token(text, self._rules.type), now_ms)
+        # never repeated: it may be somebody's code but for a slip
+        says = "A code must have 1 to 36 printable characters and no space."
+        return self._tell(Refused(says), now_ms)
+
+    def _tell(self, event: Token | Refused, now_ms: int) -> list[ReaderEvent]:
+        """Tell it, unless too much was told lately."""
+        full = len(self._told_ms) == self._rules.burst
+        if full and now_ms - self._told_ms[0] < BURST_MS:
+            known, self._floods = self._floods, True
+            return [] if known else [Refused(FLOOD)]
+        self._floods = False
+        self._told_ms.append(now_ms)
+        return [event]
 
     @staticmethod
     def _hex(digits: str) -> bytes:

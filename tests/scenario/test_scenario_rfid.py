@@ -136,7 +136,9 @@ def test_a_reader_unplugged_while_a_car_charges_is_told_and_the_card_ends_it_onc
     assert brain.sent("StatusNotification")[-1]["status"] == "Charging"
     assert [row["usable"] for row in reader.desk.state()] == [False]
     reader.plug()
-    bench.clock.run_for(5)
+    bench.clock.run_for(8)
+    assert bench.dut.call("get", variable="sys.faults") == [fault], "it may go again"
+    bench.clock.run_for(4)
     assert bench.dut.call("get", variable="sys.faults") == []
     assert brain.sent("StatusNotification")[-1]["errorCode"] == "NoError"
     assert [row["usable"] for row in reader.desk.state()] == [True]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from drivers.rfid.events import Back, ReaderEvent, Refused, Token
 from drivers.rfid.keyboard import KEYS, UNFINISHED_MS, Keyboard
-from drivers.rfid.presentations import MAX_HELD, Presentations, TokenRules
+from drivers.rfid.presentations import FLOOD, MAX_HELD, Presentations, TokenRules
 from drivers.rfid.serial_line import GAP_MS, SerialLine, Terminator
 from evse.types.authorization import IdTokenType
 
@@ -124,7 +124,7 @@ def test_a_card_is_told_exactly_when_it_was_not_seen_for_gone_ms(
     story: list[tuple[int, int]],
 ) -> None:
     """But of more cards than MAX_HELD, which may be told again."""
-    held, now_ms, seen_ms = rules(), 0, dict[int, int]()
+    held, now_ms, seen_ms = rules(burst=100), 0, dict[int, int]()
     for card, pause_ms in story:
         now_ms += pause_ms
         told = bool(held.uid(bytes([card + 16] * 4), now_ms))
@@ -133,6 +133,28 @@ def test_a_card_is_told_exactly_when_it_was_not_seen_for_gone_ms(
             assert told == (now_ms - seen_ms.get(card, -10_000) >= 1_500)
         seen_ms[card] = now_ms
         assert len(held._seen_ms) <= MAX_HELD
+
+
+@given(st.lists(st.integers(0, 8_000), max_size=80))
+def test_whatever_comes_at_most_ten_presentations_are_told_within_30_s(pauses: list[int]) -> None:
+    held, now_ms, told_ms, floods = rules(), 0, list[int](), 0
+    for number, pause_ms in enumerate(pauses):
+        now_ms += pause_ms
+        for event in held.uid((0x10000000 + number).to_bytes(4, "big"), now_ms):
+            if isinstance(event, Token):
+                told_ms.append(now_ms)
+            else:
+                assert event == Refused(FLOOD)
+                floods += 1
+    for first, eleventh in zip(told_ms, told_ms[10:], strict=False):
+        assert eleventh - first >= 30_000
+    assert floods <= 1 + len(told_ms) // 10
+
+
+def test_ten_people_in_a_queue_are_served() -> None:
+    held = rules()
+    told = [e for n in range(40) for e in held.uid(bytes([n + 16] * 4), 3_000 * n)]
+    assert len(values(told)) == 40
 
 
 # --- a serial line --------------------------------------------------------------------------------

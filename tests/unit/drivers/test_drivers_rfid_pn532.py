@@ -293,6 +293,15 @@ def test_a_lost_chip_is_asked_every_two_seconds(bench: Bench) -> None:
     assert turns < 70
 
 
+def test_acknowledgements_without_an_answer_are_no_answer() -> None:
+    dialect, events = Pn532(Presentations(TokenRules())), []
+    dialect.opened(0)
+    for now_ms in range(0, 20_000, 20):
+        events += dialect.received(encode(Short.ACK), now_ms)
+        events += dialect.poll(now_ms)
+    assert set(events) == {Lost(*NO_ANSWER)}
+
+
 @given(st.lists(st.tuples(st.binary(max_size=40), st.integers(0, 2_000)), max_size=30))
 def test_no_bytes_at_any_time_make_the_poll_raise_or_stall(
     story: list[tuple[bytes, int]],
