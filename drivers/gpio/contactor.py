@@ -1,12 +1,13 @@
 """The main contactor: its coils, with or without an economiser, and its mirror contacts.
 
-A mirror contact (IEC 60947-4-1 Annex F [m]) is normally closed and can not be closed while a main
+A mirror contact (IEC 60947-4-1 Annex F) is normally closed and can not be closed while a main
 contact is: wire it to ground as "nc", and a broken wire reads as a closed contactor, which forbids
 closing. A normally open auxiliary contact ("no") works, but a broken wire then hides a weld.
 
-The coil's line needs a pull-down outside, strong enough for the pull-up inside that GPIO0 to GPIO8
-have from power-on: before this driver has claimed it, after it has closed it, and while the
-computer starts, nothing else holds it off. After a process that died see drivers/gpio/release.py.
+The coil's line needs a pull-down outside, of 10 kohm at most where it is GPIO4 to GPIO8, which have
+a pull-up of about 50 kohm from power-on. Before this driver has claimed the line, after it has
+closed it, and while the computer starts, nothing else holds the coil off. After a process that died
+see drivers/gpio/release.py.
 """
 
 from __future__ import annotations

@@ -16,6 +16,16 @@ from evse.model import Wiring
 if TYPE_CHECKING:
     from gpiozero import Factory
 
+MOVED_BY_OTHERS = {
+    0: "is driven while the computer starts, to look for a HAT's memory",
+    1: "is driven while the computer starts, to look for a HAT's memory",
+    2: "has a pull-up of 1.8 kohm on the board",
+    3: "has a pull-up of 1.8 kohm on the board",
+    14: "is the serial console's output while the computer starts",
+}
+"""Pins that are high before anybody has claimed them, whatever pulls them down (Raspberry Pi
+documentation on GPIO and HATs; raspberrypi.stackexchange.com question 120107)."""
+
 
 class Lines:
     """Hands out the lines of one header."""
@@ -51,9 +61,12 @@ class Lines:
         return line
 
     def power(self, pin: OutputPin, function: str) -> OutputLine:
-        """An output that moves something: never on by accident of claiming, so active high.
+        """An output that moves something: never on by accident, so active high, and on no pin that
+        others move.
 
         Raises ProfileError, GpioUnavailable."""
+        if why := MOVED_BY_OTHERS.get(pin.gpio):
+            raise ProfileError(f"GPIO{pin.gpio} ({self._prefix}{function}) {why}: take another pin")
         if not pin.active_high:
             raise ProfileError(
                 f"GPIO{pin.gpio} ({self._prefix}{function}): active_high = false would switch it "

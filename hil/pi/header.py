@@ -29,7 +29,8 @@ PI_4 = "c03111"
 PI_5 = "c04170"
 """Revision codes, for what the library knows of each board."""
 PULLED_UP = range(9)
-"""GPIO0 to GPIO8 have their pull-up on from power-on, the others their pull-down [m]."""
+"""These have their pull-up on from power-on, the others their pull-down (BCM2835 ARM Peripherals,
+page 102; later boards keep to it)."""
 
 Source = bool | Callable[[], bool] | None
 """What drives a pad from outside; None: nothing does."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from drivers.errors import GpioUnavailable, ProfileError
 from drivers.gpio.chatter import CALM_MS, MOST_CHANGES, WINDOW_MS, Chatter
 from drivers.gpio.line import InputLine
-from drivers.gpio.lines import Lines
+from drivers.gpio.lines import MOVED_BY_OTHERS, Lines
 from drivers.gpio.release import PARAMETERS, outputs_outlive_process
 from drivers.gpio.wires import Contact, InputPin, OutputPin, WiredTo
 from evse.model import Wiring
@@ -63,6 +63,14 @@ def test_an_active_low_coil_is_refused_before_its_pin_is_touched() -> None:
     header.lose()
     with pytest.raises(ProfileError, match=r"GPIO17 \(coil\): active_high = false would switch"):
         lines.power(OutputPin(17, active_high=False), "coil")
+
+
+@pytest.mark.parametrize("gpio", MOVED_BY_OTHERS)
+def test_a_pin_that_is_high_while_the_computer_starts_moves_nothing(gpio: int) -> None:
+    _, lines = bench()
+    with pytest.raises(ProfileError, match=rf"GPIO{gpio} \(coil\) .*: take another pin"):
+        lines.power(OutputPin(gpio), "coil")
+    assert lines.output(OutputPin(gpio), "light").pin.gpio == gpio
 
 
 def test_an_order_that_failed_is_given_again() -> None:
