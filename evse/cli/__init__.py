@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "link": ("evse.cli.link", "decode a recording of the board link"),
     "rfid": ("evse.cli.rfid", "watch what a reader of cards reads"),
     "replay": ("evse.cli.replay", "what ring 1 recorded around a fault, decided again"),
+    "support": ("evse.cli.support", "one file for whoever helps, without secrets"),
     "core": ("evse.cli.run", "one process of `run`: the core"),
     "ocpp": ("evse.cli.ocpp", "the way to the back office: doctor, log; or the link's process"),
 }

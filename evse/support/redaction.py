@@ -20,9 +20,10 @@ MAX_DEPTH = 50
 MIN_TOKEN_CHARS = 4
 """A shorter one is no secret that prose could be searched for."""
 
-_SECRET = re.compile(r"pass(word|phrase)|secret|(^|[_-])key[_-]|key$|pin$|token|id_?tag", re.I)
-_TOKEN = re.compile(r"token|id_?tag|group_?id", re.I)
-_KIND = frozenset({"type", "token_type"})
+_TOKENS = r"token|id_?tag|group_?id"
+_TOKEN = re.compile(_TOKENS, re.I)
+_SECRET = re.compile(rf"pass(word|phrase)|secret|(^|[_-])key[_-]|key$|pin$|{_TOKENS}", re.I)
+_KIND = frozenset({"type", "token_type", "authorization_type"})
 """Members that tell what kind of token it is."""
 _PRIVATE_KEY = re.compile(
     r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.S
@@ -94,14 +95,18 @@ def _without_password(word: re.Match[str]) -> str:
     return f"{scheme}://{user}:{HIDDEN}@{host}" if colon else word[0]
 
 
-def tokens_in(value: Any, name: str = "") -> set[str]:
-    """Every token in `value`, of JSON, by the name that it stands under."""
+def tokens_in(value: Any, name: str = "", within: bool = False) -> set[str]:
+    """Every token in `value`, of JSON: a text under the name of a token, or the value in one."""
     if isinstance(value, dict):
-        found = [tokens_in(member, _name(name, str(key), str)) for key, member in value.items()]
+        inside = within or _TOKEN.search(name) is not None
+        found = (
+            tokens_in(member, str(key), inside) for key, member in value.items() if key not in _KIND
+        )
         return set().union(*found)
     if isinstance(value, list | tuple):
-        return set().union(*(tokens_in(member, name) for member in value))
-    return {value} if isinstance(value, str) and value and _TOKEN.search(name) else set()
+        return set().union(*(tokens_in(member, name, within) for member in value))
+    named = _TOKEN.search(name) or (within and name == "value")
+    return {value} if named and isinstance(value, str) and value else set()
 
 
 class Prose:

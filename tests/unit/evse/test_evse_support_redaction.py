@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evse.support.redaction import (
@@ -74,6 +74,7 @@ def test_prose_is_cleaned_of_known_tokens_in_any_case_and_of_secrets() -> None:
     )
 
 
+@settings(max_examples=30)
 @given(st.recursive(st.text(max_size=8), lambda s: st.dictionaries(st.text(max_size=4), s)))
 def test_every_token_that_is_found_is_gone_after_redaction(inner: Any) -> None:
     value = {"note": inner, "idTag": inner}
