@@ -1,4 +1,4 @@
-"""Reads the slow temperature sensors: python -m drivers.temperature FILE NAME=SENSOR ..."""
+"""Reads the slow temperature sensors: python -m drivers.temperature FILE SENSOR ..."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from evse.clock import Clock, MonotonicClock
 
 PAUSE_S = 0.5
 """After each read, so that a bus is idle most of the time."""
-USAGE = f"usage: python -m drivers.temperature FILE NAME=SENSOR ...\nSENSOR is {FORM}"
+USAGE = f"usage: python -m drivers.temperature FILE SENSOR ...\nSENSOR is {FORM}"
 
 
 def main(
@@ -46,12 +46,7 @@ def main(
 def _publisher(arguments: Sequence[str], machine: Machine) -> tuple[Publisher, list[str]]:
     if len(arguments) < 2:
         raise ProfileError(USAGE)
-    sensors = {}
-    for argument in arguments[1:]:
-        name, _, text = argument.partition("=")
-        if not name or " " in name or name in sensors:
-            raise ProfileError(f"{argument!r}: a name of its own is wanted\n{USAGE}")
-        sensors[name] = sensor_of(machine, text)
+    sensors = {text: sensor_of(machine, text) for text in arguments[1:]}
     return Publisher(sensors, Path(arguments[0])), list(sensors)
 
 

@@ -36,18 +36,23 @@ class Sensor(Protocol):
 
 
 def sensor_of(machine: Machine, text: str) -> Sensor:
-    """The sensor that a profile names. Raises ProfileError."""
+    """The sensor that a profile names; the text is its name. Raises ProfileError."""
     kind, _, rest = text.partition(":")
-    if kind == "w1" and rest and "/" not in rest:
+    if kind == "w1" and rest and "/" not in rest and not _spaced(text):
         return OneWireSensor(machine, rest)
     path, _, address = rest.rpartition(":")
     chip = CHIPS.get(kind)
-    if chip is None or not path:
+    if chip is None or not path or _spaced(text):
         raise ProfileError(f"temperature sensor {text!r} is none: as {FORM}")
     try:
         return I2cSensor(machine, path, int(address, 0), chip)
     except ValueError as error:
         raise ProfileError(f"temperature sensor {text!r}: {error}") from error
+
+
+def _spaced(text: str) -> bool:
+    """A name with a space in it would not come through the file."""
+    return len(text.split()) != 1
 
 
 class Publisher:

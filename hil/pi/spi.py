@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import functools
 import struct
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from drivers.machine import IoctlArgument
 from hil.pi.pwm import refuse
@@ -61,6 +62,7 @@ class Mcp3x08:
         self._bufsiz = bufsiz
         self._align = align
         self._last = 0
+        self._plans: dict[bytes, _Plan] = {}
 
     # the module's file
 
@@ -116,49 +118,110 @@ class Mcp3x08:
         if len(transfers) % _TRANSFER.size:
             raise refuse(errno.EINVAL, self.path)
         self.ioctls += 1
-        self._check_size(len(transfers) // _TRANSFER.size)
+        if len(transfers) // _TRANSFER.size * self._align > self._bufsiz:
+            raise refuse(errno.EMSGSIZE, self.path)
+        plan = self._plans.get(transfers)
+        if plan is None or _fetch(plan.tx) != plan.sent:
+            plan = self._plans[transfers] = self._read_in(transfers)
+        begin_us = self._now_us()
         self.sampled_us = []
-        at_us = self._now_us()
+        answers = bytearray().join(
+            self._answer(frame, begin_us + frame.sampled_us) for frame in plan.frames
+        )
+        offset = 0
+        for address, length in plan.rx:
+            ctypes.memmove(address, bytes(answers[offset : offset + length]), length)
+            offset += length
+        return offset
+
+    def _read_in(self, transfers: bytes) -> _Plan:
+        """When each frame samples, from the caller's own structures."""
+        at_us = 0.0
         selected = False
-        total = 0
+        frames = []
+        tx: list[tuple[int, int]] = []
+        rx: list[tuple[int, int]] = []
         for transfer in _TRANSFER.iter_unpack(transfers):
-            tx, rx, length, speed_hz, delay_us, word_bits, cs_change = transfer[:7]
-            if word_bits != 8 or not speed_hz:
+            sent_at, received_at, length, speed_hz, delay_us, bits, cs_change = transfer[:7]
+            if bits != 8 or not speed_hz:
                 raise refuse(errno.EINVAL, self.path)
-            sent = ctypes.string_at(tx, length)
-            ctypes.memmove(rx, self._frame(sent, at_us, speed_hz, fresh=not selected), length)
+            request = None if selected else _request(ctypes.string_at(sent_at, length), self.bits)
+            clock = 0 if request is None else request.sampling_clock
+            too_fast = speed_hz > _HIGHEST_HZ[self.bits]
+            frames.append(_Frame(at_us + clock * 1e6 / speed_hz, length, request, too_fast))
             at_us += length * 8e6 / speed_hz + delay_us + (CS_GAP_US if cs_change else 0.0)
             selected = not cs_change
-            total += length
-        return total
+            _extend(tx, sent_at, length)
+            _extend(rx, received_at, length)
+        return _Plan(tx, rx, _fetch(tx), frames)
 
-    def _check_size(self, transfers: int) -> None:
-        if transfers * self._align > self._bufsiz:
-            raise refuse(errno.EMSGSIZE, self.path)
-
-    def _frame(self, sent: bytes, at_us: float, speed_hz: int, *, fresh: bool) -> bytes:
+    def _answer(self, frame: _Frame, at_us: float) -> bytes:
         if self.silence == "all_ones":
-            return b"\xff" * len(sent)
-        word = int.from_bytes(sent, "big")
-        start = len(sent) * 8 - word.bit_length()
-        single_ended = start + 1 < len(sent) * 8 and word >> (len(sent) * 8 - 2 - start) & 1
-        if self.silence == "all_zeros" or not fresh or len(sent) != _BYTES or not single_ended:
-            return bytes(len(sent))
-        channel = word >> (_WORD_BITS - 5 - start) & 7
-        counts = self._convert(channel, at_us + (start + 5) * 1e6 / speed_hz)
-        if speed_hz > _HIGHEST_HZ[self.bits] or self.settings.get(_MODE) not in (0, 3):
-            counts >>= 1
-        null_at = start + 6
-        undriven = (1 << _WORD_BITS) - (1 << (_WORD_BITS - null_at))
-        shift = _WORD_BITS - null_at - 1 - self.bits
-        return (undriven | (counts << shift if shift >= 0 else counts >> -shift)).to_bytes(3, "big")
-
-    def _convert(self, channel: int, at_us: float) -> int:
+            return b"\xff" * frame.length
+        request = frame.request
+        if request is None or self.silence == "all_zeros":
+            return bytes(frame.length)
         self.sampled_us.append(at_us)
-        if self.silence == "stuck":
-            return self._last
-        pin = self.pins.get(channel)
-        full = (1 << self.bits) - 1
-        share = 0.0 if pin is None else pin(at_us) / self.reference_mv
-        self._last = min(max(round(share * full), 0), full)
-        return self._last
+        if self.silence is None:
+            pin = self.pins.get(request.channel)
+            full = (1 << self.bits) - 1
+            counts = 0 if pin is None else round(pin(at_us) * full / self.reference_mv)
+            self._last = 0 if counts < 0 else full if counts > full else counts
+        sheared = frame.too_fast or self.settings.get(_MODE) not in (0, 3)
+        counts = self._last >> sheared
+        return (request.undriven | counts << request.shift).to_bytes(_BYTES, "big")
+
+
+class _Request(NamedTuple):
+    """What three bytes ask of the chip."""
+
+    channel: int
+    sampling_clock: int
+    """At which clock of the frame the input is held."""
+    undriven: int
+    """The bits before the null bit: the line floats high."""
+    shift: int
+
+
+@functools.cache
+def _request(sent: bytes, bits: int) -> _Request | None:
+    """None: no start bit, differential, or not clocked to the end of the result."""
+    start = len(sent) * 8 - int.from_bytes(sent, "big").bit_length()
+    shift = _WORD_BITS - start - 7 - bits
+    if len(sent) != _BYTES or shift < 0:
+        return None
+    asked = int.from_bytes(sent, "big") >> (_WORD_BITS - 5 - start)
+    if not asked & 0b01000:
+        return None
+    return _Request(asked & 7, start + 5, (1 << 24) - (1 << (18 - start)), shift)
+
+
+class _Frame(NamedTuple):
+    """One stay of chip select at low."""
+
+    sampled_us: float
+    """After the begin of the message."""
+    length: int
+    request: _Request | None
+    too_fast: bool
+
+
+class _Plan(NamedTuple):
+    """A message as last read from the caller's memory; runs of adjoining buffers are one."""
+
+    tx: list[tuple[int, int]]
+    """(address, length)"""
+    rx: list[tuple[int, int]]
+    sent: bytes
+    frames: list[_Frame]
+
+
+def _extend(runs: list[tuple[int, int]], address: int, length: int) -> None:
+    if runs and runs[-1][0] + runs[-1][1] == address:
+        runs[-1] = (runs[-1][0], runs[-1][1] + length)
+    else:
+        runs.append((address, length))
+
+
+def _fetch(runs: list[tuple[int, int]]) -> bytes:
+    return b"".join(ctypes.string_at(address, length) for address, length in runs)

@@ -199,9 +199,19 @@ def test_the_arguments_are_such_as_the_real_ioctl_takes() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "w1:", "w1:../../etc", "lm75", "lm75:0x48", "lm75:/dev/i2c-1:0x00", "ds1:/dev/i2c-1:0x48",
-     "mcp9808:/dev/i2c-1:eighteen"],
-)  # fmt: skip
+    [
+        "",
+        "w1:",
+        "w1:28 1",
+        "w1:../../etc",
+        "lm75",
+        "lm75:0x48",
+        "lm75:/dev/i2c-1:0x00",
+        "lm75:/dev/i2c 1:0x48",
+        "mcp9808:/dev/i2c-1:eighteen",
+        "ds1:/dev/i2c-1:0x48",
+    ],
+)
 def test_a_sensor_that_is_none_is_refused_by_name(text: str) -> None:
     with pytest.raises(ProfileError, match="temperature sensor"):
         sensor_of(Computer(), text)
@@ -333,10 +343,10 @@ def test_the_reader_reads_in_turn_and_tells_a_silence_once(
     bus = OneWireBus({ROM: 23_125})
     clock = VirtualClock(5_000)
     path = tmp_path / "temperatures"
-    arguments = [str(path), f"a=w1:{ROM}", "b=w1:28-000000000000"]
+    arguments = [str(path), f"w1:{ROM}", "w1:28-000000000000"]
     with pytest.raises(Ended):
         main(arguments, machine=Computer(bus), clock=clock, pause=ending_after(6, clock))
-    assert path.read_text() == "a 7000 231\n"
+    assert path.read_text() == f"w1:{ROM} 7000 231\n"
     assert bus.waited_ms == 3 * CONVERSION_MS
     assert capsys.readouterr().err.count("28-000000000000") == 1
 
@@ -355,18 +365,18 @@ def test_the_reader_tells_when_a_sensor_answers_again(
 
     with pytest.raises(Ended):
         main(
-            [str(tmp_path / "t"), f"a=w1:{ROM}"],
+            [str(tmp_path / "t"), f"w1:{ROM}"],
             machine=Computer(bus),
             clock=clock,
             pause=mend_and_pause,
         )
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 2
-    assert said[1] == "a: answers again"
+    assert said[1] == f"w1:{ROM}: answers again"
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["file"], ["file", "a"], ["file", "=w1:1"], ["file", "a=w1:1", "a=w1:2"]]
+    "arguments", [[], ["file"], ["file", "a"], ["file", "w1:28 0"], ["file", "w1:1", "lm75"]]
 )
 def test_arguments_that_name_no_sensor_end_it(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
