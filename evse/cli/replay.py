@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from evse.cli.places import default_state_dir
+from evse.cli.places import SYSTEM_RUN_DIR, default_state_dir
 from evse.cli.places import run_dir as run_dir_of
 from evse.guard.flight_file import MAX_BYTES
 from evse.guard.flight_read import FlightError, Recorded, read
@@ -75,7 +75,7 @@ def _load(path: Path, *, torn: bool) -> Recorded:
 
 def _list(state_dir: Path) -> int:
     """What there is to replay, the newest last."""
-    places = (state_dir / DIRECTORY, run_dir_of(state_dir) / DIRECTORY)
+    places = [place / DIRECTORY for place in (state_dir, run_dir_of(state_dir), SYSTEM_RUN_DIR)]
     try:
         found = [path for place in places if place.is_dir() for path in by_age(place)]
     except OSError as error:

@@ -154,9 +154,13 @@ class FlightRecorder:
             self._state = state
 
     def trigger(self, cause: Cause, detail: str, now_ms: int) -> None:
-        """Keep this minute. What comes while one is being kept is noted with it."""
+        """Keep this minute. What comes while one is being kept is noted with it. Whoever asks
+        gets it at once; a fault may have to wait, see APART_MS."""
+        soon_ms = now_ms + AFTER_MS
         if not self._triggers:
-            self._due_ms = max(now_ms + AFTER_MS, self._not_before_ms)
+            self._due_ms = max(soon_ms, self._not_before_ms)
+        if cause is Cause.ASKED:
+            self._due_ms = min(soon_ms, self._due_ms)
         if len(self._triggers) < MAX_TRIGGERS:
             self._triggers += (Trigger(now_ms, cause, detail),)
 

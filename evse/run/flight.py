@@ -45,7 +45,7 @@ MAX_LINES = 40
 LOOK_MS = 1_000
 MAX_REASON_CHARS = 100
 
-_KERNEL = (
+KERNEL = (
     "evse.guard.causes",
     "evse.guard.commands",
     "evse.guard.facts",
@@ -58,9 +58,10 @@ _KERNEL = (
     "evse.guard.sense",
     "evse.guard.state",
     "evse.guard.view",
+    "evse.model",
     "evse.pilot",
 )
-"""What decides: every module of the guard that a step runs through."""
+"""What decides: every module that a step runs through."""
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ def kernel_name() -> str:
     """Of the text of all that decides, sixteen hexadecimal digits. Reads it: ask before time
     counts."""
     text = hashlib.sha256()
-    for name in _KERNEL:
+    for name in KERNEL:
         text.update(Path(importlib.import_module(name).__file__ or "").read_bytes())
     return text.hexdigest()[:16]
 

@@ -103,7 +103,7 @@ def test_a_fluttering_fault_makes_one_recording_a_minute_and_none_of_them_lacks_
     tape.run(5_000)
     flights = []
     for number in range(100):
-        tape.recorder.trigger(Cause.ASKED, str(number), tape.now_ms)
+        tape.recorder.trigger(Cause.TRIP, str(number), tape.now_ms)
         tape.run(3_000)
         if flight := tape.recorder.collect(tape.now_ms):
             flights.append(flight)
@@ -111,6 +111,19 @@ def test_a_fluttering_fault_makes_one_recording_a_minute_and_none_of_them_lacks_
     for flight in flights:
         began_ms = flight.start.now_ms or 0
         assert began_ms <= flight.triggers[0].at_ms <= flight.records[-1].now_ms
+
+
+def test_whoever_asks_waits_for_no_fluttering_fault() -> None:
+    tape = Tape()
+    tape.recorder.trigger(Cause.TRIP, "", tape.now_ms)
+    tape.run(AFTER_MS)
+    tape.collect()
+    tape.recorder.trigger(Cause.TRIP, "again", tape.now_ms)
+    tape.run(AFTER_MS)
+    assert tape.recorder.collect(tape.now_ms) is None
+    tape.recorder.trigger(Cause.ASKED, "", tape.now_ms)
+    tape.run(AFTER_MS)
+    assert [trigger.cause for trigger in tape.collect().triggers] == [Cause.TRIP, Cause.ASKED]
 
 
 def test_the_next_recording_begins_where_the_last_one_ended() -> None:
@@ -165,6 +178,8 @@ def test_of_permits_in_a_row_the_last_counts_and_what_is_too_much_is_counted() -
 
 
 class Pins:
+    next_deadline_ms: int | None = None
+
     def __init__(self) -> None:
         self.fails = False
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
+import importlib.util
 import os
 import signal
 import subprocess
@@ -18,6 +21,7 @@ from evse.guard.recorder import Cause
 from evse.guard.replay import replay
 from evse.run.flight import (
     DIRECTORY,
+    KERNEL,
     MAX_FILES,
     REQUEST,
     TURN_BUDGET_NS,
@@ -73,6 +77,31 @@ class WriterRig(FlightRig):
     @property
     def names(self) -> list[str]:
         return sorted(path.name for path in self.directory.iterdir())
+
+
+def imported_by(module: str) -> set[str]:
+    """Those of our modules that it imports, and that these import."""
+    found: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        tree = ast.parse(Path(importlib.import_module(name).__file__ or "").read_text("utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("evse."):
+                named = [f"{node.module}.{alias.name}" for alias in node.names]
+                modules = (
+                    [name for name in named if importlib.util.find_spec(name)]
+                    if (node.module == "evse.guard")
+                    else [node.module or ""]
+                )
+                waiting += [module for module in modules if module not in found]
+    return found
+
+
+def test_the_kernels_name_is_of_every_module_that_decides() -> None:
+    deciding = imported_by("evse.guard.kernel") | imported_by("evse.guard.commands")
+    assert set(KERNEL) == deciding | imported_by("evse.guard.rules")
 
 
 def test_nothing_is_written_while_nothing_is_wrong(tmp_path: Path) -> None:
