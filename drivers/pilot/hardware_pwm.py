@@ -96,8 +96,13 @@ class HardwarePwm:
             raise ValueError(f"a duty of {duty_bp} basis points is none: 0 to {X1_BP}")
         if not self._ready:
             raise PwmGone(f"GPIO{self._gpio}: the PWM output is not open")
-        if duty_bp != self._duty_bp:
-            self._write_duty(duty_bp)
+        if duty_bp == self._duty_bp:
+            return
+        try:
+            self._write("duty_cycle", self._duty_ns(duty_bp))
+        except OSError as error:
+            self._lost(error)
+        self._duty_bp = duty_bp
 
     def check(self, now_ms: int) -> None:
         """Once a second: is the output still what we asked for?
@@ -144,9 +149,15 @@ class HardwarePwm:
         return self._wiring
 
     def make_safe(self) -> None:
-        """X1 now, whatever we think is put out. Raises PwmGone."""
-        if self._ready:
-            self._write_duty(X1_BP)
+        """X1 now, whatever we think is put out; also where the output was lost on the way. Raises
+        PwmGone."""
+        if not self._folder:
+            return
+        self._folder = find_pwm(self._machine, self._gpio, device=self._device).folder
+        try:
+            self._bring_to(X1_BP)
+        except OSError as error:
+            self._lost(error)
 
     def close(self) -> None:
         """X1, left enabled and exported. Idempotent; a lost output is nobody's to close."""
@@ -158,13 +169,6 @@ class HardwarePwm:
         """How long the pin is high, rounded so that never more is offered than was asked for."""
         high_ns = PERIOD_NS * duty_bp // X1_BP
         return PERIOD_NS - high_ns if self._inverted else high_ns
-
-    def _write_duty(self, duty_bp: int) -> None:
-        try:
-            self._write("duty_cycle", self._duty_ns(duty_bp))
-        except OSError as error:
-            self._lost(error)
-        self._duty_bp = duty_bp
 
     def _export(self, output: PwmOutput) -> None:
         try:

@@ -347,6 +347,19 @@ def test_make_safe_writes_x1_also_when_it_believes_in_it() -> None:
     assert bench.channel.duty_bp == X1_BP
 
 
+def test_an_output_that_was_lost_on_the_way_is_made_safe_all_the_same() -> None:
+    bench = Bench()
+    bench.opened().set_duty_bp(2_667)
+    bench.sysfs.fails["duty_cycle"] = errno.EIO
+    with pytest.raises(PwmGone):
+        bench.pwm.set_duty_bp(5_333)
+    with pytest.raises(PwmGone):
+        bench.pwm.make_safe()
+    bench.sysfs.fails.clear()
+    bench.pwm.make_safe()
+    assert bench.channel.duty_bp == X1_BP
+
+
 def test_the_last_word_of_the_service_manager_needs_nothing_else() -> None:
     bench = Bench()
     bench.opened().set_duty_bp(5_333)
