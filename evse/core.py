@@ -191,7 +191,7 @@ class Core:
             now_ms=self.clock.now_ms(),
         )
         self._telling.meter(evse, session)
-        if heeded or odd or self.energy is not None:
+        if heeded or odd or self._grant():
             self._settled()
 
     def on_meter_trouble(self, evse: int, trouble: Trouble) -> None:
@@ -278,10 +278,12 @@ class Core:
             for session in self.sessions.values():
                 session.show(CoreCondition.JOURNAL_NOT_WRITTEN, stuck)
 
-    def _grant(self) -> None:
-        if self.energy is not None:
-            limit = self.station_limits.limit(self.energy.watt_lines)
-            share_out(self.energy, limit, self.sessions, self.clock.now_ms())
+    def _grant(self) -> bool:
+        """True when an EVSE may take another share than before."""
+        if self.energy is None:
+            return False
+        limit = self.station_limits.limit(self.energy.watt_lines)
+        return share_out(self.energy, limit, self.sessions, self.clock.now_ms())
 
     @property
     def next_deadline_ms(self) -> int | None:

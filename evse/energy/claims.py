@@ -6,6 +6,7 @@ it back as soon as it takes nearly all it has; a car that takes nothing is idle.
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
 import msgspec
@@ -27,6 +28,7 @@ IDLE_MA = 1_000
 ALL_LINES: Lines = (0, 1, 2)
 
 
+@functools.cache
 def lines_of(rotation: str, phases: int) -> Lines:
     """The supply's lines that an EVSE's first `phases` phases load. `rotation` is the OCPP
     ConnectorPhaseRotation, such as RST or STR; anything else is unknown and counts on all lines,

@@ -15,17 +15,19 @@ after that waits for the next input."""
 
 def share_out(
     energy: StationEnergy, limit: Limit | None, sessions: Mapping[int, Session], now_ms: int
-) -> None:
-    """Grant each session its share; none is granted anything while nothing is shared. `limit`: what
-    others allow all of them together per line."""
+) -> bool:
+    """Grant each session its share; none is granted anything while nothing is shared. True when a
+    grant is another one than before. `limit`: what others allow all of them together per line."""
     if energy.idle(limit):
         energy.rest()
-        for session in sessions.values():
-            session.set_grant(None)
-        return
+        changed = [session.set_grant(None) for session in sessions.values()]
+        return any(changed)
+    moved = False
     for _ in range(ROUNDS):
         claims = [session.claim() for session in sessions.values()]
         grants = energy.step(claims, now_ms, limit=limit)
         changed = [sessions[evse].set_grant(grant) for evse, grant in grants.items()]
         if not any(changed):
             break
+        moved = True
+    return moved

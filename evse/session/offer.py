@@ -59,6 +59,8 @@ class Offer:
         self._station = ExternalLimitSources(clock, config.nominal_voltage_v)
         self._externals: frozenset[tuple[str, str]] = frozenset()
         self.heat = Heat(config)
+        self._heat: Limit | None = None
+        """What of it is among the sources."""
         self._grant = NOTHING_GRANTED if shared else None
         """The share of a current that others use too; None while nothing is shared."""
         self.claims = False
@@ -119,6 +121,7 @@ class Offer:
 
     def own(self) -> Effective:
         """The limit without any grant."""
+        self._refresh(self._clock.now_ms())
         return self._effective(granted=False)
 
     @property
@@ -132,7 +135,7 @@ class Offer:
     def limit(self) -> Effective:
         """The limit now, and whose it is. Who has not 6 A of his own is granted nothing, but that
         is not why."""
-        own = self.own()
+        own = self.own()  # which also looks at the time
         return self._effective(granted=True) if self._shares and own.enough else own
 
     @property
@@ -140,7 +143,7 @@ class Offer:
         return self._grant is not None and self.claims
 
     def _effective(self, *, granted: bool) -> Effective:
-        self._refresh(self._clock.now_ms())
+        """As of the last `_refresh`."""
         found = self._known.get(granted)
         if found is None:
             found = self._known[granted] = lowest(self._in_force(granted=granted))
@@ -160,7 +163,10 @@ class Offer:
         """Put what depends on the time and on others into the sources."""
         if self._externals or not (self.external.empty and self._station.empty):
             self._put_external()
-        self._set("temperature", self.heat.limit(now_ms))
+        heat = self.heat.limit(now_ms)
+        if heat is not self._heat:
+            self._heat = heat
+            self._set("temperature", heat)
 
     def _put_external(self) -> None:
         """What each source allows; a source that has gone takes its limit along."""

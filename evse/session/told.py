@@ -5,6 +5,7 @@ Everything that comes in is stored where its facts are made of, and then the mac
 
 from __future__ import annotations
 
+import functools
 import math
 
 from evse.clock import parse_time
@@ -176,11 +177,11 @@ class ToldSession(SessionMachine):
         reading, rotation = self.meter.reading, self.config.phase_rotation
         if reading is None or not self.meter.fresh(self._clock.now_ms()):
             return None
-        known = [amps or 0.0 for amps in reading.current_a]
-        if rotation == "unknown" or all(amps is None for amps in reading.current_a):
+        amps = reading.current_a
+        if rotation == "unknown" or amps == (None, None, None):
             return None
-        one, two, three = (known[rotation.index(line)] for line in "RST")
-        return one, two, three
+        one, two, three = _order_of(rotation)
+        return amps[one] or 0.0, amps[two] or 0.0, amps[three] or 0.0
 
     def set_grant(self, grant: Limit | None) -> bool:
         """The share of the fuse; None where nothing is shared. True when it is another one than
@@ -189,3 +190,9 @@ class ToldSession(SessionMachine):
             return False
         self.settle()
         return True
+
+
+@functools.cache
+def _order_of(rotation: str) -> tuple[int, int, int]:
+    """Which phase of the meter is on each line of the supply."""
+    return rotation.index("R"), rotation.index("S"), rotation.index("T")
