@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
+from evse.guard.flight_file import FlightEncoder, Origin
 from evse.guard.guard import Guard, Hardware, Inputs, Timing
+from evse.guard.recorder import MAX_RECORDS, Cause, FlightRecorder
 from evse.model import BoardStatus, LockTarget, Permit, PilotState
 from evse.pilot import PilotSample
 from firmware_bridge.codec import pack, unpack
@@ -16,6 +19,8 @@ from tests.bench.measure import Line, cpu_us_each, line
 def lines() -> Iterator[Line]:
     yield line("guard step, nothing changed", "us CPU", cpu_us_each(_quiet_step(), 5_000))
     yield line("guard step, a permit came", "us CPU", cpu_us_each(_permit_step(), 2_000))
+    yield line("flight recorder, a noisy step", "us CPU", cpu_us_each(_recorded_step(), 5_000))
+    yield line("flight encoded, a period of it", "us CPU", cpu_us_each(_encoded_period(), 800))
     yield line("permit frame, there", "us CPU", cpu_us_each(_permit_frame, 2_000))
     yield line("status frame, there and back", "us CPU", cpu_us_each(_status_frame, 2_000))
 
@@ -49,6 +54,44 @@ def _permit_step() -> object:
         guard.status()
 
     return act
+
+
+_NOISY = [
+    Inputs(
+        PilotSample(8_990 + n, -11_990 - n), lock_locked=True, pp_ohm=220 + n, temperature_dc=250
+    )
+    for n in range(20)
+]
+
+
+def _recorded_step() -> object:
+    """A minute is in the ring, and no reading is like the one before."""
+    guard = _guard()
+    recorder = FlightRecorder(guard.hardware, guard.timing)
+    outputs = guard.step(2_000, _QUIET)
+    ticks = itertools.count(201)
+
+    def act() -> None:
+        tick = next(ticks)
+        recorder.step(tick * 10, _NOISY[tick % 20], guard.state, outputs)
+
+    for _ in range(MAX_RECORDS):
+        act()
+    return act
+
+
+def _encoded_period() -> object:
+    guard = _guard()
+    recorder = FlightRecorder(guard.hardware, guard.timing)
+    outputs = guard.step(2_000, _QUIET)
+    for tick in range(6_000):
+        recorder.step(tick * 10, _NOISY[tick % 20], guard.state, outputs)
+    recorder.trigger(Cause.ASKED, "", 60_000)
+    flight = recorder.collect(60_000, at_once=True)
+    assert flight is not None
+    origin = Origin(evse=1, boot="", version="", kernel="", utc="", utc_at_ms=0)
+    lines = FlightEncoder(flight, origin).lines()
+    return lambda: next(lines)
 
 
 def _permit_frame() -> None:
