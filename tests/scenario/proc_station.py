@@ -7,13 +7,15 @@ from its first number on, and from the back office.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 import pytest
 from scenario_csms import CsmsThread
 
 from evse.model import F_BP, X1_BP
 from hil.bench.bench import Heard
+from hil.bench.plugin import FAILED
 from hil.bench.proc import ProcBench
 from hil.bench.proc_rig import read_journal
 from hil.bench.station import StationSetup
@@ -48,7 +50,7 @@ WITH_TRANSACTION = frozenset(STATES) - {"idle", "waiting_auth", "finished"}
 
 
 class Station:
-    """One station with its back office, for many tests; after a failure another one is made."""
+    """One station with its back office."""
 
     def __init__(self) -> None:
         self.csms = CsmsThread()
@@ -171,6 +173,34 @@ class Station:
 
     def nothing_broken(self) -> None:
         assert self.bench.probe.violations() == []
+
+
+class SharedStation:
+    """The station of a module, from one test to the next; after a failure another one is made."""
+
+    def __init__(self) -> None:
+        self._station: Station | None = None
+
+    @contextlib.contextmanager
+    def lent(self, request: pytest.FixtureRequest) -> Iterator[Station]:
+        """Idle, whole, and with everything running; so it has to be given back."""
+        station = self._station = self._station or Station()
+        try:
+            yield station
+            assert not request.node.stash.get(FAILED, False), (
+                "the test failed: the next gets another"
+            )
+            station.to_idle()
+            station.bill_is_whole()
+            station.nothing_broken()
+        except BaseException:  # also Ctrl-C: no station is left behind
+            self.close()
+            raise
+
+    def close(self) -> None:
+        station, self._station = self._station, None
+        if station is not None:
+            station.close()
 
 
 def transactions_wh(records: list[Heard]) -> list[float]:
