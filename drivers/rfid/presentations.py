@@ -3,7 +3,7 @@
 Pure. A card that stays on its reader is read again and again, and readers without a notion of
 presence repeat themselves: whatever is seen again before it was away for `gone_ms` is still the
 same presentation. People present a few tokens a minute: what comes faster is noise, or somebody who
-tries codes, and is told once.
+tries codes.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ class Presentations:
         """When what is held was last seen; the latest last."""
         self._paused_ms: int | None = None
         self._told_ms: deque[int] = deque(maxlen=rules.burst)
-        self._floods = False
+        self._flood_ms: int | None = None
+        """When it was last told that too much comes."""
 
     def pause(self, now_ms: int) -> None:
         """The reader is gone: from now on nobody can know whether a card is still held."""
@@ -143,12 +144,13 @@ class Presentations:
     def _tell(self, event: Token | Refused, now_ms: int) -> list[ReaderEvent]:
         """Tell it, unless too much was told lately."""
         full = len(self._told_ms) == self._rules.burst
-        if full and now_ms - self._told_ms[0] < BURST_MS:
-            known, self._floods = self._floods, True
-            return [] if known else [Refused(FLOOD)]
-        self._floods = False
-        self._told_ms.append(now_ms)
-        return [event]
+        if not full or now_ms - self._told_ms[0] >= BURST_MS:
+            self._told_ms.append(now_ms)
+            return [event]
+        if self._flood_ms is not None and now_ms - self._flood_ms < BURST_MS:
+            return []
+        self._flood_ms = now_ms
+        return [Refused(FLOOD)]
 
     @staticmethod
     def _hex(digits: str) -> bytes:

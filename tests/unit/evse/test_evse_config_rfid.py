@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
+from pathlib import Path
+
 import pytest
 
 from evse.cli.run import simulated
@@ -93,3 +97,15 @@ def test_sim_leaves_the_readers_of_a_real_board_out_and_keeps_those_of_a_simulat
     assert simulated(real).rfid == ()
     at_a_desk = parse(STATION.replace('"serial"\nport = "/dev/ttyACM0"', '"simulated"') + reader())
     assert len(simulated(at_a_desk).rfid) == 1
+
+
+def test_the_examples_of_the_page_are_taken() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "rfid.md").read_text("utf-8")
+    blocks = re.findall(r"(?:^    .*\n|^\n)+", page, re.MULTILINE)
+    (example,) = [block for block in blocks if "[[rfid]]" in block]
+    second = (
+        STATION[STATION.index("[[evse]]") :].replace("id = 1", "id = 2").replace("E1*1", "E2*1")
+    )
+    second = second.replace("/dev/ttyUSB0", "/dev/ttyUSB1")
+    config = parse(STATION + second + textwrap.dedent(example))
+    assert [table.kind for table in config.rfid] == ["pn532", "serial_line", "keyboard"]
