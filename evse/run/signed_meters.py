@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any, NamedTuple
 
 from drivers.errors import MeterError
 from drivers.metering.bus import ModbusBus
 from drivers.metering.signed import SigningMeter
 from drivers.metering.signers import signing_model
+from evse import __version__
 from evse.clock import Clock
 from evse.config.evse import EvseTable
 from evse.config.station import StationConfig
@@ -124,7 +124,5 @@ class SignedMeters:
 
 
 def _meter(table: EvseTable, bus: ModbusBus, serial: str, clock: Clock) -> SigningMeter:
-    model = signing_model(
-        table.meter.model, gateway=GATEWAY, serial=serial, version=version("pievse")
-    )
+    model = signing_model(table.meter.model, gateway=GATEWAY, serial=serial, version=__version__)
     return SigningMeter(bus, table.meter.unit, model, lambda: int(clock.utc().timestamp()))
