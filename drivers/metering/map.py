@@ -24,6 +24,7 @@ from evse.config.read import Reader
 RegisterType = Literal["u16", "i16", "u32", "i32", "u64", "i64", "f32", "f64", "t5", "t6"]
 """`t5`, `t6`: 32 bits, of which the top byte is a signed exponent of ten and the others an unsigned
 (t5) or signed (t6) mantissa."""
+Parity = Literal["N", "E", "O"]
 Pattern = Literal["none", "ones", "largest", "smallest"]
 
 FORMATS: dict[RegisterType, str] = {
@@ -95,7 +96,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """Serial settings, eight data bits."""
 
     baud: Annotated[int, Meta(ge=1_200, le=4_000_000)]
-    parity: Literal["N", "E", "O"] = "N"
+    parity: Parity = "N"
     stop_bits: Literal[1, 2] = 1
 
     @property
@@ -109,7 +110,7 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True):
 
     unit: Annotated[int, Meta(ge=1, le=247)] | None = None
     baud: Annotated[int, Meta(ge=1_200, le=4_000_000)] | None = None
-    parity: Literal["N", "E", "O"] | None = None
+    parity: Parity | None = None
     stop_bits: Literal[1, 2] | None = None
 
 

@@ -7,8 +7,8 @@ evse/metering/supervisor.py; here are only the wire and the calendar of the poll
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
 
 from drivers.errors import MeterError, MeterGarbled, MeterTimeout
 from drivers.metering.bus import ModbusBus
@@ -17,6 +17,8 @@ from drivers.metering.doctor import Diagnosis, diagnose
 from drivers.metering.map import MeterMap, requests_for
 from evse.clock import Clock
 from evse.model import MeterReading
+
+T = TypeVar("T")
 
 ATTEMPTS = 2
 """A lost or damaged answer is asked for once more: on a shared line single frames do get hit."""
@@ -41,10 +43,18 @@ class ModbusMeter:
 
     async def read(self) -> MeterReading:
         """One reading, as of when it was asked for or later. Raises MeterError."""
+        return await self._tried(self._read_once)
+
+    async def registers(self) -> list[list[int]]:
+        """What stands in the registers that a reading is made of, for each of the map's requests.
+        Raises MeterError."""
+        return await self._tried(self._answers)
+
+    async def _tried(self, ask: Callable[[], Awaitable[T]]) -> T:
         attempt = 1
         while True:
             try:
-                return await self._read_once()
+                return await ask()
             except (MeterTimeout, MeterGarbled):
                 if attempt == ATTEMPTS or self._bus.is_dead(self._unit):
                     raise
@@ -58,11 +68,13 @@ class ModbusMeter:
         # Stamped before it is asked for: what ends a transaction must not be older than the
         # opening of the contactor, and an answer tells of a moment while it was on its way.
         taken_ms = self._clock.now_ms()
-        answers = [
+        return decode(self._map, self._requests, await self._answers(), taken_ms)
+
+    async def _answers(self) -> list[list[int]]:
+        return [
             await self._bus.read(self._unit, self._map.function_code, request)
             for request in self._requests
         ]
-        return decode(self._map, self._requests, answers, taken_ms)
 
 
 class MeterPoller:

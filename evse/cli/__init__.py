@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sessions": ("evse.cli.sessions", "what was charged: table, CSV, JSON"),
     "sim": ("evse.cli.sim", "act on a simulated station: plug a car in, swipe, break things"),
     "link": ("evse.cli.link", "decode a recording of the board link"),
+    "meter": ("evse.cli.meter", "read, search and diagnose energy meters on a serial line"),
     "rfid": ("evse.cli.rfid", "watch what a reader of cards reads"),
     "replay": ("evse.cli.replay", "what ring 1 recorded around a fault, decided again"),
     "support": ("evse.cli.support", "one file for whoever helps, without secrets"),

@@ -319,7 +319,8 @@ def simulated(unit: int, foreign: Foreign) -> SimDevice:
 
 @asynccontextmanager
 async def line_of(devices: dict[int, Foreign]) -> AsyncIterator[str]:
-    """A serial line with these on it, by unit; yields the master's end."""
+    """A serial line with these on it, by unit; yields the master's end. The server would answer
+    for those that are not there, too, with exception 4."""
     loop = asyncio.get_running_loop()
     masters, slaves = zip(*(os.openpty() for _ in range(2)), strict=True)
     for slave in slaves:
@@ -330,7 +331,7 @@ async def line_of(devices: dict[int, Foreign]) -> AsyncIterator[str]:
         [simulated(unit, foreign) for unit, foreign in devices.items()],
         port=os.ttyname(slaves[0]),
         baudrate=115_200,
-        ignore_missing_devices=True,
+        trace_packet=lambda sending, data: data if not sending or data[0] in devices else b"",
     )
     await server.serve_forever(background=True)
     try:
