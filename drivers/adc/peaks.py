@@ -7,8 +7,8 @@ readings there is no verdict. With a period of 20 ms the cycle is as long as the
 verdict at all: do not.
 
 A detector remembers, so a reading counts only if it can not be of a former output: after any
-change of duty a settle time has to pass, and what only a former output can have shown (the low
-level when PWM begins, everything after state F) is not told before the next reset.
+change of duty a settle time has to pass, and after one to or from state F, whose -12 V is nobody's
+diode, a reset too. Other changes leave the levels that count as they were.
 """
 
 from __future__ import annotations
@@ -75,8 +75,9 @@ class PeakDetectors:
         """Is the reset line set? None: not known, nothing written yet."""
         self._since_ms = 0
         self._duty_bp = X1_BP
-        self._duty_since_ms: int | None = None
-        self._high_fresh = self._low_fresh = False
+        self._duty_since_ms = 0
+        self._fresh = False
+        """Has everything that the detectors hold been shown by an output like the present one?"""
 
     def read(self, duty_bp: int, now_ms: int) -> PilotReading:
         """See PilotSource. GPIO_GONE: the reset line can not be driven."""
@@ -97,24 +98,22 @@ class PeakDetectors:
 
     def _note(self, duty_bp: int, now_ms: int) -> None:
         """A new duty began after the last call: as late as now, for all that is known."""
-        if self._duty_since_ms is not None and duty_bp == self._duty_bp:
+        if duty_bp == self._duty_bp:
             return
         if F_BP in (duty_bp, self._duty_bp):
-            self._high_fresh = self._low_fresh = False
-        elif is_pwm(duty_bp) != is_pwm(self._duty_bp):
-            self._low_fresh = False
+            self._fresh = False
         self._duty_bp, self._duty_since_ms = duty_bp, now_ms
 
     def _turn_of_cycle(self, now_ms: int) -> PilotSample | None:
         held_ms = now_ms - self._since_ms
-        stale = not self._high_fresh or held_ms > HOLD_MS
+        stale = not self._fresh or held_ms > HOLD_MS
         if self._resetting is None or (not self._resetting and stale):
             self._set_reset(True, now_ms)
         elif self._resetting:
             if held_ms >= RESET_MS:
                 self._set_reset(False, now_ms)
-                self._high_fresh = self._low_fresh = True
-        elif min(held_ms, now_ms - (self._duty_since_ms or 0)) >= SETTLE_MS:
+                self._fresh = True
+        elif min(held_ms, now_ms - self._duty_since_ms) >= SETTLE_MS:
             sample = self._sample(now_ms)
             self._set_reset(True, now_ms)
             return sample
@@ -143,9 +142,9 @@ class PeakDetectors:
 
     def _levels(self, high_mv: int, low_mv: int) -> PilotSample:
         if is_pwm(self._duty_bp):
-            return PilotSample(high_mv, low_mv if self._low_fresh else None)
+            return PilotSample(high_mv, low_mv)
         # An emptied detector of the highest level stays at 0 V while the pilot is below.
-        return PilotSample(low_mv if self._duty_bp == F_BP and high_mv <= BAND_MV else high_mv)
+        return PilotSample(low_mv if high_mv <= BAND_MV else high_mv)
 
 
 def _turns(

@@ -115,6 +115,8 @@ class SysfsPwm:
             return
         channel, name = self._file(path)
         if name == "polarity":
+            if text.strip() not in ("normal", "inversed"):
+                raise refuse(errno.EINVAL, path)
             self._apply(channel, path, inversed=text.strip() == "inversed")
         elif name == "enable":
             self._apply(channel, path, enabled=text.strip() == "1")

@@ -190,16 +190,76 @@ def test_f_is_told_as_minus_12_v_and_never_as_the_level_before(at: int) -> None:
     assert all(near(sample, -12_000) for sample in found)
 
 
+def test_the_times_of_a_cycle_are_kept_to_the_millisecond() -> None:
+    bench = Bench()
+    seen = {}
+    for bench.now_ms in range(10):
+        seen[bench.now_ms] = bench.period(ms=0), bench.detectors.resetting
+    assert [resetting for _, resetting in seen.values()] == [True] * 3 + [False] * 3 + [
+        True
+    ] * 3 + [False]
+    assert [now_ms for now_ms, (sample, _) in seen.items() if sample] == [6]
+
+
+def test_a_new_duty_has_to_settle_first() -> None:
+    bench = Bench()
+    for bench.now_ms in range(5):
+        bench.period(ms=0)
+    bench.now_ms = 5
+    bench.period(2_667, ms=0)
+    seen = []
+    for bench.now_ms in range(6, 12):
+        if bench.period(ms=0) is not None:
+            seen.append(bench.now_ms)
+    assert seen == [9]
+
+
+def test_a_pilot_that_stands_high_while_f_is_put_out_is_told() -> None:
+    bench = Bench()
+    bench.duty_bp = F_BP
+    found = []
+    for _ in range(8):
+        bench.detectors.pilot = (9_000, 9_000)
+        bench.detectors.hold()
+        found.append(bench.peaks.read(F_BP, bench.now_ms).sample)
+        bench.now_ms += 10
+    assert any(found)
+    assert all(near(sample, 9_000) for sample in found if sample)
+
+
+def test_a_level_at_the_end_of_the_scale_is_told() -> None:
+    bench = Bench()
+    bench.hi_mv = 15_000
+    told = []
+    for _ in range(14):
+        bench.period()
+        told.append(bench.wiring)
+    assert told[-1] == Wiring.ADC_RAIL
+    assert told[2:10] == [Wiring(0)] * 8
+
+
+def test_a_dead_converter_leaves_no_value_of_another_channel() -> None:
+    bench = Bench(extras={"ntc": 5})
+    bench.samples(4)
+    assert bench.peaks.extras
+    bench.fake.silence = "all_zeros"
+    bench.samples(3)
+    assert bench.wiring == Wiring.ADC_ALL_ZEROS
+    assert bench.peaks.extras == {}
+
+
 def test_a_steady_output_has_no_low_level() -> None:
     bench = Bench()
     assert all(near(sample, 9_000) for sample in bench.samples(12) if sample)
 
 
 def test_other_channels_come_along_in_turn() -> None:
-    bench = Bench(extras={"proximity": 4, "ntc": 5})
+    bench = Bench(extras={"proximity": 4, "ntc": 5, "plus_12v": 6})
     bench.fake.pins[4] = lambda _at_us: 1_650.0
-    bench.samples(6)
+    bench.samples(5)
     assert bench.peaks.extras == {"proximity": 2_048, "ntc": 0}
+    bench.samples(2)
+    assert set(bench.peaks.extras) == {"proximity", "ntc", "plus_12v"}
 
 
 def test_troubles_are_told_and_recover() -> None:

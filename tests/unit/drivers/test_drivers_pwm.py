@@ -140,12 +140,13 @@ def test_the_wait_for_udev_takes_calls_and_no_time() -> None:
 
 def test_files_that_stay_closed_are_told_with_group_and_rule() -> None:
     bench = Bench(udev_ms=10_000)
-    assert not bench.pwm.open(0)
-    assert not bench.pwm.open(PERMISSION_MS)
+    assert not bench.pwm.open(5_000)
+    assert not bench.pwm.open(5_000 + PERMISSION_MS)
     with pytest.raises(PwmGone, match=r"group gpio.*udev"):
-        bench.pwm.open(PERMISSION_MS + 10)
+        bench.pwm.open(5_000 + PERMISSION_MS + 1)
     bench.now_ms = 10_000
     assert bench.pwm.open(10_000)
+    assert bench.pwm.ready
 
 
 def test_a_channel_that_another_driver_holds_is_told_so() -> None:
@@ -157,9 +158,10 @@ def test_a_channel_that_another_driver_holds_is_told_so() -> None:
 
 
 @pytest.mark.parametrize("code", [errno.ENODEV, errno.EIO])
-def test_any_other_refusal_is_told_at_once(code: int) -> None:
+@pytest.mark.parametrize("name", ["export", "period"])
+def test_any_other_refusal_is_told_at_once(name: str, code: int) -> None:
     bench = Bench()
-    bench.sysfs.fails["period"] = code
+    bench.sysfs.fails[name] = code
     with pytest.raises(PwmGone):
         bench.pwm.open(0)
 
@@ -234,6 +236,8 @@ def test_a_duty_out_of_range_is_refused_and_changes_nothing(duty_bp: int) -> Non
 
 def test_nothing_is_driven_before_it_is_open() -> None:
     bench = Bench()
+    assert (bench.pwm.ready, bench.pwm.duty_bp) == (False, X1_BP)
+    bench.pwm.check(10_000)
     with pytest.raises(PwmGone, match="not open"):
         bench.pwm.set_duty_bp(1_000)
     bench.pwm.close()
@@ -314,9 +318,11 @@ def test_drive_tells_an_alteration_for_a_second() -> None:
 def test_a_lost_output_is_looked_for_once_a_second() -> None:
     bench = Bench()
     bench.chip.there = False
-    assert {bench.pwm.drive(X1_BP, now_ms) for now_ms in range(0, 990, 10)} == {Wiring.PWM_GONE}
+    bench.pwm.drive(X1_BP, 500)
     bench.chip.there = True
-    assert bench.pwm.drive(X1_BP, 1_000) == Wiring(0)
+    told = [bench.pwm.drive(2_667, now_ms) for now_ms in range(510, 2_000, 10)]
+    assert told == [Wiring.PWM_GONE] * 99 + [Wiring(0)] * 50
+    assert (bench.pwm.duty_bp, bench.channel.duty_bp) == (2_667, 2_667)
 
 
 # leaving it
@@ -358,6 +364,25 @@ def test_an_output_that_was_lost_on_the_way_is_made_safe_all_the_same() -> None:
     bench.sysfs.fails.clear()
     bench.pwm.make_safe()
     assert bench.channel.duty_bp == X1_BP
+
+
+def test_an_output_that_came_back_elsewhere_is_made_safe_there() -> None:
+    bench = Bench()
+    bench.opened()
+    bench.chip.number = 5
+    bench.channel.duty_ns = 0
+    bench.pwm.make_safe()
+    assert bench.channel.duty_bp == X1_BP
+
+
+def test_an_inverted_output_of_another_device_is_made_safe_as_well() -> None:
+    chip = PwmChip("7e20c000.pwm")
+    make_safe(Computer(SysfsPwm([chip])), 18, inverted=True, device="7e20c000.pwm")
+    assert chip.channels[0].duty_bp == F_BP
+    pwm = HardwarePwm(Computer(SysfsPwm([chip])), gpio=18, device="7e20c000.pwm")
+    assert pwm.open(0)
+    pwm.make_safe()
+    assert chip.channels[0].duty_bp == X1_BP
 
 
 def test_the_last_word_of_the_service_manager_needs_nothing_else() -> None:
