@@ -26,7 +26,9 @@ APART_MS = 60_000
 """Recordings of one guard begin at least this far apart: a fault that flutters makes one a minute,
 and the minute between is in the next one."""
 MAX_RECORDS = 6_400
-"""A minute of periods of 10 ms, and some."""
+"""A minute of periods of 10 ms, and some: 3 MB where no reading is like the one before."""
+MAX_RECORDS_IN_ALL = 2 * MAX_RECORDS
+"""Of all guards of a board: more than two of them share it, and look back less far."""
 MAX_TAKEN = 8
 """Permits and commands remembered of one period; of permits in a row the last one counts."""
 MAX_TRIGGERS = 16
@@ -111,10 +113,13 @@ class Flight(msgspec.Struct, frozen=True):
 class FlightRecorder:
     """The last minute of one guard. Its host tells it all that the guard is told."""
 
-    def __init__(self, hardware: Hardware, timing: Timing) -> None:
+    def __init__(
+        self, hardware: Hardware, timing: Timing, *, max_records: int = MAX_RECORDS
+    ) -> None:
         """For a guard as it was made with these, before anything is told to it."""
         self._hardware = hardware
         self._timing = timing
+        self._max_records = max_records
         self._start: Standing | None = Standing(None, initial(hardware), Seen())
         """Before the first record; None: only the first records know."""
         self._state = self._start.state
@@ -143,7 +148,7 @@ class FlightRecorder:
             inputs = self._inputs
         records.append(Record(now_ms, self._taken, inputs, state, outputs))
         self._taken = ()
-        while len(records) > MAX_RECORDS or now_ms - records[0].now_ms > BEFORE_MS + AFTER_MS:
+        while len(records) > self._max_records or now_ms - records[0].now_ms > BEFORE_MS + AFTER_MS:
             records.popleft()
             self._start = None
         if inputs.faults is not self._inputs.faults:
