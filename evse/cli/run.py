@@ -150,6 +150,9 @@ def units(
         board = f"{run_dir}/board.tty"
         found.append(python_unit("guard", "hil.plant.guard_process", *metal, leaves=(board,)))
         found += [_meter(name, meter, str(run_dir)) for name, meter in fitted(config)]
+    elif config.board.kind == "native":
+        where = ("--config", str(path), "--run-dir", str(run_dir))
+        found.append(python_unit("guard", "evse", "guard", *where))
     recorded = () if record is None else ("--record", str(record))
     found.append(python_unit("core", "evse", "core", *ours, *recorded))
     if config.ocpp is not None:

@@ -54,17 +54,15 @@ def _resolved_evse(evse: EvseTable) -> EvseTable:
 def _board(config: StationConfig) -> Iterator[str]:
     board = config.board
     if board.kind == "native":
-        yield (
-            '[board] kind = "native" is not built yet: pilot and contactor on this computer\'s own '
-            'pins; use "serial" with a board, or "simulated"'
-        )
+        if not board.profile:
+            yield '[board] profile is missing; kind = "native" needs it: which wire goes where'
         if not board.bench and not board.interlock:
             yield (
                 '[board] kind = "native" needs interlock = "…", the device that opens the '
                 "contactor when this computer fails to, or bench = true without mains"
             )
-    elif board.bench or board.interlock:
-        yield f'[board] bench and interlock are for kind = "native", not "{board.kind}"'
+    elif board.bench or board.interlock or board.profile:
+        yield f'[board] profile, bench and interlock are for kind = "native", not "{board.kind}"'
     if board.kind == "serial" and not board.port:
         yield '[board] port is missing; kind = "serial" needs it'
 

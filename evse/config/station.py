@@ -42,6 +42,12 @@ class BoardTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     kind: Literal["simulated", "serial", "native"]
     port: DevicePath = ""
     baud: Baud = 115_200
+    profile: Annotated[
+        str,
+        Meta(pattern=r"^[^\x00-\x1f\x7f]{0,200}\Z", description="a board profile's name or path"),
+    ] = ""
+    """Native only: which wire goes where; a name of drivers/board/profiles/, or the path of a file
+    of one's own."""
     bench: bool = False
     """Native only: this machine is on a bench without mains."""
     interlock: Annotated[

@@ -13,7 +13,7 @@ from typing import Protocol
 from evse.clock import earliest
 from evse.guard.facts import Inputs, Outputs
 from evse.guard.guard import Guard
-from evse.guard.recorder import FlightRecorder
+from evse.guard.recorder import MAX_RECORDS, MAX_RECORDS_IN_ALL, FlightRecorder
 from evse.guard.state import GuardState
 from evse.model import (
     X1_BP,
@@ -40,6 +40,10 @@ class Pins(Protocol):
 
     def write(self, evse: int, outputs: Outputs, now_ms: int) -> None:
         """Drive the outputs; each call also feeds the coil supply's watchdog."""
+
+    @property
+    def next_deadline_ms(self) -> int | None:
+        """When they want to be read though nothing outside has changed; None: never."""
 
 
 class Panel(Protocol):
@@ -84,8 +88,9 @@ class GuardHost:
 
     def record(self) -> None:
         """Keep each guard's last minute in memory. Before anything is told to them."""
+        each = min(MAX_RECORDS, MAX_RECORDS_IN_ALL // max(1, len(self.guards)))
         self.recorders = {
-            evse: FlightRecorder(guard.hardware, guard.timing)
+            evse: FlightRecorder(guard.hardware, guard.timing, max_records=each)
             for evse, guard in self.guards.items()
         }
 
@@ -137,7 +142,8 @@ class GuardHost:
     @property
     def next_deadline_ms(self) -> int | None:
         """When a guard must step though none of its inputs changed."""
-        return earliest(*(guard.next_deadline_ms for guard in self.guards.values()))
+        guards = (guard.next_deadline_ms for guard in self.guards.values())
+        return earliest(*guards, self._pins.next_deadline_ms)
 
 
 def _indicator(state: GuardState) -> Indicator:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from evse.clock import Clock
 from evse.config.load import guard_config_crc
-from evse.config.station import StationConfig
+from evse.config.station import BoardTable, StationConfig
 from evse.core import Core
 from evse.model import X1_BP, BoardIdentity, CommandVerb
 from evse.run.life import Life
+from evse.run.process import BOARD_SOCKET
 from evse.run.record import LinkRecording
 from firmware_bridge.events import Analog, HostEvent, LinkDown, LinkUp, Status
 from firmware_bridge.host_session import HostSession
@@ -40,9 +41,10 @@ class Board:
         run_dir: Path,
         recording: LinkRecording | None = None,
     ) -> None:
-        """`run_dir` holds the port of a simulated board; `recording` gets what crosses the wire."""
+        """`run_dir` holds the port of a simulated and of a native board; `recording` gets what
+        crosses the wire."""
         table = config.board
-        self._port = str(run_dir / "board.tty") if table.kind == "simulated" else table.port
+        self._port = _port(table, run_dir)
         self._baud = table.baud
         self._clock = clock
         self._life = life
@@ -112,6 +114,12 @@ class Board:
         elif isinstance(event, LinkDown):
             _log.warning("board lost: %s", event.why)
             self._core.on_board_lost(event.why)
+
+
+def _port(table: BoardTable, run_dir: Path) -> str:
+    if table.kind == "simulated":
+        return str(run_dir / "board.tty")
+    return f"unix:{run_dir / BOARD_SOCKET}" if table.kind == "native" else table.port
 
 
 def _named(identity: BoardIdentity) -> str:

@@ -16,6 +16,8 @@ SUPERVISOR_VARIABLE = "PIEVSE_SUPERVISOR"
 BOOT_ID_VARIABLE = "PIEVSE_BOOT_ID"
 """Set by a supervisor that has cut the power of a simulated station: another boot than the
 kernel's."""
+BOARD_SOCKET = "board.sock"
+"""In the run directory: where a native guard waits for its core."""
 EXIT_RESTART_APPLICATION = 80
 """Of a link whose back office wants the station's programs to begin anew."""
 EXIT_RESTART_HARDWARE = 81

@@ -1,4 +1,4 @@
-"""The bench as a pytest plugin: `--bench sim|sim-proc`, the fixture `bench` and its markers.
+"""The bench as a pytest plugin: `--bench sim|native|sim-proc`, the fixture `bench` and its markers.
 
 After each test the metal is asked whether it ever was where no station may be; a test that breaks
 metal on purpose says so (`@pytest.mark.expect_fault("contactor_weld")`). When a test fails, the
@@ -25,13 +25,17 @@ START_S = 30.0
 """How long a station may take to be ready for a car."""
 SIMULATED = "simulated_hours"
 """Name under which a test reports the time it lived through."""
+NATIVE = SimBench.capabilities
+"""Of the native board on simulated metal."""
 FAILED = pytest.StashKey[bool]()
 """Set on an item of which any phase failed."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("bench", "hardware in the loop")
-    group.addoption("--bench", choices=("sim", "sim-proc"), default="sim", help="what to test on")
+    group.addoption(
+        "--bench", choices=("sim", "native", "sim-proc"), default="sim", help="what to test on"
+    )
     group.addoption("--bench-seed", type=int, default=DEFAULT_SEED, help="seed of simulations")
 
 
@@ -54,6 +58,8 @@ def bench_kind(config: pytest.Config) -> str:
 
 def capabilities(kind: str) -> frozenset[BenchCapability]:
     """What the bench of that name can do."""
+    if kind == "native":
+        return NATIVE
     return SimBench.capabilities if kind == "sim" else _proc_bench().capabilities
 
 
@@ -102,8 +108,9 @@ def bench(
 ) -> Iterator[Bench]:
     """A started station with its car, mains, faults and probes, fresh for each test."""
     seed = seed_of(request.config)
-    if bench_kind(request.config) == "sim":
-        bench: Bench = SimBench(setup, seed=seed)
+    kind = bench_kind(request.config)
+    if kind in ("sim", "native"):
+        bench: Bench = SimBench(setup, seed=seed, native=kind == "native")
     else:
         bench = _proc_bench()(setup, seed=seed)
     begin_ms = bench.clock.now_ms()

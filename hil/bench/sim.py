@@ -71,7 +71,8 @@ class SimBenchClock:
 
 class SimBench:
     """hil.bench.Bench on a Simulation. `frames` carries every byte of the link for real;
-    `analog_ms` is the pace of the board's measurements."""
+    `analog_ms` is the pace of the board's measurements; `native` lets ring 1 reach its metal
+    through the drivers of the native board."""
 
     capabilities = frozenset(BenchCapability) - {BenchCapability.KILL_OCPP}
     tolerance_s = 0.0
@@ -83,8 +84,10 @@ class SimBench:
         seed: int = 1,
         frames: bool = False,
         analog_ms: int = ANALOG_MS,
+        native: bool = False,
     ) -> None:
-        rig = SimRig(setup or StationSetup(), seed, frames=frames, analog_ms=analog_ms)
+        wanted = setup or StationSetup()
+        rig = SimRig(wanted, seed, frames=frames, analog_ms=analog_ms, native=native)
         self._bind(rig, 1)
 
     def _bind(self, rig: SimRig, evse: int) -> None:

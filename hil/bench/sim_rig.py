@@ -20,9 +20,11 @@ SESSION_EVENT = "evse_manager.session_event"
 class SimRig:
     """What all EVSEs of a simulated bench share."""
 
-    def __init__(self, setup: StationSetup, seed: int, *, frames: bool, analog_ms: int) -> None:
+    def __init__(
+        self, setup: StationSetup, seed: int, *, frames: bool, analog_ms: int, native: bool = False
+    ) -> None:
         config = setup.config()
-        self.sim = Simulation(config, seed=seed, frames=frames, analog_ms=analog_ms)
+        self.sim = Simulation(config, seed=seed, frames=frames, analog_ms=analog_ms, native=native)
         self.heard: list[Heard] = []
         self.peer: LocalPeer | None = None
         self.power = True

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import logging
-import signal
 import time
 from pathlib import Path
 
 from evse.clock import MonotonicClock
 from evse.config.load import load
-from evse.guard.recorder import Cause
 from evse.run.flight import FlightWriter
 from evse.run.guard_loop import GuardLoop
+from evse.run.guard_process import live
 from evse.run.process import die_with_parent, log_to_stderr
 from firmware_bridge.board_ports import PtyPort
 from hil.plant.pin_wire import RemotePins
 from hil.plant.virtual_board import guard_host, identity
 
 PLANT_WAIT_S = 10.0
-
-_log = logging.getLogger(__name__)
 
 
 def _reach_plant(path: Path) -> RemotePins:
@@ -54,21 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
         flights=flights,
     )
 
-    def stop(_number: int, _frame: object) -> None:
-        loop.running = False
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    try:
-        loop.run()
-    except OSError as error:
-        _log.error("pins lost: %s", error)
-        flights.trigger(Cause.PINS_LOST, str(error), clock.now_ms())
-        raise SystemExit(1) from error
-    finally:
-        port.close()
-        pins.close()
-        flights.close(clock.now_ms())
+    raise SystemExit(live(loop, flights, clock, (port, pins)))
 
 
 if __name__ == "__main__":

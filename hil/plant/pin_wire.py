@@ -61,6 +61,11 @@ class RemotePins:
         """Sent with `flush`, or with the next reading."""
         self._drive[evse] = outputs
 
+    @property
+    def next_deadline_ms(self) -> int | None:
+        """None: it filters nothing."""
+        return None
+
     def flush(self) -> None:
         """Let the outputs of this period take effect now."""
         self._readings = self._exchange()

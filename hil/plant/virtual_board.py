@@ -87,5 +87,10 @@ class PlantPins:
     def read(self, evse: int, now_ms: int) -> Inputs:
         return adapter.inputs(self._plants[evse].sense(now_ms))
 
+    @property
+    def next_deadline_ms(self) -> int | None:
+        """None: it filters nothing."""
+        return None
+
     def write(self, evse: int, outputs: Outputs, now_ms: int) -> None:
         self._plants[evse].drive(adapter.driven(outputs), now_ms)

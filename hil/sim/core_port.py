@@ -20,6 +20,7 @@ from ocpp_link.core_client import (
     CONSUMER,
     FAULTS,
     PROVIDED,
+    PUBLIC_KEY,
     RESERVATION,
     SESSION_EVENT,
     VALIDATE_TOKEN,
@@ -90,12 +91,15 @@ class LocalCore:
             wanted = {"from_seq": engine.next_seq, "journal": engine.journal_id}
         told = peer.ask("subscribe", {"variable": SESSION_EVENT, **wanted})
         engine.on_journal(told["journal"], first_seq=told["first_seq"], from_seq=told["from_seq"])
-        for variable in ("evse_manager.powermeter", "evse_manager.limits", FAULTS, RESERVATION):
+        metered = ("evse_manager.powermeter", PUBLIC_KEY)
+        for variable in (*metered, "evse_manager.limits", FAULTS, RESERVATION):
             peer.ask("subscribe", {"variable": variable})
         for evse in station.core.sessions:
             limits = peer.ask("get", {"variable": "evse_manager.limits", "evse": evse})
             if limits is not None:
                 engine.on_limits(evse, limits)
+            if key := peer.ask("get", {"variable": PUBLIC_KEY, "evse": evse}):
+                engine.on_public_key(evse, key)
             engine.on_faults(evse, peer.ask("get", {"variable": FAULTS, "evse": evse}) or [])
         for namespace in PROVIDED:
             peer.ask("provide", {"namespace": namespace})
@@ -155,6 +159,8 @@ def _tell(engine: ChargePoint, variable: str, params: dict[str, Any]) -> None:
             engine.on_session_event(params["evse"], params["value"], params["seq"])
         case "evse_manager.powermeter":
             engine.on_powermeter(params["evse"], params["value"])
+        case "evse_manager.powermeter_public_key_ocmf":
+            engine.on_public_key(params["evse"], params["value"])
         case "evse_manager.limits":
             engine.on_limits(params["evse"], params["value"])
         case "sys.faults":

@@ -21,8 +21,9 @@ from evse.config.load import guard_config_crc
 from evse.config.station import StationConfig
 from evse.guard.host import PERIOD_MS, GuardHost
 from hil.plant.plant import Plant
-from hil.plant.virtual_board import PlantPins, guard_host, identity, plant_config
+from hil.plant.virtual_board import plant_config
 from hil.sim.analog import ANALOG_MS, SimAnalog
+from hil.sim.board import SimBoard, VirtualSimBoard
 from hil.sim.direct import DirectLink
 from hil.sim.link import FrameLink, SimLink, next_tick
 from hil.sim.meter import SimMeters
@@ -55,6 +56,7 @@ class Simulation:
         seed: int = 1,
         frames: bool = False,
         analog_ms: int = ANALOG_MS,
+        native: bool = False,
     ) -> None:
         self.config = config
         self.seed = seed
@@ -74,6 +76,7 @@ class Simulation:
             )
             for t in config.evses
         }
+        self.board = self._make_board(native)
         self.link: SimLink = (
             FrameLink(len(config.evses), guard_config_crc(config), itertools.count(1).__next__)
             if frames
@@ -108,6 +111,14 @@ class Simulation:
         self.start_guard()
         self.start_core()
 
+    def _make_board(self, native: bool) -> SimBoard:
+        if not native:
+            return VirtualSimBoard(self.config, self.plants)
+        # It brings gpiozero with it, which a demonstration does without.
+        from hil.sim.native import NativeSimBoard
+
+        return NativeSimBoard(self.config, self.plants, self.clock.now_ms)
+
     # --- processes --------------------------------------------------------------------------------
 
     @property
@@ -122,9 +133,9 @@ class Simulation:
 
     def start_guard(self) -> None:
         """Ring 1 begins anew, as after a restart of its process."""
-        self.guard = guard_host(self.config, PlantPins(self.plants))
+        self.guard = self.board.start()
         self.link.lived_through(self._lived_ms)
-        self.link.board(self.guard, identity(self.config, self._rng.getrandbits(32)))
+        self.link.board(self.guard, self.board.identity(self._rng.getrandbits(32)))
         self._guard_from_ms = self._lived_ms
         self._dirty = True
 
@@ -134,8 +145,9 @@ class Simulation:
         if self.guard is None:
             return
         self.guard = None
+        self.board.died()
         self.link.lived_through(self._lived_ms)
-        self.link.board(None, identity(self.config, 0))
+        self.link.board(None, self.board.identity(0))
         if not self._frames and self._lived_ms > self._guard_from_ms:
             self._watchdog_due_ms = self._lived_ms + COIL_WATCHDOG_MS
             self.at(self._watchdog_due_ms, self._coil_watchdog)

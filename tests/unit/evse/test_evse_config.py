@@ -336,7 +336,7 @@ def test_missing_tables_and_keys_are_named() -> None:
             ],
             "[evse 1.derating] derating curve: what begins at 60 C must end below it, not at 61 C",
         ),
-        ([("bench = false", "bench = true")], "[board] bench and interlock are for"),
+        ([("bench = false", "bench = true")], "[board] profile, bench and interlock are for"),
     ],
 )
 def test_tables_that_contradict_each_other_are_refused(
@@ -370,17 +370,26 @@ def test_t3_native_without_interlock_or_bench_is_refused_twice() -> None:
     found = problems(
         ('kind = "simulated"', 'kind = "native"'), ("[evse.timing]\nc1_open_ms = 600", "")
     )
-    assert any("is not built yet" in one for one in found)
+    assert any("profile is missing" in one for one in found)
     assert any('needs interlock = "…"' in one for one in found)
 
 
-def test_t3_native_is_refused_as_not_yet_built_even_with_an_interlock() -> None:
+def test_t3_native_with_an_interlock_still_needs_to_know_its_wires() -> None:
     problem = only_problem(
         ('kind = "simulated"', 'kind = "native"'),
         ('interlock = ""', 'interlock = "Relay KM2"'),
         ("[evse.timing]\nc1_open_ms = 600", ""),
     )
-    assert "is not built yet" in problem
+    assert "profile is missing" in problem
+
+
+def test_t3_native_with_interlock_and_profile_is_a_station() -> None:
+    text = changed(
+        ('kind = "simulated"', 'kind = "native"\nprofile = "pievse-reference"'),
+        ('interlock = ""', 'interlock = "Relay KM2"'),
+        ("[evse.timing]\nc1_open_ms = 600", ""),
+    )
+    assert parse(text).board.profile == "pievse-reference"
 
 
 @pytest.mark.parametrize(

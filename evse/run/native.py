@@ -1,0 +1,114 @@
+"""The native guard process: ring 1 on this computer's own pins."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from drivers.board.fitted import of_station
+from drivers.board.native import NativeBoard
+from drivers.board.profile import BoardProfile, load_profile
+from drivers.errors import BoardError
+from drivers.machine import Machine
+from drivers.pilot import hardware_pwm
+from evse.clock import MonotonicClock
+from evse.config.load import guard_config_crc
+from evse.config.station import StationConfig
+from evse.guard.facts import Hardware, Timing
+from evse.guard.guard import Guard
+from evse.guard.host import GuardHost, Pins
+from evse.model import BoardIdentity, Wiring
+from evse.run.flight import FlightWriter
+from evse.run.guard_loop import GuardLoop
+from evse.run.guard_process import live
+from evse.run.notify import notifier, watchdog
+from evse.run.process import BOARD_SOCKET
+from evse.run.realtime import become_realtime, freeze_garbage
+from firmware_bridge.board_ports import SocketPort
+
+_log = logging.getLogger(__name__)
+
+
+def native_host(config: StationConfig, fitted: Mapping[int, Hardware], pins: Pins) -> GuardHost:
+    """Ring 1 as after a restart."""
+    guards = {table.id: Guard(fitted[table.id], Timing(**table.timing)) for table in config.evses}
+    return GuardHost(guards, pins)
+
+
+def native_identity(
+    config: StationConfig, profile: BoardProfile, fitted: Mapping[int, Hardware], boot_id: int
+) -> BoardIdentity:
+    """Its hello. What not every EVSE can do is not declared."""
+    capabilities = fitted[config.evses[0].id].capabilities()
+    for hardware in fitted.values():
+        capabilities &= hardware.capabilities()
+    return BoardIdentity(
+        board=f"native {profile.name}"[:24],
+        firmware=f"pievse {version('pievse')}"[:24],
+        boot_id=boot_id,
+        capabilities=capabilities,
+        config_crc=guard_config_crc(config),
+        evses=len(config.evses),
+    )
+
+
+class Trouble:
+    """What the process finds wrong with its computer, told by every status."""
+
+    def __init__(self, board: NativeBoard, standing: Wiring) -> None:
+        self._board = board
+        self._standing = standing
+        board.stand(standing)
+
+    def __call__(self, now: Wiring) -> None:
+        self._board.stand(self._standing | now)
+
+
+def run_native(config: StationConfig, run_dir: Path, machine: Machine) -> int:
+    """The process's body; its exit code. Raises BoardError where the board can not be used."""
+    profile = load_profile(config.board.profile)
+    fitted = of_station(profile, config.evses)
+    clock = MonotonicClock()
+    board = NativeBoard(machine, profile, len(config.evses))
+    port = SocketPort(run_dir / BOARD_SOCKET)
+    refused = become_realtime()
+    for sentence in refused:
+        _log.warning("%s", sentence)
+    flights = FlightWriter(run_dir, clock, station=config.station.identity)
+    manager = notifier()
+    loop = GuardLoop(
+        lambda: native_host(config, fitted, board),
+        lambda boot_id: native_identity(config, profile, fitted, boot_id),
+        board,
+        port,
+        panel=board,
+        flights=flights,
+        on_turn=watchdog(manager.tell).fed,
+        on_trouble=Trouble(board, Wiring.NO_REALTIME if refused else Wiring(0)),
+    )
+    manager.ready(f"ring 1 on {profile.name}, {len(config.evses)} EVSE(s)")
+    freeze_garbage()
+    try:
+        return live(loop, flights, clock, (board, port))
+    finally:
+        manager.stopping()
+
+
+def make_safe(config: StationConfig, machine: Machine) -> list[str]:
+    """After a guard that ended in any way: pilots at X1, every output off and released. What could
+    not be done, as sentences."""
+    profile = load_profile(config.board.profile)
+    problems = []
+    for section in profile.evse[: len(config.evses)]:
+        pilot = section.pilot
+        try:
+            hardware_pwm.make_safe(machine, pilot.pwm_gpio, inverted=pilot.inverted)
+        except BoardError as error:
+            problems.append(str(error))
+    try:
+        NativeBoard(machine, profile, len(config.evses)).close()
+    except BoardError as error:
+        problems.append(str(error))
+    return problems

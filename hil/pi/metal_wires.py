@@ -1,0 +1,265 @@
+"""The wires between one EVSE's pins and its metal: what a front-end, contacts and coils do.
+
+What the computer drives is put together from the pads and the PWM, and handed to the metal at each
+change; what the metal shows is turned into voltages and levels when a pin or channel is looked at.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from drivers.adc.mcp3x08 import CHIPS
+from drivers.board.profile import (
+    BoardProfile,
+    BurstSection,
+    ChannelSection,
+    EvseSection,
+    NtcSection,
+)
+from drivers.gpio.inputs import MEANINGS, Input
+from drivers.gpio.lock import TwoWayPins
+from drivers.gpio.wires import InputPin
+from evse.guard.facts import Inputs, Outputs
+from evse.guard.lock_drive import LockDrive
+from evse.model import X1_BP
+from hil.pi.header import MockHeader
+from hil.pi.pwm import PwmChannel
+from hil.pi.spi import Mcp3x08
+from hil.pi.waveform import PilotWaveform, Voltage, behind_front_end, steady
+
+NOMINAL_12V_MV = 12_000
+RESERVE_MV = 12_000
+DRIFT_US = 37
+"""Of the pilot's phase a millisecond, so that no two bursts begin at the same place."""
+KELVIN_0C = 273.15
+KELVIN_25C = 298.15
+
+
+class Metal(Protocol):
+    """What ends the wires: hil.plant.virtual_board.PlantPins, or hil.plant.pin_wire.RemotePins."""
+
+    def read(self, evse: int, now_ms: int) -> Inputs: ...
+    def write(self, evse: int, outputs: Outputs, now_ms: int) -> None: ...
+
+
+class Edges(NamedTuple):
+    """The computer's side of the wires."""
+
+    header: MockHeader
+    converter: Mcp3x08
+    pwm: Callable[[int], PwmChannel]
+    """The channel behind a pin, as it is now."""
+    now_ms: Callable[[], int]
+
+
+class EvseWires:
+    """All wires of one EVSE."""
+
+    def __init__(
+        self,
+        edges: Edges,
+        profile: BoardProfile,
+        section: EvseSection,
+        metal: Metal,
+        evse: int,
+    ) -> None:
+        self._pi, self._metal, self._evse = edges, metal, evse
+        self._profile, self._section = profile, section
+        self._shown = Inputs()
+        self._looked_ms: int | None = None
+        self._driven = Outputs()
+        self.pressed = False
+        """Somebody holds the stop button."""
+        self._wire_inputs()
+        self._wire_outputs()
+        self._wire_channels()
+
+    # --- what the metal shows ---------------------------------------------------------------------
+
+    def look(self) -> Inputs:
+        """The metal as it is now."""
+        now_ms = self._pi.now_ms()
+        if now_ms != self._looked_ms:
+            self._looked_ms = now_ms
+            self._shown = self._metal.read(self._evse, now_ms)
+            # A converter without a verdict is, on this board, one that is not there.
+            self._pi.converter.errno = None if self._shown.sample else errno.ENODEV
+        return self._shown
+
+    def _wire_inputs(self) -> None:
+        section = self._section
+        for mirror in section.contactor.mirrors:
+            self._contact(mirror, lambda: self.look().mirror_closed)
+        if section.lock is not None:
+            self._contact(section.lock.locked, lambda: self.look().lock_locked)
+            if section.lock.unlocked is not None:
+                self._contact(section.lock.unlocked, lambda: self.look().lock_unlocked)
+        if section.rcd is not None:
+            self._contact(section.rcd.trip, lambda: self.look().rcd_tripped)
+            if section.rcd.dc is not None:
+                self._contact(section.rcd.dc, lambda: self.look().rcd_tripped)
+        if section.phase_contact is not None and section.phase_contact.feedback is not None:
+            feedback = section.phase_contact.feedback
+            self._contact(feedback, lambda: self.look().phase_feedback is not False)
+        for kind, pin in {**self._profile.inputs, **section.inputs}.items():
+            self._contact(pin, self._meaning(kind))
+
+    def _meaning(self, kind: Input) -> Callable[[], bool]:
+        if kind is Input.EMERGENCY_STOP:
+            return lambda: self.look().emergency_stop
+        if kind is Input.STOP_BUTTON:
+            return lambda: self.pressed
+        flag = MEANINGS[kind].fault
+        return lambda: bool(flag & self.look().faults)
+
+    def _contact(self, pin: InputPin, active: Callable[[], bool]) -> None:
+        self._pi.header.drive(pin.gpio, lambda: active() is pin.active_high)
+
+    # --- what the converter sees ------------------------------------------------------------------
+
+    def _wire_channels(self) -> None:
+        profile, section = self._profile, self._section
+        pilot = section.pilot
+        if isinstance(pilot, BurstSection):
+            self._channel(pilot.channel, pilot.zero_counts, pilot.gain_mv, self._waveform())
+        else:
+            self._peak(pilot.high, lambda inputs: self._levels(inputs)[0])
+            self._peak(pilot.low, lambda inputs: self._levels(inputs)[1])
+        if section.proximity is not None:
+            self._pi.converter.pins[section.proximity.channel] = self._pp_mv
+        if isinstance(section.temperature, NtcSection):
+            self._pi.converter.pins[section.temperature.channel] = self._ntc_mv
+        if section.lock_reserve is not None:
+            self._scaled(section.lock_reserve, lambda: RESERVE_MV)
+        if profile.supply_12v is not None:
+            self._scaled(profile.supply_12v, lambda: self.look().supply_12v_mv)
+        if profile.supply_minus_12v is not None:
+            self._scaled(profile.supply_minus_12v, lambda: self.look().supply_minus_12v_mv)
+
+    def _waveform(self) -> Voltage:
+        """The pilot at the terminal, as it is when a burst begins."""
+        made: tuple[int | None, Voltage] = (None, steady(0))
+
+        def at(at_us: float) -> float:
+            nonlocal made
+            now_ms = self._pi.now_ms()
+            if now_ms != made[0]:
+                levels = self._levels(self.look())
+                phase_us = now_ms * DRIFT_US % 1_000
+                made = (now_ms, PilotWaveform(self.duty_bp, *levels, phase_us))
+            return made[1](at_us)
+
+        return at
+
+    @staticmethod
+    def _levels(inputs: Inputs) -> tuple[int, int]:
+        sample = inputs.sample
+        if sample is None:
+            return 0, 0
+        return sample.hi_mv, sample.hi_mv if sample.lo_mv is None else sample.lo_mv
+
+    def _peak(self, section: ChannelSection, level: Callable[[Inputs], int]) -> None:
+        self._scaled(section, lambda: level(self.look()))
+
+    def _scaled(self, section: ChannelSection, mv: Callable[[], float]) -> None:
+        self._channel(section.channel, section.zero_counts, section.gain_mv, lambda _at_us: mv())
+
+    def _channel(self, channel: int, zero: float, gain: float, voltage: Voltage) -> None:
+        self._pi.converter.pins[channel] = behind_front_end(
+            voltage,
+            zero_counts=zero,
+            gain_mv=gain,
+            full_counts=CHIPS[self._profile.converter.chip].full_counts,
+            reference_mv=self._profile.converter.reference_mv,
+        )
+
+    def _pp_mv(self, _at_us: float) -> float:
+        section, ohm = self._section.proximity, self.look().pp_ohm
+        assert section is not None, "wired only where it is fitted"
+        share = 1.0 if ohm is None else ohm / (ohm + section.pull_up_ohm)
+        return section.supply_mv * share / section.gain
+
+    def _ntc_mv(self, _at_us: float) -> float:
+        section, temperature_dc = self._section.temperature, self.look().temperature_dc
+        assert isinstance(section, NtcSection), "wired only where it is fitted"
+        if temperature_dc is None:
+            return self._profile.converter.reference_mv
+        kelvin = temperature_dc / 10 + KELVIN_0C
+        ohm = section.ohm_25c * math.exp(section.beta_k * (1 / kelvin - 1 / KELVIN_25C))
+        return self._profile.converter.reference_mv * ohm / (ohm + section.pull_up_ohm)
+
+    # --- what the computer drives -----------------------------------------------------------------
+
+    def _wire_outputs(self) -> None:
+        section, header = self._section, self._pi.header
+        driven = [coil.pull_in.gpio for coil in section.contactor.coils]
+        driven += [coil.hold.gpio for coil in section.contactor.coils if coil.hold]
+        if section.lock is not None:
+            actuator = section.lock.actuator
+            if isinstance(actuator, TwoWayPins):
+                driven += [actuator.lock.gpio, actuator.unlock.gpio]
+            else:
+                driven.append(actuator.solenoid.gpio)
+        if section.rcd is not None and section.rcd.test is not None:
+            driven.append(section.rcd.test.gpio)
+        if section.phase_contact is not None:
+            driven.append(section.phase_contact.coil.gpio)
+        for gpio in driven:
+            header.watch(gpio, lambda _high: self.output_changed())
+
+    def output_changed(self) -> None:
+        """A pad or the PWM may drive something else now."""
+        outputs = self._outputs()
+        if outputs != self._driven:
+            self._driven = outputs
+            self.feed()
+
+    def feed(self) -> None:
+        """The metal hears of the outputs, and the coil supply's watchdog is fed."""
+        self._metal.write(self._evse, self._driven, self._pi.now_ms())
+
+    @property
+    def duty_bp(self) -> int:
+        """What the pilot's pin puts out; a disabled output is X1 by the bias of its pin."""
+        duty_bp = self._pi.pwm(self._section.pilot.pwm_gpio).duty_bp
+        if duty_bp is None:
+            return X1_BP
+        return X1_BP - duty_bp if self._section.pilot.inverted else duty_bp
+
+    def _outputs(self) -> Outputs:
+        section, level = self._section, self._pi.header.level
+        coil = all(
+            level(one.pull_in.gpio) or (one.hold is not None and level(one.hold.gpio))
+            for one in section.contactor.coils
+        )
+        return Outputs(
+            coil=coil,
+            duty_bp=self.duty_bp,
+            lock_drive=self._lock_drive(),
+            rcd_test=self._tests(),
+            phases=self._phases(),
+        )
+
+    def _tests(self) -> bool:
+        rcd = self._section.rcd
+        return rcd is not None and rcd.test is not None and self._pi.header.level(rcd.test.gpio)
+
+    def _phases(self) -> int:
+        contact = self._section.phase_contact
+        if contact is None:
+            return 0
+        return 3 if self._pi.header.level(contact.coil.gpio) else 1
+
+    def _lock_drive(self) -> LockDrive:
+        section, level = self._section.lock, self._pi.header.level
+        if section is None:
+            return LockDrive.OFF
+        actuator = section.actuator
+        if not isinstance(actuator, TwoWayPins):
+            return LockDrive.LOCK if level(actuator.solenoid.gpio) else LockDrive.UNLOCK
+        if level(actuator.lock.gpio):
+            return LockDrive.LOCK
+        return LockDrive.UNLOCK if level(actuator.unlock.gpio) else LockDrive.OFF
