@@ -13,6 +13,7 @@ from hil.docs.conformance import conformance_markdown
 from hil.docs.faults import faults_markdown
 from hil.docs.indicator import indicator_markdown, indicator_svg
 from hil.docs.interface import interface_markdown
+from hil.docs.meter_models import meter_models_markdown
 from hil.docs.ocpp16 import ocpp16_markdown
 from hil.docs.ocpp201 import ocpp201_markdown
 from hil.docs.safety import safety_markdown
@@ -27,6 +28,7 @@ DOCUMENTS: dict[str, Callable[[], str]] = {
     "indicator.svg": indicator_svg,
     "interface.md": interface_markdown,
     "lane-plot.svg": readme_picture,
+    "meter_models.md": meter_models_markdown,
     "ocpp16.md": ocpp16_markdown,
     "ocpp201.md": ocpp201_markdown,
     "protocol.md": protocol_markdown,
