@@ -150,6 +150,19 @@ def test_memory_is_bounded_however_often_the_guard_steps() -> None:
     assert len(flight.records) == MAX_RECORDS - 2, "the two oldest gave the start"
 
 
+@pytest.mark.parametrize(("guards", "each"), [(1, MAX_RECORDS), (2, MAX_RECORDS), (8, 1_600)])
+def test_many_guards_share_the_memory_of_two(guards: int, each: int) -> None:
+    host = GuardHost({n: Guard(HARDWARE, Timing()) for n in range(1, guards + 1)}, Pins())
+    host.record()
+    for now_ms in range(each + 50):
+        host.step(now_ms)
+    recorder = host.recorders[guards]
+    recorder.trigger(Cause.ASKED, "", each + 50)
+    flight = recorder.collect(each + 50, at_once=True)
+    assert flight is not None
+    assert len(flight.records) == each - 2
+
+
 def test_what_changes_nothing_is_shared() -> None:
     tape = Tape()
     for now_ms in (10, 20):
