@@ -33,4 +33,3 @@ class Chatter:
         """The input has the level that it had; needs telling only while `floating`."""
         if self.floating and now_ms - self._changes_ms[-1] >= CALM_MS:
             self.floating = False
-            self._changes_ms.clear()

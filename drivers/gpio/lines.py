@@ -124,13 +124,10 @@ class Lines:
             switch_off(line for line in self._lines if not isinstance(line, InputLine))
         except GpioUnavailable as error:
             failure = error
-        for line in tuple(self._lines):
+        for line in self._lines:
             try:
                 line.close()
             except GpioUnavailable as error:
                 failure = failure or error
-            else:
-                self._lines.remove(line)
         if failure is not None:
             raise failure
-        self._owners.clear()

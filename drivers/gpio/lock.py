@@ -190,7 +190,7 @@ class ConnectorLock:
 
         Raises GpioUnavailable, with everything off that can be."""
         begins = drive is LockDrive.LOCK and self._drive is not LockDrive.LOCK
-        if begins and self._reserve and not (self._reserve.charged and self._reserve.enough):
+        if begins and self._reserve and not self._reserve.enough:
             drive = LockDrive.OFF
         self._drive = drive
         self._actuator.write(drive, now_ms)

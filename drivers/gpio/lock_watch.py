@@ -15,6 +15,8 @@ DRIVEN_MS = 1_000
 """What moves this soon after a drive was moved by it (as in chargebyte's public driver)."""
 SHOWN_MS = 1_000
 """Shortest time that a fault stands, so that everybody hears of it."""
+FIRST_LOOK_MS = 500
+"""A converter that has many channels to read gets to this one within a few periods."""
 RECOVERY_MS = 5_000
 """How long the reserve may be low before it counts as empty (as there)."""
 NO_FAULT = BoardFault(0)
@@ -70,18 +72,22 @@ class ReserveWatch:
         """`least_mv`: with less it could not unlock."""
         self._least_mv = least_mv
         self._low_ms: int | None = None
-        self.charged = False
-        """False from the start until it was seen charged once."""
+        self._began_ms: int | None = None
+        self._charged = False
         self.enough = False
         """At this moment: a pulse may begin."""
 
     def step(self, reserve_mv: int | None, now_ms: int) -> BoardFault:
-        """LOCK_CAPACITOR while it is not charged. `reserve_mv` None: it can not be measured."""
+        """LOCK_CAPACITOR while it is not charged, and when it has been low for long. `reserve_mv`
+        None: it can not be measured; in the first FIRST_LOOK_MS that is no fault yet."""
+        if self._began_ms is None:
+            self._began_ms = now_ms
         self.enough = reserve_mv is not None and reserve_mv >= self._least_mv
         if self.enough:
-            self.charged, self._low_ms = True, None
+            self._charged, self._low_ms = True, None
         elif self._low_ms is None:
             self._low_ms = now_ms
         elif now_ms - self._low_ms >= RECOVERY_MS:
-            self.charged = False
-        return NO_FAULT if self.charged else BoardFault.LOCK_CAPACITOR
+            self._charged = False
+        early = reserve_mv is None and now_ms - self._began_ms < FIRST_LOOK_MS
+        return NO_FAULT if self._charged or early else BoardFault.LOCK_CAPACITOR

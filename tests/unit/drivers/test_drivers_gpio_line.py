@@ -270,6 +270,16 @@ def test_three_quick_presses_are_not_floating() -> None:
     assert not chatter.floating
 
 
+@pytest.mark.parametrize(("gap_ms", "floating"), [(30, True), (40, True), (50, False)])
+def test_it_floats_with_the_seventh_change_in_a_window(gap_ms: int, floating: bool) -> None:
+    chatter = Chatter()
+    for now_ms in range(0, 6 * gap_ms, gap_ms):
+        chatter.changed(now_ms)
+    assert not chatter.floating
+    chatter.changed(WINDOW_MS if gap_ms == 40 else 6 * gap_ms)
+    assert chatter.floating is floating
+
+
 @given(st.lists(st.integers(10, 400), max_size=60))
 def test_it_floats_exactly_when_a_window_holds_too_many_changes(gaps: list[int]) -> None:
     chatter, times, expected = Chatter(), [], False
