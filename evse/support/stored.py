@@ -174,7 +174,7 @@ def flights(directories: Iterable[Path]) -> Iterator[Part]:
     }
     newest = sorted(found.values(), key=lambda path: path.stat().st_mtime_ns, reverse=True)
     if not newest:
-        yield Part("flight/", missing="nothing was recorded")
+        yield Part("flight/none.txt", missing="nothing was recorded")
     for path in newest[:MAX_FLIGHTS]:
         yield part(f"flight/{path.name}", partial(_read, path, MAX_FLIGHT_BYTES))
 

@@ -21,6 +21,7 @@ import msgspec
 
 from evse.journal.rows import records
 from evse.support.redaction import redacted
+from evse.support.stored import flights
 from ocpp_link.files.errors import FileError
 from ocpp_link.files.jobs import Bundle, End, Extract, Outcome
 from ocpp_link.files.part_file import sync_directory
@@ -84,6 +85,9 @@ def _parts(job: Bundle, window: Window, alive: Alive) -> Iterator[tuple[str, byt
     for number, extract in enumerate(job.extracts, 1):
         yield extract.name, _told(partial(_extract, extract, window))
         alive(number)
+    if job.flights:
+        for part in flights([Path(job.flights)]):
+            yield part.name, part.content or f"{part.missing}\n".encode()
 
 
 def _told(read: Callable[[], bytes]) -> bytes:

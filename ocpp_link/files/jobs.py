@@ -97,6 +97,8 @@ class Bundle(msgspec.Struct, frozen=True, tag="bundle", omit_defaults=True):
     extracts: tuple[Extract, ...] = ()
     journal: str = ""
     """The core's database; empty: none."""
+    flights: str = ""
+    """The directory of ring 1's recordings; empty: none."""
     documents: dict[str, str] = {}
     """By name: text that goes in as it is."""
     plain: bool = False

@@ -179,6 +179,7 @@ class LogUploads:
             bundle,
             extracts=tuple(extract for extract in extracts if extract.path),
             journal=sources.journal,
+            flights=sources.flights,
             documents=self._documents() | _configuration(sources),
         )
 

@@ -89,10 +89,12 @@ class Sources(msgspec.Struct, frozen=True):
     """What a bundle is made of; empty = there is none."""
 
     frame_log: str = ""
-    """Its path; so are the next two."""
+    """Its path; so are the next three."""
     security_log: str = ""
     journal: str = ""
     """Of the core's session events."""
+    flights: str = ""
+    """Directory of ring 1's recordings (docs/flight-recorder.md)."""
     configuration: str = ""
     """The text itself, without secrets."""
 

@@ -273,7 +273,7 @@ def test_of_a_computer_without_a_station_a_bundle_says_what_is_missing(
     assert "--config names another" in bundle["configuration-problem.txt"]
     assert "MISSING  services.log: there is no journalctl here" in bundle[CONTENTS]
     assert "MISSING  journal.jsonl: there is none" in bundle[CONTENTS]
-    assert "MISSING  flight/: nothing was recorded" in bundle[CONTENTS]
+    assert "MISSING  flight/none.txt: nothing was recorded" in bundle[CONTENTS]
 
 
 def test_damaged_databases_are_told_and_stop_nothing(station: Station) -> None:

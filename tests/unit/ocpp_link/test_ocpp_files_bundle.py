@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import sqlite3
 import tarfile
 from pathlib import Path
@@ -116,6 +117,21 @@ def test_of_what_is_too_long_the_newest_stays(tmp_path: Path, monkeypatch: Any) 
     frames = lines(tmp_path / "frames", range(24))
     found = build(Bundle(str(tmp_path / "b.gz"), extracts=(Extract("f", frames),)))
     assert hours(found["f"]) == [19, 20, 21, 22, 23]
+
+
+def test_the_newest_flights_of_ring_1_go_along_unchanged(tmp_path: Path) -> None:
+    flights = tmp_path / "flight"
+    flights.mkdir()
+    for number in range(10):
+        path = flights / f"flight-evse1-00000001-{number}.flight"
+        path.write_bytes(b'{"flight":1}')
+        os.utime(path, (number, number))
+    job = Bundle(str(tmp_path / "b.tar.gz"), flights=str(flights))
+    found = build(job)
+    assert sorted(found) == [f"flight/flight-evse1-00000001-{n}.flight" for n in range(2, 10)]
+    assert set(found.values()) == {b'{"flight":1}'}
+    nothing = build(Bundle(str(tmp_path / "c.tar.gz"), flights=str(tmp_path / "nowhere")))
+    assert nothing == {"flight/none.txt": b"nothing was recorded\n"}
 
 
 NAMES = st.sampled_from(["password", "AuthorizationKey", "idTag", "token", "pin", "url", "power"])
