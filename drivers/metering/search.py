@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -26,7 +27,6 @@ MORE_LINES = (
     Line(baud=1_200),
     Line(baud=1_200, parity="E"),
     Line(baud=115_200),
-    Line(baud=9_600, parity="N", stop_bits=2),
     Line(baud=9_600, parity="O"),
 )
 """What meters can be set to, the usual ones first; stop bits beyond the first are idle line to a
@@ -34,6 +34,10 @@ receiver, so that 8N1 finds 8N2."""
 
 
 USUAL_PARITIES: tuple[Parity, ...] = ("N", "E")
+
+
+HIGHEST_UNIT = 247
+"""Modbus over Serial Line 1.02, 2.2."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -93,8 +97,9 @@ def units_in(text: str) -> tuple[int, ...]:
     """`1-10,33` as numbers. Raises ValueError for what is no address (1 to 247)."""
     found: list[int] = []
     for part in text.split(","):
-        first, _, last = part.partition("-")
-        found.extend(range(int(first), int(last or first) + 1))
-    if not found or not all(1 <= unit <= 247 for unit in found):
-        raise ValueError(f"{text!r} names no addresses from 1 to 247")
+        spelt = re.fullmatch(r"(\d{1,3})(?:-(\d{1,3}))?", part)
+        units = range(int(spelt[1]), int(spelt[2] or spelt[1]) + 1) if spelt else range(0)
+        if not units or not 1 <= units[0] <= units[-1] <= HIGHEST_UNIT:
+            raise ValueError(f"{part!r} names no addresses from 1 to {HIGHEST_UNIT}")
+        found.extend(units)
     return tuple(dict.fromkeys(found))
