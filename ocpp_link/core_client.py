@@ -20,6 +20,7 @@ CONSUMER = "ocpp"
 SESSION_EVENT = "evse_manager.session_event"
 FAULTS = "sys.faults"
 RESERVATION = "reservation.reservation_update"
+PUBLIC_KEY = "evse_manager.powermeter_public_key_ocmf"
 PROVIDED = ("ocpp", "ocpp_1_6_charge_point", "auth_token_validator")
 VALIDATE_TOKEN = "auth_token_validator.validate_token"
 RETRY_S = 0.5
@@ -144,6 +145,9 @@ async def _subscribe(client: DoorClient, runner: Runner) -> None:
     def on_powermeter(params: dict[str, Any]) -> None:
         engine.on_powermeter(params["evse"], params["value"])
 
+    def on_public_key(params: dict[str, Any]) -> None:
+        engine.on_public_key(params["evse"], params["value"])
+
     def on_limits(params: dict[str, Any]) -> None:
         engine.on_limits(params["evse"], params["value"])
 
@@ -168,11 +172,14 @@ async def _subscribe(client: DoorClient, runner: Runner) -> None:
     for params in early:
         on_event(params)
     await client.subscribe("evse_manager.powermeter", on_powermeter)
+    await client.subscribe(PUBLIC_KEY, on_public_key)
     await client.subscribe("evse_manager.limits", on_limits)
     await client.subscribe(FAULTS, on_faults)
     await client.subscribe(RESERVATION, on_reservation)
     for evse in engine.station.evses:
         if value := await client.call("get", {"variable": "evse_manager.limits", "evse": evse}):
             engine.on_limits(evse, value)
+        if key := await client.call("get", {"variable": PUBLIC_KEY, "evse": evse}):
+            engine.on_public_key(evse, key)
         standing = await client.call("get", {"variable": FAULTS, "evse": evse})
         engine.on_faults(evse, standing or [])

@@ -90,6 +90,10 @@ class CoreSide(Parts):
             for hear in self.station.occasions.metered:
                 hear(evse)
 
+    def on_public_key(self, evse: int, value: str) -> None:
+        """The key of an EVSE's meter, which signs."""
+        self.station.public_keys[evse] = value
+
     def on_limits(self, evse: int, value: dict[str, Any]) -> None:
         """What the EVSE offers."""
         try:

@@ -25,6 +25,7 @@ from ocpp_link.files.updates import FirmwareUpdates
 from ocpp_link.memory.acknowledgements import Acknowledgements
 from ocpp_link.memory.database import Snapshot
 from ocpp_link.metering.sampling import Sampling
+from ocpp_link.metering.signed import FIELDS as SIGNING
 from ocpp_link.ports import BootReason, CorePort, Dialect, StationInfo, Store, SystemPort
 from ocpp_link.pricing import part
 from ocpp_link.pricing.config import PricingConfig
@@ -190,6 +191,10 @@ class Parts:
         self.model.facts |= self._facts() | site.facts(station.info)
         self.model.facts |= physical.facts(station, self.status)
         self.model.add(physical.rows(station))
+        if any(evse.meter_signs for evse in station.info.evses):
+            self.model.facts["signs_updates"] = lambda: "false"
+        else:
+            self.model.absent.update(SIGNING)
 
     def _facts(self) -> dict[str, Callable[[], str]]:
         """What the device model tells of the station as it was built."""

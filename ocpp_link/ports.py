@@ -39,6 +39,8 @@ class EvseInfo(msgspec.Struct, frozen=True):
     """Between one phase and three, by the limits, during a transaction."""
     meter_type: str = ""
     meter_serial: str = ""
+    meter_signs: bool = False
+    """The begin and the end of each transaction."""
 
 
 class StationInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from evse.types.authorization import AuthorizationStatus
-from evse.types.powermeter import Powermeter
+from evse.types.powermeter import Powermeter, SignedMeterValue
 from evse.types.session import StopTransactionReason
 
 
@@ -107,6 +107,8 @@ class TxRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     export_interval_wh: float | None = None
     start_wh: float | None = None
     """Of the end: the import register at the transaction's start."""
+    start_signed: SignedMeterValue | None = None
+    """Of the end: what the meter signed of the start, where what it signed of the end lacks it."""
     is_for_end: bool = False
     """It is told once more with the transaction's end."""
     samples: tuple[TxRecord, ...] = ()

@@ -59,6 +59,8 @@ class Station:
         self.occasions = Occasions()
         self.core_up = False
         self.meters: dict[int, Powermeter] = {}
+        self.public_keys: dict[int, str] = {}
+        """Of meters that sign, as the core knows them: DER in hexadecimal."""
         self.metered_ms: dict[int, int] = {}
         """When each of `meters` was heard."""
         self.limits: dict[int, Limits] = {}

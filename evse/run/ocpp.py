@@ -24,6 +24,7 @@ from ocpp_link.device.settings import Settings
 from ocpp_link.files.config import FilesConfig
 from ocpp_link.files.jobs import Trust
 from ocpp_link.files.ports import Sources
+from ocpp_link.metering.measurands import ENERGY
 from ocpp_link.ports import EvseInfo, RestartKind, StationInfo
 from ocpp_link.pricing.config import PricingConfig
 from ocpp_link.process import serve
@@ -84,6 +85,7 @@ def link_config(
             connection_timeout_s=config.authorization.connection_timeout_s,
             ping_interval_s=config.ocpp.ping_interval_s,
             phase_rotation=_phase_rotation(config),
+            stop_sampled_measurands=_of_end(config),
         ),
     )
 
@@ -180,6 +182,12 @@ def basic_auth_key(path: str, named_by: str = "[ocpp] basic_auth_key_file") -> b
     raise ConfigError([f"{named_by} = {path} {problem}"])
 
 
+def _of_end(config: StationConfig) -> tuple[str, ...]:
+    """OCPP 1.6 tells a meter's signatures with the values of a transaction's end alone, and of
+    those there are none unless somebody names them."""
+    return (ENERGY,) if any(evse.meter.signed for evse in config.evses) else ()
+
+
 def _phase_rotation(config: StationConfig) -> tuple[str, ...]:
     """Of each connector to the supply (OCPP 1.6 §9.1.7)."""
     return tuple(
@@ -204,6 +212,7 @@ def _station(config: StationConfig) -> StationInfo:
                 has_lock=evse.lock is not None,
                 switches_phases=evse.phase_switch.mode != "never",
                 meter_type=evse.meter.model if evse.meter.kind != "none" else "",
+                meter_signs=evse.meter.signed,
             )
             for evse in config.evses
         ),

@@ -200,7 +200,8 @@ class SessionMachine(PlugState):
         self.record.transaction = False
         self._checkpoint_ms = None
         self.record.signed = False
-        self._emit(self._write.transaction_finished(stop, utc, self.signing.end))
+        signing = self.signing
+        self._emit(self._write.transaction_finished(stop, utc, signing.end, signing.begin))
 
     def _end_session(self) -> None:
         finished = self._write.session_finished(self._clock.utc())

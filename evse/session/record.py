@@ -204,10 +204,13 @@ class EventWriter:
         stop: StopTransactionRequest,
         utc: datetime,
         signed: SignedMeterValue | msgspec.UnsetType = UNSET,
+        signed_start: SignedMeterValue | msgspec.UnsetType = UNSET,
     ) -> SessionEvent:
+        """`signed` holds the start, too; `signed_start` is for an end that was not signed."""
         plain = self.plain(SessionEventEnum.TransactionFinished, utc)
         finished = TransactionFinished(
             meter_value=self.meter(utc),
+            start_signed_meter_value=UNSET if signed else signed_start,
             signed_meter_value=signed,
             reason=stop.reason,
             id_tag=stop.id_tag,

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from ocpp_link.device.catalogue import Row
 from ocpp_link.device.values import DataType, text_of
+from ocpp_link.metering.signed import public_key_text
 from ocpp_link.records import EvseStatus
 from ocpp_link.station import Station
 from ocpp_link.status import StatusReporter
@@ -38,6 +41,8 @@ def rows(station: Station) -> list[Row]:
         made.append(_row("EVSE", evse, None, "Power", DataType.DECIMAL, "W", _max_w(station, evse)))
         made.append(_row("EVSE", evse, None, "AllowReset", DataType.BOOLEAN))
         made.append(_row("Connector", evse, CONNECTOR, "ConnectorType", DataType.STRING))
+        if station.info.evses[evse - 1].meter_signs:
+            made.append(_public_key_row(evse))
     return made
 
 
@@ -67,6 +72,7 @@ def _of_evse(station: Station, status: StatusReporter, evse: int) -> dict[str, C
         f"{evse}.SupplyPhases": lambda: str(info.phases),
         f"{evse}.Power": lambda: _power_w(station, evse),
         f"{evse}.AllowReset": lambda: "false",
+        f"{evse}.PublicKey": lambda: _public_key(station, evse),
         f"{evse}.ConnectorType": lambda: "sType2" if info.has_lock else "cType2",
     }
 
@@ -82,6 +88,18 @@ def _power_w(station: Station, evse: int) -> str:
     power = getattr(meter, "power_W", None)
     total = getattr(power, "total", 0.0)
     return f"{total:.0f}"
+
+
+def _public_key(station: Station, evse: int) -> str:
+    """Empty until the meter has told it."""
+    key = station.public_keys.get(evse, "")
+    return public_key_text(key) if key else ""
+
+
+def _public_key_row(evse: int) -> Row:
+    """OCA, Signed Meter Values in OCPP 1.0, 3.3.1 and 4.3.2."""
+    row = _row("FiscalMetering", evse, None, "PublicKey", DataType.STRING)
+    return replace(row, v16=f"MeterPublicKey{evse}")
 
 
 def _has_problem(status: StatusReporter, connector: int) -> bool:

@@ -76,6 +76,14 @@ class Settings(msgspec.Struct, frozen=True):
     stop_aligned_interval_s: int = 0
     """The same on the clock's grid; 0 = none."""
 
+    # Signatures of a meter (OCA, Signed Meter Values in OCPP 1.0)
+    sign_sampled: bool = True
+    """Tell what it signed of a transaction with the end, and where anything below says so."""
+    sign_started: bool = False
+    """Tell what it signed of the start with the start, too, by the versions that can."""
+    sign_aligned: bool = False
+    public_key_with: str = "OncePerTransaction"
+
     # Smart charging
     ignored_purposes_offline: tuple[str, ...] = ()
     """Purposes of charging profiles that do not hold while the back office is away."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 from msgspec import UNSET
 
-from evse.types.powermeter import Powermeter
+from evse.types.powermeter import Powermeter, SignedMeterValue
 from ocpp_link.records import TxRecord
 
 PHASES = ("L1", "L2", "L3")
@@ -30,8 +30,8 @@ class Measured(msgspec.Struct, frozen=True):
     unit: str = ""
     phase: str = ""
     location: str = OUTLET
-    signed: str = ""
-    """The reading as the meter signed it, where it did; `value` is then in it."""
+    signed: SignedMeterValue | None = None
+    """The same as the meter signed it, where it did."""
 
 
 Source = Callable[[TxRecord], Iterable[tuple[str, float]]]
@@ -51,10 +51,9 @@ def measured(record: TxRecord, measurands: Iterable[str]) -> Iterator[Measured]:
         location = BODY if name == "Temperature" else INLET if record.evse == 0 else OUTLET
         for found_phase, value in source(record):
             if _is_wanted(phase, found_phase):
-                yield Measured(name, value, unit, phase or found_phase, location)
-        if name == ENERGY and phase == "" and record.meter.signed_meter_value is not UNSET:
-            data = record.meter.signed_meter_value.signed_meter_data
-            yield Measured(name, 0.0, unit, "", location, signed=data)
+                signed = record.meter.signed_meter_value or None
+                seal = signed if name == ENERGY and found_phase == "" else None
+                yield Measured(name, value, unit, phase or found_phase, location, seal)
 
 
 def delivers(record: TxRecord, wanted: str) -> bool:

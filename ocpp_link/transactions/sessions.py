@@ -14,6 +14,7 @@ from evse.types.session import (
     StartSessionReason,
     StopTransactionReason,
 )
+from ocpp_link.metering.signed import with_signature
 from ocpp_link.records import EvseState, EvseStatus, RecordKind, SampleContext, Trigger, TxRecord
 
 E = SessionEventEnum
@@ -51,7 +52,7 @@ def _record(state: EvseState, changed: EvseState, event: SessionEvent, seq: int)
             seq=seq,
             evse=state.evse,
             timestamp=event.timestamp,
-            meter=started.meter_value,
+            meter=with_signature(started.meter_value, started.signed_meter_value),
             context=SampleContext.BEGIN,
             token=token_of(started.id_tag),
             token_type=_type_of(started.id_tag),
@@ -66,9 +67,10 @@ def _record(state: EvseState, changed: EvseState, event: SessionEvent, seq: int)
             seq=seq,
             evse=state.evse,
             timestamp=event.timestamp,
-            meter=finished.meter_value,
+            meter=with_signature(finished.meter_value, finished.signed_meter_value),
             context=SampleContext.END,
             start_wh=state.start_wh,
+            start_signed=finished.start_signed_meter_value or None,
             token=token_of(finished.id_tag),
             token_type=_type_of(finished.id_tag),
             number=state.records,

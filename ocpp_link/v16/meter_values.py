@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 from ocpp_link.device.settings import Settings
 from ocpp_link.metering.measurands import ENERGY, Measured, measured, number
-from ocpp_link.records import SampleContext, TxRecord
+from ocpp_link.metering.signed import Seal, seal_of, signed_begin, signed_part
+from ocpp_link.records import RecordKind, SampleContext, TxRecord
 
 Sample = dict[str, str]
 MeterValue = dict[str, Any]
@@ -18,9 +19,15 @@ MAX_TRANSACTION_DATA = 50_000
 """Characters that transactionData may take: a frame of 65 000 passes every back office known."""
 
 
-def meter_value(record: TxRecord, measurands: Iterable[str]) -> MeterValue | None:
+def meter_value(
+    record: TxRecord, measurands: Iterable[str], seal: Seal = Seal.NONE
+) -> MeterValue | None:
     """A MeterValue, or None where there is nothing to say: an empty one is not allowed."""
-    values = [_sample(found, record.context) for found in measured(record, measurands)]
+    values = []
+    for found in measured(record, measurands):
+        values.append(_sample(found, record.context))
+        if found.signed and (part := signed_part(found.signed, seal)):
+            values.append(_signed(values[-1], part))
     return {"timestamp": record.timestamp, "sampledValue": values} if values else None
 
 
@@ -45,24 +52,36 @@ def transaction_data(record: TxRecord, settings: Settings) -> list[MeterValue]:
     lists = dict.fromkeys(ends, both) | {SampleContext.CLOCK: aligned}
     found = [
         value
-        for each in (*record.samples, record)
-        if (value := meter_value(each, lists.get(each.context, sampled)))
+        for each, seal in _with_end(record, settings)
+        if (value := meter_value(each, lists.get(each.context, sampled), seal))
     ]
     while len(found) > len(ends) and len(msgspec.json.encode(found)) > MAX_TRANSACTION_DATA:
         found = [found[0], *found[1:-1][1::2], found[-1]]
     return found
 
 
+def _with_end(record: TxRecord, settings: Settings) -> Iterator[tuple[TxRecord, Seal]]:
+    """What is told with an end, and what of the meter's signatures goes with each of it."""
+    seal, begin = seal_of(record, settings), signed_begin(record)
+    for each in record.samples:
+        signed = begin is not None and each.kind is RecordKind.STARTED
+        yield (begin, seal) if begin is not None and signed else (each, Seal.NONE)
+    yield record, seal
+
+
+def _signed(sample: Sample, part: dict[str, str]) -> Sample:
+    """The same value in SignedMeterValueType (OCA, Signed Meter Values in OCPP 1.0, 3.2.1)."""
+    return sample | {"format": "SignedData", "value": msgspec.json.encode(part).decode()}
+
+
 def _sample(found: Measured, context: str) -> Sample:
     """Servers differ in what they take for granted, so that nothing is left to their defaults."""
     sample = {
-        "value": found.signed or number(found.value),
+        "value": number(found.value),
         "context": context,
         "measurand": found.measurand,
         "location": found.location,
     }
-    if found.signed:
-        sample["format"] = "SignedData"
     if found.unit:
         sample["unit"] = found.unit
     if found.phase:

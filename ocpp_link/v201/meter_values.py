@@ -1,7 +1,4 @@
-"""MeterValueType of OCPP 2.0.1 (J01, J02; part 2 §2.34, §2.42), and what is told of it when.
-
-Signed readings are not told: AlignedDataCtrlr and SampledDataCtrlr have no SignReadings here.
-"""
+"""MeterValueType of OCPP 2.0.1 (J01, J02; part 2 §2.34, §2.42), and what is told of it when."""
 
 from __future__ import annotations
 
@@ -12,6 +9,7 @@ import msgspec
 
 from ocpp_link.device.settings import Settings
 from ocpp_link.metering.measurands import ENERGY, MEASURANDS, Measured, measured, split
+from ocpp_link.metering.signed import Seal, seal_of, signed_begin, signed_part
 from ocpp_link.records import RecordKind, SampleContext, TxRecord
 
 MeterValue = dict[str, Any]
@@ -28,7 +26,8 @@ def meter_values(record: TxRecord, settings: Settings) -> list[MeterValue]:
     """What is told with a record; empty where there is nothing to say."""
     if record.kind is RecordKind.FINISHED:
         return _of_end(record, settings)
-    value = _meter_value(record, _listed(record, settings), _context(record))
+    seal = seal_of(record, settings)
+    value = _meter_value(record, _listed(record, settings), _context(record), seal)
     return [value] if value else []
 
 
@@ -58,28 +57,32 @@ def _of_end(record: TxRecord, settings: Settings) -> list[MeterValue]:
         if each.context in OF_THE_END
         and (value := _meter_value(each, lists[each.context], each.context))
     ]
-    of_end = sampled if sampled or aligned else (ENERGY,)
-    end = _meter_value(record, of_end, SampleContext.END)
+    of_end, seal = sampled if sampled or aligned else (ENERGY,), seal_of(record, settings)
+    end = _meter_value(record, of_end, SampleContext.END, seal)
     while found and len(msgspec.json.encode(found)) > MAX_CHARS:
         found = found[1::2]
-    return [*found, *([end] if end else [])]
+    started = None if seal is Seal.NONE else signed_begin(record)
+    begin = _meter_value(started, (ENERGY,), SampleContext.BEGIN, seal) if started else None
+    return [*([begin] if begin else []), *found, *([end] if end else [])]
 
 
 def _meter_value(
-    record: TxRecord, listed: Iterable[str], context: SampleContext
+    record: TxRecord, listed: Iterable[str], context: SampleContext, seal: Seal = Seal.NONE
 ) -> MeterValue | None:
     wanted = [name for name in listed if split(name)[0] in KNOWN]
-    values = [_sample(each, context) for each in measured(record, wanted) if not each.signed]
+    values = [_sample(each, context, seal) for each in measured(record, wanted)]
     return {"timestamp": record.timestamp, "sampledValue": values} if values else None
 
 
-def _sample(found: Measured, context: SampleContext) -> dict[str, Any]:
+def _sample(found: Measured, context: SampleContext, seal: Seal) -> dict[str, Any]:
     sample: dict[str, Any] = {
         "value": round(found.value, 3),
         "context": context.value,
         "measurand": found.measurand,
         "location": found.location,
     }
+    if found.signed and (part := signed_part(found.signed, seal)):
+        sample["signedMeterValue"] = part
     if found.unit:
         sample["unitOfMeasure"] = {"unit": found.unit}
     if found.phase:

@@ -3,9 +3,11 @@ signed verifies and equals the bill, and no car waits for it longer than it has 
 
 from __future__ import annotations
 
+import base64
 import functools
 from contextlib import suppress
 
+import msgspec
 import pytest
 from fault_cases import METER, sim_of
 from hypothesis import given
@@ -32,6 +34,7 @@ from hil.bench.bench import Bench, Process
 from hil.bench.sim import SimBench
 from hil.bench.station import StationSetup
 from hil.plant.iskra_sim import State
+from hil.sim.ocpp import SimOcpp
 from hil.trace import Lane
 
 pytestmark = [
@@ -191,6 +194,26 @@ def test_a_car_that_leaves_at_once_leaves_the_meter_idle(bench: Bench) -> None:
     charged(bench, minutes=1)
     ended(bench)
     assert judge([record(end_value(bench))]).holds
+
+
+@pytest.mark.station(meter_signed=True, authorization="list", back_office=True)
+def test_the_back_office_gets_what_the_meter_signed_and_can_verify_it(bench: Bench) -> None:
+    office = SimOcpp(sim_of(bench))
+    bench.clock.run_for(5)
+    charged(bench, minutes=2)
+    ended(bench)
+    brain = office.csms.brain
+    bench.clock.run_until(lambda: brain.sent("StopTransaction"), within=20)
+    stop = brain.sent("StopTransaction")[-1]
+    samples = [s for value in stop["transactionData"] for s in value["sampledValue"]]
+    (sealed,) = [s for s in samples if s.get("format") == "SignedData"]
+    part = msgspec.json.decode(sealed["value"])
+    found = parse(base64.b64decode(part["signedMeterData"]))
+    assert verify(found, part["publicKey"]).valid
+    (key_,) = office.ask("GetConfiguration", {"key": ["MeterPublicKey1"]})[1]["configurationKey"]
+    assert key_["value"] == part["publicKey"]
+    start = brain.sent("StartTransaction")[-1]
+    assert float(judge([found]).energy_wh or 0) == stop["meterStop"] - start["meterStart"]
 
 
 def _begun_ms(signed: bool) -> int:

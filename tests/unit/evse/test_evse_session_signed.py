@@ -131,7 +131,9 @@ def test_c6_the_end_is_signed_after_the_contactor_has_opened_and_ends_the_transa
     assert made.session.state == "stopping"
     signs_end(made)
     assert made.session.state == "finished"
-    assert finished(made).transaction_finished.signed_meter_value == value("begin and end")
+    ended = finished(made).transaction_finished
+    assert ended.signed_meter_value == value("begin and end")
+    assert ended.start_signed_meter_value is UNSET
 
 
 def test_the_contactor_opens_whatever_the_meter_does() -> None:
@@ -149,7 +151,9 @@ def test_the_wait_for_the_end_is_bounded_and_the_transaction_ends_unsigned() -> 
     assert made.session.state == "stopping"
     made.run(1_000)
     assert made.session.state == "finished"
-    assert finished(made).transaction_finished.signed_meter_value is UNSET
+    ended = finished(made).transaction_finished
+    assert ended.signed_meter_value is UNSET
+    assert ended.start_signed_meter_value == value("begin")
     assert CoreCondition.METER_NOT_SIGNING in made.session._conditions()
     assert not made.session.fault_model.blocked
 

@@ -113,6 +113,7 @@ class Rig:
         pricing: PricingConfig | None = None,
         serial: str = "",
         has_lock: bool = True,
+        meter_signs: bool = False,
     ) -> None:
         self.clock = clock or VirtualClock()
         self.core = FakeCore()
@@ -130,7 +131,7 @@ class Rig:
                 vendor="PiEVSE",
                 model="Bench",
                 serial=serial,
-                evses=(EvseInfo(has_lock=has_lock),) * evses,
+                evses=(EvseInfo(has_lock=has_lock, meter_signs=meter_signs),) * evses,
             ),
             core=self.core,
             store=self.store,

@@ -508,17 +508,6 @@ def test_a_meter_that_turns_back_exports() -> None:
     assert [m.value for m in measured(record, ("Current.Export.L1",))] == [4.5]
 
 
-def test_a_signed_reading_is_told_beside_the_number() -> None:
-    """OCPP 1.6 §7.49."""
-    signed = {"signed_meter_data": "OCMF|{}|{}", "signing_method": "", "encoding_method": ""}
-    data = msgspec.json.decode(msgspec.json.encode(FULL)) | {"signed_meter_value": signed}
-    record = msgspec.structs.replace(RECORD, meter=msgspec.convert(data, Powermeter))
-    message = render(record, 1, Settings(sampled_measurands=(REGISTER,)))
-    assert message is not None
-    last = message.payload["meterValue"][0]["sampledValue"][-1]
-    assert (last["format"], last["value"]) == ("SignedData", "OCMF|{}|{}")
-
-
 def test_pitfall_15_no_message_without_a_value() -> None:
     bare = msgspec.convert(
         {"timestamp": "2026-01-01T00:00:00.000Z", "energy_Wh_import": {"total": 1.0}}, Powermeter
