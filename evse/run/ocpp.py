@@ -152,6 +152,7 @@ def _files(
         directory=state_dir / "ocpp-files",
         sources=Sources(
             journal=str(journal),
+            flights=str(journal.with_name("flight")),
             configuration=msgspec.json.format(shown).decode(),
         ),
         trust=Trust(
