@@ -98,12 +98,13 @@ def run(arguments: argparse.Namespace) -> int:
 def _parts(arguments: argparse.Namespace, run_dir: Path) -> Iterator[Part]:
     """The most needed first; all texts cleaned of what must not leave."""
     state_dir: Path = arguments.state_dir
+    link_dir = _link_dir(state_dir)
     pseudonym = pseudonyms(secrets.token_bytes(16))
     values, config, problem = _configuration(arguments.config)
     prose = Prose(
         pseudonym,
-        tokens=stored.tokens(state_dir) | tokens_in(values),
-        secrets=_secrets(config, state_dir),
+        tokens=stored.tokens(state_dir, link_dir) | tokens_in(values),
+        secrets=_secrets(config, link_dir),
     )
     for part in _texts(arguments, values, problem, pseudonym):
         cleaned = prose.clean(part.content.decode("utf-8", errors="replace"))
@@ -120,6 +121,7 @@ def _texts(
     pseudonym: Pseudonym,
 ) -> Iterator[Part]:
     state_dir: Path = arguments.state_dir
+    link_dir = _link_dir(state_dir)
     yield Part("README.txt", README.encode())
     yield from live(arguments.socket, pseudonym)
     if values:
@@ -128,7 +130,7 @@ def _texts(
     if problem:
         yield Part("configuration-problem.txt", f"{problem}\n".encode())
     yield from computer(state_dir)
-    yield stored.part("statistics.json", lambda: stored.statistics(state_dir))
+    yield stored.part("statistics.json", lambda: stored.statistics(state_dir, link_dir))
     yield stored.part(
         "journal.jsonl",
         lambda: stored.journal(state_dir, pseudonym),
@@ -136,7 +138,13 @@ def _texts(
     )
     yield service_log(arguments.lines)
     for name, log in (("ocpp-frames.jsonl", FRAME_LOG), ("ocpp-security.jsonl", SECURITY_LOG)):
-        yield stored.part(name, partial(_tail, state_dir / log))
+        yield stored.part(name, partial(_tail, link_dir / log))
+
+
+def _link_dir(state_dir: Path) -> Path:
+    """Where the link keeps what is its own: under systemd it is another user's."""
+    own = state_dir.with_name(f"{state_dir.name}-ocpp")
+    return own if own.is_dir() else state_dir
 
 
 def _tail(log: Path) -> bytes:
@@ -162,14 +170,14 @@ def _configuration(path: Path) -> tuple[dict[str, Any], StationConfig | None, st
         return values, None, str(error)
 
 
-def _secrets(config: StationConfig | None, state_dir: Path) -> set[str]:
+def _secrets(config: StationConfig | None, link_dir: Path) -> set[str]:
     """The AuthorizationKey, as it is configured and as the back office has changed it."""
     found: set[bytes] = set()
     if config is not None and config.ocpp is not None and config.ocpp.basic_auth_key_file:
         with contextlib.suppress(OSError), Path(config.ocpp.basic_auth_key_file).open("rb") as file:
             found.add(file.read(MAX_KEY_BYTES).strip())
     with contextlib.suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
-        kept = (state_dir / SECURITY / CREDENTIALS).read_bytes()
+        kept = (link_dir / SECURITY / CREDENTIALS).read_bytes()
         found |= set(msgspec.json.decode(kept, type=Credentials).passwords)
     texts = {key.decode("utf-8", errors="replace") for key in found}
     return texts | {key.hex() for key in found} | {key.hex().upper() for key in found}

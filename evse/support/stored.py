@@ -83,23 +83,24 @@ def _decoded(body: bytes) -> Any:
         return f"{len(body)} bytes that are no JSON"
 
 
-def statistics(state_dir: Path) -> bytes:
+def statistics(state_dir: Path, link_dir: Path) -> bytes:
     """Sizes of files, and numbers of rows; nothing of what is in them."""
+    if not state_dir.is_dir():
+        raise FileNotFoundError(state_dir)
+    files = sorted({path for place in (state_dir, link_dir) for path in _files(place)})
     return text(
         {
-            "files": {str(p.relative_to(state_dir)): p.lstat().st_size for p in _files(state_dir)},
+            "files": {str(path): path.lstat().st_size for path in files},
             CORE_DB: _counted(state_dir / CORE_DB, _journal_counts),
-            LINK_DB: _counted(state_dir / LINK_DB, _link_counts),
+            LINK_DB: _counted(link_dir / LINK_DB, _link_counts),
         }
     )
 
 
-def _files(state_dir: Path) -> Iterable[Path]:
+def _files(directory: Path) -> list[Path]:
     """Names of installed certificates and of session logs are of no use to anybody."""
-    found = [*state_dir.glob("*"), *state_dir.glob("flight/*")]
-    if not found:
-        raise FileNotFoundError(state_dir)
-    return sorted(path for path in found if path.is_file() and not path.is_symlink())
+    found = [*directory.glob("*"), *directory.glob("flight/*")]
+    return [path for path in found if path.is_file() and not path.is_symlink()]
 
 
 def _counted(path: Path, count: Callable[[sqlite3.Connection], dict[str, Any]]) -> Any:
@@ -132,15 +133,15 @@ def _link_counts(db: sqlite3.Connection) -> dict[str, Any]:
     }
 
 
-def tokens(state_dir: Path) -> set[str]:
+def tokens(state_dir: Path, link_dir: Path) -> set[str]:
     """Every token that the databases know, so that it is found in texts too. What can not be read
     gives none: those texts have their names still."""
     found: set[str] = set()
     for path, query in (
         (state_dir / CORE_DB, "SELECT '', '', body FROM event ORDER BY seq DESC LIMIT ?"),
         (state_dir / CORE_DB, "SELECT '', '', body FROM snapshot LIMIT ?"),
-        (state_dir / LINK_DB, "SELECT kind, name, body FROM item LIMIT ?"),
-        (state_dir / LINK_DB, "SELECT kind, '', body FROM record ORDER BY id DESC LIMIT ?"),
+        (link_dir / LINK_DB, "SELECT kind, name, body FROM item LIMIT ?"),
+        (link_dir / LINK_DB, "SELECT kind, '', body FROM record ORDER BY id DESC LIMIT ?"),
     ):
         with contextlib.suppress(*_FAILURES), opened(path) as db:
             for kind, name, body in db.execute(query, (MAX_TOKENS,)):

@@ -261,6 +261,18 @@ def test_of_a_dead_station_what_is_on_the_disk_is_there(
     assert "Keys, passwords and card numbers are left out." in told
 
 
+def test_a_link_with_a_directory_of_its_own_is_found(station: Station) -> None:
+    own = station.root / "state-ocpp"
+    own.mkdir()
+    for name in ("ocpp.db", FRAME_LOG, SECURITY_LOG, SECURITY):
+        (station.state_dir / name).rename(own / name)
+    assert station.support() == 0
+    bundle = station.bundle()
+    assert secrets_in(bundle) == []
+    assert json.loads(bundle["statistics.json"])["ocpp.db"]["waiting"] == {"x": 1}
+    assert "StartTransaction" in bundle["ocpp-frames.jsonl"]
+
+
 def test_of_a_computer_without_a_station_a_bundle_says_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
