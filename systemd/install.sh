@@ -167,7 +167,7 @@ make_venv() {
 put_files() {
     say "putting units into $units, with users, directories and rules for udev and polkit"
     put 0755 "$source/systemd/libexec/evse" $home/bin/evse
-    for file in count-start after-ocpp begin-anew; do
+    for file in needs count-start after-ocpp begin-anew; do
         put 0755 "$source/systemd/libexec/$file" $home/libexec/$file
     done
     for file in "$source"/systemd/units/*; do

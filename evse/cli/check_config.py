@@ -15,6 +15,8 @@ from evse.door.peer import access
 
 UNITS = ("guard", "sim", "ocpp")
 """Processes that not every configuration needs."""
+NOT_NEEDED = 3
+"""Another exit code than that of a configuration that can not be read."""
 
 
 def add(parser: argparse.ArgumentParser, _name: str) -> None:
@@ -22,7 +24,7 @@ def add(parser: argparse.ArgumentParser, _name: str) -> None:
     parser.add_argument(
         "--needs",
         choices=UNITS,
-        help="print nothing, and say by the exit code whether this process is needed",
+        help=f"print nothing, and end with {NOT_NEEDED} where this process is not needed",
     )
 
 
@@ -31,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     if config is None:
         return 1
     if arguments.needs:
-        return 0 if needs(config, arguments.needs) else 1
+        return 0 if needs(config, arguments.needs) else NOT_NEEDED
     for warning in meter_warnings(config):
         print(f"warning: {warning}", file=sys.stderr)
     access(config.door, lambda words: print(words, file=sys.stderr))

@@ -319,14 +319,15 @@ def test_a_configuration_tells_which_processes_it_needs(kind: str, needed: list[
     assert [unit for unit in UNITS if needs(config, unit)] == needed
 
 
-@pytest.mark.parametrize(("more", "code"), [("", 1), (OCPP, 0)])
+@pytest.mark.parametrize(("more", "code"), [("", 3), (OCPP, 0), ("x", 1)])
 def test_the_exit_code_says_whether_a_process_is_needed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], more: str, code: int
 ) -> None:
     path = tmp_path / "s.toml"
     path.write_text(TOML.format(kind="simulated", port="") + more, "utf-8")
     assert main(["check-config", str(path), "--needs", "ocpp"]) == code
-    assert capsys.readouterr() == ("", "")
+    said = capsys.readouterr()
+    assert (said.out, bool(said.err)) == ("", code == 1)
 
 
 def test_metal_alone_is_asked_of_a_simulated_station_only(

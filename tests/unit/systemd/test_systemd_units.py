@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from evse.cli import COMMANDS
+from evse.cli.check_config import NOT_NEEDED
+from evse.cli.check_config import UNITS as UNITS_ASKED
 from evse.door.peer import DoorTable
 from evse.run.process import EXIT_RESTART_APPLICATION, EXIT_RESTART_HARDWARE
 from ocpp_link.files.release_unit import UNIT
@@ -99,6 +101,15 @@ def test_a_unit_calls_the_command_as_the_command_takes_it(path: Path) -> None:
             parser = argparse.ArgumentParser()
             importlib.import_module(COMMANDS[name][0]).add(parser, name)
             parser.parse_args(options)
+
+
+def test_who_is_not_needed_is_told_apart_from_what_can_not_be_read() -> None:
+    """A unit of a broken release must start, fail and be counted; it must not be skipped."""
+    for script in ("needs", "begin-anew"):
+        text = (HOUSE / "libexec" / script).read_text("utf-8")
+        assert f"[ $? -ne {NOT_NEEDED} ]" in text
+    wanted = [found for path in SERVICES for found in settings(path, "ExecCondition")]
+    assert sorted(wanted) == [f"/opt/pievse/libexec/needs {unit}" for unit in sorted(UNITS_ASKED)]
 
 
 @pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.name)
