@@ -11,10 +11,20 @@ from collections.abc import Iterator
 import msgspec
 
 from evse.core import Core
+from evse.metering.signed import Phase
 from evse.model import LockState, Reason, SelfTest
 from evse.pilot import duty_bp_to_amps, is_pwm
 from evse.session.availability import by_whom
 from evse.session.session import Session
+
+SIGNING = {
+    Phase.RESTS: "the meter signs the begin of each transaction, and has nothing to sign",
+    Phase.BEGINS: "the meter is signing the begin",
+    Phase.SIGNED: "the meter has signed the begin",
+    Phase.UNSIGNED: "the meter has not signed the begin",
+    Phase.ENDS: "the meter is signing the end",
+    Phase.ENDED: "the meter was told of the end",
+}
 
 
 class Fact(msgspec.Struct, frozen=True):
@@ -41,6 +51,8 @@ def _found(core: Core, session: Session) -> Iterator[Fact]:
     if session.config.connector == "socket":
         yield _cable(session)
     yield _meter(core, session)
+    if session.config.meter.signed:
+        yield _signature(session)
     yield _limit(session)
     yield _pause(session)
     yield _pilot(core, session)
@@ -106,6 +118,13 @@ def _meter(core: Core, session: Session) -> Fact:
     age_s = (now_ms - meter.reading.taken_ms) / 1000
     fresh = meter.fresh(now_ms) and not meter.lost
     return Fact(fresh, f"meter: last reading {age_s:.1f} s ago{'' if fresh else ', too old'}")
+
+
+def _signature(session: Session) -> Fact:
+    signing = session.signing
+    if signing.why:
+        return Fact(not signing.refused, f"signature: {signing.why}")
+    return Fact(signing.may_start or signing.may_ask, f"signature: {SIGNING[signing.phase]}")
 
 
 def _limit(session: Session) -> Fact:

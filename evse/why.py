@@ -12,6 +12,8 @@ from evse.session import availability
 from evse.session.session import Session
 from evse.types.session import EnableSource, PauseReason
 
+START_FAILED = "evse_manager/PowermeterTransactionStartFailed"
+
 
 def why(core: Core, evse: int) -> str:
     """Raises KeyError for an EVSE that the station does not have."""
@@ -27,6 +29,8 @@ def _cause(core: Core, session: Session) -> str:
     for fault in session.faults:
         if fault.blocks:
             says, hint = told(fault, session.meter.trouble)
+            if fault.code == START_FAILED and session.signing.why:
+                says = f"{says}: {session.signing.why}"
             return f"is not charging because {says} ({fault.code}). {hint}"
     return _BY_STATE[session.state](core, session)
 
@@ -52,6 +56,8 @@ def _waiting(core: Core, session: Session) -> str:
         return "is not charging because the cable's rating (PP) has not been read yet."
     if not session.locked:
         return "is not charging because the plug is not locked yet."
+    if session.meter.suffices(core.clock.now_ms()):
+        return "is not charging because the meter is signing the begin of the transaction."
     return "is not charging because the meter has not given a fresh reading yet."
 
 
@@ -154,7 +160,12 @@ def _left(core: Core, session: Session) -> str:
     return clock(session.offer.delay.remaining_s(core.clock.now_ms()) * 1_000)
 
 
-def _stopping(_core: Core, _session: Session) -> str:
+def _stopping(_core: Core, session: Session) -> str:
+    if not (session.status.energised or session.signing.settled):
+        return (
+            "is not charging because charging was stopped; the contactor is open, and the meter "
+            "signs the end of the transaction."
+        )
     return "is not charging because charging is being stopped; the contactor is opening."
 
 

@@ -90,6 +90,11 @@ class Signing:
     # --- begin ------------------------------------------------------------------------------------
 
     @property
+    def fitted(self) -> bool:
+        """The meter signs: nothing here changes where it does not."""
+        return self._fitted
+
+    @property
     def may_ask(self) -> bool:
         return self._fitted and self.phase is Phase.RESTS
 
@@ -158,9 +163,12 @@ class Signing:
         if self.due_ms is None or now_ms < self.due_ms:
             return
         if self.phase is Phase.BEGINS:
-            self._fail(f"it did not sign the begin in {BEGIN_MS / 1000:g} s")
+            self._fail(f"the meter did not sign the begin in {BEGIN_MS / 1000:g} s")
         else:
-            self.phase, self.why = Phase.ENDED, f"it did not sign the end in {END_MS / 1000:g} s"
+            self.phase, self.why = (
+                Phase.ENDED,
+                f"the meter did not sign the end in {END_MS / 1000:g} s",
+            )
 
     @property
     def due_ms(self) -> int | None:
@@ -184,4 +192,4 @@ class Signing:
 
 
 def _why(error: str | UnsetType) -> str:
-    return "it gave no reason" if isinstance(error, UnsetType) else error
+    return "the meter gave no reason" if isinstance(error, UnsetType) else error

@@ -111,7 +111,7 @@ class SignedMeters:
             self._answer(evse, job, TransactionRequestStatus.OK, signed_meter_value=value)
         except (MeterError, TimeoutError) as error:
             why = str(error) or f"no answer in {BUDGET_S:g} s"
-            _log.warning("evse=%d meter: it did not sign the %s: %s", evse, what, why)
+            _log.warning("evse=%d meter: the %s is not signed: %s", evse, what, why)
             self._answer(evse, job, TransactionRequestStatus.UNEXPECTED_ERROR, error=why)
 
     def _answer(self, evse: int, job: Job, status: TransactionRequestStatus, **found: Any) -> None:

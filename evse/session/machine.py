@@ -86,11 +86,13 @@ class SessionMachine(PlugState):
     def settle(self) -> None:
         """Move until no rule holds, then see to trips and a forced unlock."""
         for _ in range(MAX_SETTLE_STEPS):
-            self.signing.tick(self._clock.now_ms())
+            if self.signing.fitted:
+                self.signing.tick(self._clock.now_ms())
             self._note_faults()
             self._note_departure()
             facts = self.facts()
-            self._ask_to_sign(facts)
+            if self.signing.fitted:
+                self._ask_to_sign(facts)
             event = next_event(self.state, facts)
             if event is not None:
                 self._move(event, facts)

@@ -22,7 +22,11 @@ MIN_TOKEN_CHARS = 4
 
 _TOKENS = r"token|id_?tag|group_?id"
 _TOKEN = re.compile(_TOKENS, re.I)
-_SECRET = re.compile(rf"pass(word|phrase)|secret|(^|[_-])key[_-]|key$|pin$|{_TOKENS}", re.I)
+_SEALED = r"signed_?meter_?data"
+"""The customer stands in what a meter signed, and none of it can be changed and still be valid."""
+_SECRET = re.compile(
+    rf"pass(word|phrase)|secret|(^|[_-])key[_-]|key$|pin$|{_SEALED}|{_TOKENS}", re.I
+)
 _KIND = frozenset({"type", "token_type", "authorization_type"})
 """Members that tell what kind of token it is."""
 _PRIVATE_KEY = re.compile(

@@ -30,11 +30,14 @@ SECRET_NAMES = frozenset(
 """In small letters: of fields, and of settings whose values are secret."""
 NAMING_FIELDS = ("key", "name")
 VALUE_FIELDS = frozenset({"value", "attributevalue", "actualvalue"})
-TOKEN_FIELDS = frozenset({"idtag", "parentidtag", "idtoken", "additionalidtoken"})
+TOKEN_FIELDS = frozenset(
+    {"idtag", "parentidtag", "idtoken", "additionalidtoken", "signedmeterdata"}
+)
+"""What a meter signed names the customer."""
 _PRIVATE = re.compile(r"PRIVATE KEY", re.IGNORECASE)
 _SUSPECT = ("authorizationkey", "password", "vpn", "simpin", "private", "\\u", "\\/")
 """With a JSON escape any of the words may be spelt differently."""
-_TOKEN = ("idtag", "idtoken")
+_TOKEN = ("idtag", "idtoken", "signedmeterdata")
 
 
 class Redaction:

@@ -95,6 +95,19 @@ def test_a_session_ends_with_a_record_that_verifies_and_equals_the_bill(bench: B
     assert (start.payload.page, end.payload.page) == (1, 2)
 
 
+def test_why_names_the_meter_while_it_signs(bench: Bench) -> None:
+    bench.dut.swipe(TOKEN)
+    bench.ev.plug()
+    clock, probe = bench.clock, bench.probe
+    clock.run_until(lambda: "signing the begin" in probe.why(), within=5)
+    charging_since = clock.run_until(lambda: closed(bench), within=10)
+    assert charging_since > 0.5
+    clock.run_for(30)
+    bench.ev.unplug()
+    clock.run_until(lambda: "signs the end" in probe.why(), within=2)
+    assert not closed(bench)
+
+
 def test_the_signed_times_enclose_the_charge(bench: Bench) -> None:
     charged(bench, minutes=2)
     ended(bench)
@@ -117,7 +130,7 @@ def test_a_meter_that_does_not_sign_the_begin_lets_nobody_charge(bench: Bench) -
     bench.clock.run_for(30)
     assert not closed(bench)
     assert "TransactionStarted" not in names(bench)
-    assert "signed transaction" in bench.probe.why()
+    assert "signature failed (254)" in bench.probe.why()
     bench.faults.clear("meter_unsigned")
     bench.ev.unplug()
     bench.clock.run_for(5)

@@ -50,6 +50,14 @@ def test_lists_of_tokens_are_named_and_groups_too() -> None:
     }
 
 
+def test_what_a_meter_signed_is_hidden_for_it_names_the_customer() -> None:
+    event = {"signed_meter_value": {"signed_meter_data": "OCMF|{}|{}", "encoding_method": "OCMF"}}
+    for pseudonym in (None, NAMED):
+        assert redacted(event, pseudonym=pseudonym) == {
+            "signed_meter_value": {"signed_meter_data": HIDDEN, "encoding_method": "OCMF"}
+        }
+
+
 def test_a_private_key_and_a_password_in_a_url_go_wherever_they_stand() -> None:
     text = f"fetch ftp://joe:s3cr@et@host/x\n{PEM}done"
     assert without_credentials(text) == f"fetch ftp://joe:{HIDDEN}@host/x\n{HIDDEN}\ndone"

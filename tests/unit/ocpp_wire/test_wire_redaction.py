@@ -93,6 +93,12 @@ def test_tokens_are_hidden_on_request_only() -> None:
     }
     event = {"idToken": {"idToken": "04A1", "type": "ISO14443"}}
     assert hidden.value(event) == {"idToken": {"idToken": HIDDEN, "type": "ISO14443"}}
+    sealed = {"value": json.dumps({"signedMeterData": "T0NNRg==", "encodingMethod": "OCMF"})}
+    assert hidden.concerns(json.dumps(sealed))
+    assert json.loads(hidden.value(sealed)["value"]) == {
+        "signedMeterData": HIDDEN,
+        "encodingMethod": "OCMF",
+    }
 
 
 JSON = st.recursive(
