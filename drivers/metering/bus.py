@@ -26,6 +26,7 @@ from drivers.errors import (
     MeterTimeout,
     MeterUnreachable,
 )
+from drivers.metering.doctor import Diagnosis, diagnose
 from drivers.metering.exchange import Exchange, Outcome
 from drivers.metering.frames import (
     ANSWER_OVERHEAD,
@@ -93,6 +94,7 @@ class ModbusBus:
         self._wire = Wire(port, line)
         self._quiet_from = 0.0
         self._doubled: set[int] = set()
+        self._answered: set[int] = set()
 
     async def read(self, unit: int, function_code: int, request: Request) -> list[int]:
         """The registers of `request`, from holding (3) or input registers (4).
@@ -161,6 +163,11 @@ class ModbusBus:
         """Has it failed so often that another try at once is a waste (turns.py)?"""
         return self._turns.is_dead(unit)
 
+    def diagnosis(self, unit: int) -> Diagnosis | None:
+        """What is likely wrong with `unit` by what was seen lately; None where all is well."""
+        answered = unit in self._answered
+        return diagnose(self.seen, unit, self.line, self.port, answered=answered)
+
     async def aclose(self) -> None:
         """Give the port back, after the request under way."""
         async with self._lock:
@@ -216,6 +223,7 @@ class ModbusBus:
             says = EXCEPTIONS.get(code, "unnamed")
             raise MeterRejected(f"{self.port} {ask.where}: exception {code} ({says})")
         self._note(ask.unit, Outcome.ANSWERED)
+        self._answered.add(ask.unit)
         return answer
 
     def _unanswered(self, ask: _Ask) -> MeterError:

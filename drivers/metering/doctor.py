@@ -34,6 +34,8 @@ _EXCEPTION_SIGNS = {
     11: Sign.GATEWAY,
 }
 """Exception codes of the Modbus Application Protocol 1.1b3, 7."""
+LASTING = 3
+"""So many failures of a kind one after the other are no chance any more."""
 _DAMAGE = frozenset({Sign.CLASH, Sign.CUT_SHORT, Sign.GIBBERISH, Sign.STRAY, Sign.LOST_START})
 """Signs that are only chance where other answers were sound."""
 
@@ -52,14 +54,17 @@ class Diagnosis(msgspec.Struct, frozen=True):
         return f"{self.says}. {self.do}"
 
 
-def diagnose(seen: Iterable[Exchange], unit: int, line: Line, port: str) -> Diagnosis | None:
+def diagnose(
+    seen: Iterable[Exchange], unit: int, line: Line, port: str, *, answered: bool = False
+) -> Diagnosis | None:
     """What the exchanges of a line (oldest first) say of `unit`; None where all is well, or nothing
-    was asked yet."""
+    was asked yet. `answered`: it did once, maybe before what is in `seen`."""
     exchanges = list(seen)
     own = [one for one in exchanges if one.unit == unit]
     if not own:
         return None
-    sign, other = _sign(exchanges, own, line)
+    answered = answered or _count(own, Outcome.ANSWERED) > 0
+    sign, other = _sign(exchanges, own, line, answered)
     if sign is None:
         return None
     says, do = REMEDIES[sign]
@@ -67,25 +72,52 @@ def diagnose(seen: Iterable[Exchange], unit: int, line: Line, port: str) -> Diag
     return Diagnosis(sign, says.format(**names), do.format(**names))
 
 
-def _sign(exchanges: list[Exchange], own: list[Exchange], line: Line) -> tuple[Sign | None, str]:
+def _sign(
+    exchanges: list[Exchange], own: list[Exchange], line: Line, answered: bool
+) -> tuple[Sign | None, str]:
     last = own[-1]
-    sound = any(one.outcome is Outcome.ANSWERED for one in own)
     if _count(own, Outcome.DOUBLED):
         return Sign.DOUBLED, ""
     if last.outcome is Outcome.ANSWERED:
         return (Sign.SPORADIC if _count(own, Outcome.GARBLED) else None), ""
     if last.outcome is Outcome.REJECTED:
         return _EXCEPTION_SIGNS.get(last.exception_code, Sign.REFUSES), ""
+    lasting = _run(own) >= LASTING
     if last.outcome is Outcome.GARBLED:
         sign, other = sign_of(last, line)
-        return (Sign.SPORADIC, "") if sound and sign in _DAMAGE else (sign, other)
+        sometimes = answered and not lasting and sign in _DAMAGE
+        return (Sign.SPORADIC, "") if sometimes else (sign, other)
     if last.outcome is not Outcome.SILENT:
         return _PORT_SIGNS[last.outcome], ""
-    if sound:
+    if answered and not lasting:
         return Sign.PATCHY, ""
-    if any(one.outcome in (Outcome.ANSWERED, Outcome.REJECTED) for one in exchanges):
-        return Sign.SILENT_ALONE, ""
-    return (Sign.ECHO_ONLY if last.heard else Sign.SILENT), ""
+    return _of_silence(exchanges, last, answered), ""
+
+
+def _of_silence(exchanges: list[Exchange], last: Exchange, answered: bool) -> Sign:
+    """Of a silence that lasts, or was never broken."""
+    since = next(
+        (at for at, one in enumerate(reversed(exchanges)) if _is_sound(one, last.unit)),
+        len(exchanges),
+    )
+    if any(_is_sound(one) for one in exchanges[len(exchanges) - since :]):
+        return Sign.SILENT_ALONE
+    if last.heard:
+        return Sign.ECHO_ONLY
+    return Sign.WENT_SILENT if answered else Sign.SILENT
+
+
+def _is_sound(one: Exchange, unit: int | None = None) -> bool:
+    sound = one.outcome in (Outcome.ANSWERED, Outcome.REJECTED)
+    return sound and (unit is None or one.unit == unit)
+
+
+def _run(own: list[Exchange]) -> int:
+    """How many of the last exchanges ended like the very last."""
+    return next(
+        (at for at, one in enumerate(reversed(own)) if one.outcome is not own[-1].outcome),
+        len(own),
+    )
 
 
 def _count(own: list[Exchange], outcome: Outcome) -> int:

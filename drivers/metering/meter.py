@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 from drivers.errors import MeterError, MeterGarbled, MeterTimeout
 from drivers.metering.bus import ModbusBus
 from drivers.metering.decode import decode
-from drivers.metering.doctor import Diagnosis, diagnose
+from drivers.metering.doctor import Diagnosis
 from drivers.metering.map import MeterMap, requests_for
 from evse.clock import Clock
 from evse.model import MeterReading
@@ -62,7 +62,7 @@ class ModbusMeter:
 
     def diagnosis(self) -> Diagnosis | None:
         """What is likely wrong with it by what was seen lately; None where all is well."""
-        return diagnose(self._bus.seen, self._unit, self._bus.line, self._bus.port)
+        return self._bus.diagnosis(self._unit)
 
     async def _read_once(self) -> MeterReading:
         # Stamped before it is asked for: what ends a transaction must not be older than the

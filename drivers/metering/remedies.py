@@ -39,6 +39,11 @@ REMEDIES: dict[Sign, tuple[str, str]] = {
         "nothing answers at {port} ({line})",
         f"Check the meter's supply, swap A and B, and {_AS_ON_DISPLAY}.",
     ),
+    Sign.WENT_SILENT: (
+        "unit {unit} at {port} answers no more",
+        "Look at its supply and its cable first, then whether its settings were changed (address "
+        "{unit}, {line}).",
+    ),
     Sign.SILENT_ALONE: (
         "unit {unit} is silent while others at {port} answer",
         "Check its own supply and its branch of the line, and compare its address and baud rate "

@@ -35,6 +35,8 @@ class Sign(enum.StrEnum):
     PORT_FAILED = "port_failed"
     SILENT = "silent"
     """Nobody on the line answers."""
+    WENT_SILENT = "went_silent"
+    """It answered once."""
     SILENT_ALONE = "silent_alone"
     PATCHY = "patchy"
     """Sometimes nothing comes."""

@@ -9,7 +9,6 @@ import contextlib
 
 from drivers.errors import MeterError
 from drivers.metering.bus import ModbusBus
-from drivers.metering.doctor import diagnose
 from drivers.metering.exchange import Exchange, Outcome
 from drivers.metering.map import requests_for
 from evse.cli.meter_target import Target, add_target, advice, target_of
@@ -40,7 +39,7 @@ async def _examine(target: Target, times: int) -> int:
     print(f"{sound} of {times} answers were sound")
     if bus.echoes:
         print("the adapter hears what it sends; that is skipped, and no fault")
-    found = diagnose(bus.seen, target.unit, target.line, target.port)
+    found = bus.diagnosis(target.unit)
     if found is None:
         print("all is well on this line")
         return 0

@@ -117,8 +117,9 @@ def advice(found: Diagnosis | None) -> str:
 
 
 def explain(error: Exception, found: Diagnosis | None) -> None:
-    """Print why there is no reading."""
-    words = advice(found)
-    print(error, file=sys.stderr)
-    if words:
-        print(words if isinstance(error, MeterUnreachable) else f"-> {words}", file=sys.stderr)
+    """Print why there is no reading; a port that can not be used is told by its remedy alone."""
+    if found is None or not isinstance(error, MeterUnreachable):
+        print(error, file=sys.stderr)
+    if found is not None:
+        arrow = "" if isinstance(error, MeterUnreachable) else "-> "
+        print(f"{arrow}{advice(found)}", file=sys.stderr)

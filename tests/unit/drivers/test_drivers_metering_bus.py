@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from drivers.errors import MeterError, MeterTimeout
 from drivers.metering.bus import ModbusBus
 from drivers.metering.catalogue import load_map
-from drivers.metering.doctor import diagnose
 from drivers.metering.map import Line, Request
 from drivers.metering.meter import MeterPoller, ModbusMeter
 from drivers.metering.signs import Sign
@@ -90,7 +89,7 @@ def on_line(
 
 
 def sign(bus: ModbusBus, unit: int = 1) -> Sign | None:
-    found = diagnose(bus.seen, unit, bus.line, bus.port)
+    found = bus.diagnosis(unit)
     return None if found is None else found.sign
 
 
@@ -188,7 +187,7 @@ def test_a_foreign_device_by_another_address_is_named(tmp_path: Path) -> None:
     async def scenario(bus: ModbusBus) -> None:
         with pytest.raises(MeterError):
             await bus.read(1, 4, Request(0, 2))
-        found = diagnose(bus.seen, 1, bus.line, bus.port)
+        found = bus.diagnosis(1)
         assert found is not None
         assert found.says == "unit 9 answers what unit 1 is asked"
 

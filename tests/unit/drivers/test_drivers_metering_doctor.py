@@ -51,6 +51,14 @@ SIGNS = [
     ([silent()], Sign.SILENT, "nothing answers at /dev/ttyUSB0 (9600 8N1)"),
     ([sound(7), silent()], Sign.SILENT_ALONE, "unit 1 is silent while others"),
     ([sound(), sound(), silent()], Sign.PATCHY, "left 1 of the last 3 requests"),
+    (
+        [sound(), silent(), silent(), silent()],
+        Sign.WENT_SILENT,
+        "unit 1 at /dev/ttyUSB0 answers no",
+    ),
+    ([sound(), sound(2), *[silent()] * 3], Sign.SILENT_ALONE, "while others at"),
+    ([sound(2), sound(), *[silent()] * 3], Sign.WENT_SILENT, "answers no more"),
+    ([sound(), *[garbled(ANSWER[:-1] + b"\x00")] * 3], Sign.CLASH, "two devices have one address"),
     ([silent(heard=ASKED)], Sign.ECHO_ONLY, "only our own request comes back"),
     ([garbled(ASKED + b"\x00\xff\x00")], Sign.GIBBERISH, "is no Modbus RTU"),
     ([garbled(sealed(bytes([1, 4, 4, 0, 0, 0, 0])))], Sign.LATE, "one request late"),
@@ -97,6 +105,13 @@ def test_each_sign_has_its_sentence(seen: list[Exchange], sign: Sign, words: str
     assert found.sign is sign
     assert words in found.says
     assert found.do.endswith(".")
+
+
+def test_one_that_answered_before_what_is_remembered_is_not_taken_for_a_new_one() -> None:
+    found = diagnose([silent()] * 32, 1, LINE, PORT, answered=True)
+    assert found is not None
+    assert found.sign is Sign.WENT_SILENT
+    assert "swap" not in found.do
 
 
 def test_every_sign_is_tested_and_has_a_remedy() -> None:
