@@ -40,8 +40,8 @@ DIRECTORY_MODE = 0o770
 MAX_FILES = 8
 TURN_BUDGET_NS = 300_000
 """Of one turn of the guard, for writing."""
-MAX_LINES = 40
-"""Of one turn, however fast the computer is."""
+MAX_STEPS = 20
+"""Of one turn, however fast the computer is; a step is a line, or one look at the directory."""
 LOOK_MS = 1_000
 MAX_REASON_CHARS = 100
 
@@ -104,11 +104,9 @@ class FlightWriter:
         self._boot = ""
         self._number = 0
         self._waiting: deque[tuple[int, str, Flight]] = deque()
-        self._lines: Iterator[bytes] | None = None
-        self._file = -1
-        self._path = self._directory
+        self._steps: Iterator[bool] | None = None
         self._look_ms = 0
-        self._written: deque[Path] = deque()
+        self._written: deque[str] = deque()
         """Oldest first; others may take them away."""
         self._usable = self._prepare()
 
@@ -131,14 +129,14 @@ class FlightWriter:
         if now_ms >= self._look_ms:
             self._look_ms = now_ms + LOOK_MS
             self._look_for_request(now_ms)
-        if self._lines is not None or self._waiting:
-            self._write_some(self._now_ns() + TURN_BUDGET_NS, MAX_LINES)
+        if self._steps is not None or self._waiting:
+            self._work()
 
     def close(self, now_ms: int) -> None:
         """Write all that was triggered. Blocks for as long as that takes: the outputs are safe."""
         self._collect(now_ms, at_once=True)
-        while self._lines is not None or self._waiting:
-            self._write_some(self._now_ns() + TURN_BUDGET_NS, MAX_LINES)
+        while self._steps is not None or self._waiting:
+            self._work()
 
     def _collect(self, now_ms: int, *, at_once: bool) -> None:
         if self._host is None or not self._usable:
@@ -155,7 +153,7 @@ class FlightWriter:
             self._make_directory()
             for torn in self._directory.glob("*" + PART):
                 torn.rename(torn.with_suffix(""))
-            self._written.extend(by_age(self._directory))
+            self._written.extend(map(str, by_age(self._directory)))
         except OSError as error:
             _log.error("no flight is recorded: %s", error)
             return False
@@ -185,62 +183,58 @@ class FlightWriter:
 
     # --- the file ---------------------------------------------------------------------------------
 
-    def _write_some(self, until_ns: int, max_lines: int) -> None:
-        try:
-            lines = self._lines or self._begin()
-            batch = []
-            for line in lines:
-                batch.append(line)
-                if len(batch) >= max_lines or self._now_ns() >= until_ns:
-                    break
-            else:
-                self._lines = None
-            self._put(b"".join(batch))
-            if self._lines is None:
-                self._finish()
-        except OSError as error:
-            self._give_up(error)
+    def _work(self) -> None:
+        """As many steps as a turn has time for, at least one."""
+        until_ns = self._now_ns() + TURN_BUDGET_NS
+        for _ in range(MAX_STEPS):
+            if self._steps is None:
+                if not self._waiting:
+                    return
+                self._steps = self._write(*self._waiting.popleft())
+            if not next(self._steps, False):
+                self._steps = None
+            if self._now_ns() >= until_ns:
+                return
 
-    def _put(self, data: bytes) -> None:
-        """Raises OSError."""
-        if os.write(self._file, data) < len(data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    def _begin(self) -> Iterator[bytes]:
-        evse, boot, flight = self._waiting.popleft()
+    def _write(self, evse: int, boot: str, flight: Flight) -> Iterator[bool]:
+        """One flight in small steps, true after each. Whatever fails, only the flight is lost."""
         self._number += 1
-        name = f"flight-evse{evse}-{boot}-{self._number}{SUFFIX}{PART}"
-        self._path = self._directory / name
-        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
-        self._file = os.open(self._path, flags, FILE_MODE)
-        origin = msgspec.structs.replace(
-            self._origin,
-            evse=evse,
-            boot=boot,
-            utc=rfc3339(self._clock.utc()),
-            utc_at_ms=self._clock.now_ms(),
-        )
-        self._lines = FlightEncoder(flight, origin).lines()
-        return self._lines
+        path = f"{self._directory}/flight-evse{evse}-{boot}-{self._number}{SUFFIX}"
+        try:
+            yield from self._write_part(path + PART, self._origin_of(evse, boot), flight)
+            os.rename(path + PART, path)
+            yield True
+            self._written.append(path)
+            if len(self._written) > MAX_FILES:
+                _remove(self._written.popleft())
+                yield True
+            _log.warning("recorded %s", path)
+        except OSError as error:
+            _log.error("%s can not be written: %s", path, error.strerror)
+            _remove(path + PART)
 
-    def _finish(self) -> None:
-        os.close(self._file)
-        self._file = -1
-        whole = self._path.with_suffix("")
-        self._path.rename(whole)
-        _log.warning("recorded %s", whole.name)
-        self._written.append(whole)
-        while len(self._written) > MAX_FILES:
-            self._written.popleft().unlink(missing_ok=True)
+    def _origin_of(self, evse: int, boot: str) -> Origin:
+        utc, at_ms = rfc3339(self._clock.utc()), self._clock.now_ms()
+        return msgspec.structs.replace(self._origin, evse=evse, boot=boot, utc=utc, utc_at_ms=at_ms)
 
-    def _give_up(self, error: OSError) -> None:
-        """This flight is lost, and with it what it would have taken."""
-        _log.error("%s can not be written: %s", self._path.name, error.strerror)
-        self._lines = None
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
-        self._path.unlink(missing_ok=True)
+    @staticmethod
+    def _write_part(path: str, origin: Origin, flight: Flight) -> Iterator[bool]:
+        """Raises OSError."""
+        with open(path, "xb", opener=_private) as file:
+            yield True
+            for line in FlightEncoder(flight, origin).lines():
+                file.write(line)
+                yield True
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, FILE_MODE)
+
+
+def _remove(path: str) -> None:
+    """Also where others took it away, or do not let us."""
+    with contextlib.suppress(OSError):
+        os.unlink(path)
 
 
 def _read_request(path: Path) -> str:
