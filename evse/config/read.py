@@ -8,6 +8,7 @@ ignored is a limit that does not hold.
 from __future__ import annotations
 
 import difflib
+import functools
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -75,7 +76,10 @@ class Reader:
 
     def table(self, cls: type[T], values: Mapping[str, object], where: str = "") -> T | None:
         """`values` as a `cls`, or None after at least one report."""
-        fields = {f.encode_name: f for f in cast(kinds.StructType, kinds.type_info(cls)).fields}
+        return cast(T | None, self._struct(_kind_of(cls), values, where))
+
+    def _struct(self, kind: kinds.StructType, values: Mapping[str, object], where: str) -> object:
+        fields = {field.encode_name: field for field in kind.fields}
         before = len(self.problems)
         for key in values.keys() - fields.keys():
             self.report(where, f"{shown_key(key)} is not known{nearest(key, fields)}")
@@ -85,14 +89,14 @@ class Reader:
                 read[field.name] = self._value(field.type, values[key], where, key)
             elif field.required:
                 self.report(where, f"{key} is missing")
-        return cls(**read) if len(self.problems) == before else None
+        return kind.cls(**read) if len(self.problems) == before else None
 
     def _value(self, kind: kinds.Type, value: object, where: str, key: str) -> object:
         kind = _plain(kind)
         if isinstance(kind, kinds.StructType):
             if not isinstance(value, dict):
                 return self.report(where, f"{key} must be a table, not {shown(value)}")
-            return self.table(kind.cls, value, f"{where}.{key}" if where else key)
+            return self._struct(kind, value, f"{where}.{key}" if where else key)
         if isinstance(kind, kinds.VarTupleType):
             return self._array(kind, value, where, key)
         if isinstance(kind, kinds.DictType):
@@ -110,7 +114,7 @@ class Reader:
             if not all(isinstance(entry, dict) for entry in value):
                 return self.report(where, f"{key} must be tables: [[{key}]]")
             return tuple(
-                self.table(item.cls, entry, f"{key} {number}")
+                self._struct(item, entry, f"{key} {number}")
                 for number, entry in enumerate(value, start=1)
             )
         return tuple(
@@ -131,6 +135,12 @@ class Reader:
         if not _allows(kind, value):
             return self.report(where, f"{key} = {shown(value)} must be {_wanted(kind)}")
         return float(cast(float, value)) if isinstance(kind, kinds.FloatType) else value
+
+
+@functools.cache
+def _kind_of(cls: type) -> kinds.StructType:
+    """With all tables in it: working it out anew for each of them would cost a start 15 ms."""
+    return cast(kinds.StructType, kinds.type_info(cls))
 
 
 def shown_key(key: str) -> str:
