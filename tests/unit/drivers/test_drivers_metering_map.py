@@ -16,6 +16,7 @@ from drivers.errors import MeterGarbled, MeterMapError
 from drivers.metering.catalogue import catalogue, load_map
 from drivers.metering.decode import by_power_of_ten, decode
 from drivers.metering.map import MeterMap, Request, parse_map, requests_for
+from evse.metering.plausibility import numbers_only
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -320,3 +321,36 @@ def test_any_registers_decode_or_are_garbled(
 ) -> None:
     with suppress(MeterGarbled):
         decode(SDM630, requests_for(SDM630), answers, 0)
+
+
+@given(st.sampled_from(sorted(catalogue())), st.data())
+def test_no_registers_of_any_model_give_anything_but_numbers(
+    model: str, data: st.DataObject
+) -> None:
+    meter_map = load_map(model)
+    words = st.one_of(st.integers(0, 0xFFFF), st.sampled_from([0, 0x7FFF, 0x8000, 0xFFFF]))
+    answers = [
+        data.draw(st.lists(words, min_size=one.count, max_size=one.count))
+        for one in requests_for(meter_map)
+    ]
+    with suppress(MeterGarbled):
+        reading = decode(meter_map, requests_for(meter_map), answers, 0)
+        assert numbers_only(reading) == (reading, {})
+
+
+def test_what_a_one_phase_abb_lacks_is_absent() -> None:
+    """A B21 has the registers of a B23 and says of L2 and L3 that it has no value."""
+    abb = load_map("abb_b23")
+    held = {0x5B00: 0, 0x5B01: 2_301, 0x5003: 7, 0x5007: 0}
+    unsigned = {*range(0x5B02, 0x5B06), *range(0x5B0E, 0x5B12)}
+    held |= dict.fromkeys(unsigned, 0xFFFF)
+    held |= {at: 0x7FFF if at % 2 == 0 else 0xFFFF for at in range(0x5B18, 0x5B1C)}
+    requests = requests_for(abb)
+    answers = [
+        [held.get(at, 0) for at in range(one.address, one.address + one.count)] for one in requests
+    ]
+    reading = decode(abb, requests, answers, 0)
+    assert reading.voltage_v == (230.1, None, None)
+    assert reading.current_a == (0.0, None, None)
+    assert reading.power_phase_w == (0.0, None, None)
+    assert reading.energy_import_wh == 70.0
