@@ -12,6 +12,7 @@ from drivers.errors import MeterMapError
 from drivers.metering.catalogue import load_map
 from drivers.metering.frames import ANSWER_OVERHEAD, REQUEST_BYTES, character_s
 from drivers.metering.map import Line, MeterMap, requests_for
+from drivers.metering.signers import expect_signer
 from evse.config.evse import MeterTable
 from evse.config.station import StationConfig
 
@@ -47,6 +48,8 @@ def meter_problems(config: StationConfig) -> list[str]:
     for place, table in modbus_meters(config):
         try:
             line = line_settings(table, load_map(table.model))
+            if table.signed:
+                expect_signer(table.model)
         except MeterMapError as error:
             problems.append(f"[{place}] {error}")
             continue

@@ -98,6 +98,9 @@ class SimulatedIskra(SimulatedMeter):
     def state(self) -> State:
         return State(self._memory[STATE])
 
+    def set_signing(self, signs: bool) -> None:
+        self.refuses = None if signs else Status.SIGNATURE_FAILED
+
     def feed(self, data: bytes, now_ms: int) -> bytes:
         supplied = self._truth() is not None
         if supplied and not self._had_supply:

@@ -37,6 +37,8 @@ class TruthLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     wh: float
     hz: float = 50.0
     mode: MeterMode = MeterMode.NORMAL
+    signs: bool = True
+    """Where it is a meter that does."""
 
     @classmethod
     def of(cls, truth: MeterTruth, mode: MeterMode = MeterMode.NORMAL) -> TruthLine:
@@ -147,6 +149,7 @@ async def serve(
         latest[0] = line
         if line is not None:
             meter.set_mode(line.mode)
+            meter.set_signing(line.signs)
 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -89,6 +89,9 @@ class SimulatedMeter:
             self._frozen = self._truth()
         self._mode = mode
 
+    def set_signing(self, signs: bool) -> None:
+        """Of a meter that signs: whether it can, from the next command on."""
+
     def feed(self, data: bytes, now_ms: int) -> bytes:
         """What the meter sends on hearing `data` at `now_ms`."""
         if now_ms - self._heard_ms > FRAME_GAP_MS:

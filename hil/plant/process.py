@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from evse.clock import MonotonicClock, earliest
 from evse.config.load import load
@@ -188,7 +189,8 @@ class PlantProcess:
         read = self._read_by[evse].read(now_ms)
         if read is None:
             return TruthLine.of(self._plants[evse].meter(now_ms), MeterMode.SILENT)
-        return TruthLine.of(read)
+        signs = "meter_unsigned" not in self._plants[evse].faults
+        return replace(TruthLine.of(read), signs=signs)
 
 
 async def _main(config: Path, run_dir: Path) -> None:

@@ -20,7 +20,7 @@ from evse.types.ocmf import (
     TransactionStartResponse,
     TransactionStopResponse,
 )
-from hil.plant.iskra_sim import SimulatedIskra, Status
+from hil.plant.iskra_sim import SimulatedIskra
 from hil.plant.meter_sim import MeterMode, sealed
 from hil.plant.model import MeterTruth
 from hil.plant.plant import Plant
@@ -152,7 +152,7 @@ class SimSigner:
         for evse, meter in self.meters.items():
             faults = self._plants[evse].faults
             meter.set_mode(MeterMode.SILENT if "meter_silent" in faults else MeterMode.NORMAL)
-            meter.refuses = Status.SIGNATURE_FAILED if "meter_unsigned" in faults else None
+            meter.set_signing("meter_unsigned" not in faults)
             if NO_SUPPLY & faults:
                 meter.feed(b"", now_ms)
         for evse, (job, run) in tuple(self._running.items()):

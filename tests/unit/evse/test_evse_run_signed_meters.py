@@ -15,8 +15,10 @@ from drivers.metering.bus import ModbusBus
 from drivers.metering.map import Line
 from drivers.metering.ocmf import parse
 from drivers.metering.ocmf_verify import verify
+from drivers.metering.settings import meter_problems
 from evse.clock import MonotonicClock
 from evse.config.load import parse as parse_config
+from evse.config.read import ConfigError
 from evse.config.station import StationConfig
 from evse.metering.signed import request_of
 from evse.run.signed_meters import SignedMeters
@@ -151,3 +153,15 @@ def test_a_model_that_does_not_sign_is_refused_in_words() -> None:
             on_ended=lambda *_: None,
             on_key=lambda *_: None,
         )
+
+
+def test_a_configuration_with_such_a_model_is_refused_before_it_runs() -> None:
+    assert meter_problems(config()) == []
+    (problem,) = meter_problems(config("sdm630"))
+    assert problem.startswith("[evse 1.meter] meter model sdm630 can not be asked to sign here")
+
+
+def test_only_the_meter_that_bills_an_evse_signs() -> None:
+    text = TOML.replace('kind = "modbus"', 'kind = "none"').replace("MODEL", "iskra_wm3m4")
+    with pytest.raises(ConfigError, match=r"\[evse 1.meter\] signed = true is for the Modbus"):
+        parse_config(text, "test.toml")
