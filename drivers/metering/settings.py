@@ -20,6 +20,11 @@ LINE_KEYS = ("baud", "parity", "stop_bits")
 TURNAROUND_MS = 50
 """Between a request and its answer, and until the next: meters take 10 to 100 ms (own)."""
 
+_UNWATCHED = {
+    "evse ": "a car that takes more than it is offered is not noticed by it",
+    "mains": "nothing can be balanced by it, and the EVSEs get the fall-back",
+}
+
 
 def line_settings(table: MeterTable, meter_map: MeterMap) -> Line:
     """The settings as delivered, but for those that the configuration names. Raises MeterMapError
@@ -70,6 +75,8 @@ def meter_warnings(config: StationConfig) -> Iterator[str]:
     for place, table in modbus_meters(config):
         if doubts := load_map(table.model).doubts:
             yield f"[{place}] meter model {table.model} is not sure in all: {doubts}"
+        if "current_l1_a" not in load_map(table.model).present():
+            yield f"[{place}] meter model {table.model} tells no currents: {_UNWATCHED[place[:5]]}"
         if table.port:
             by_port[table.port].append((place, table))
     for port, meters in by_port.items():

@@ -82,6 +82,25 @@ def test_what_is_doubtful_of_a_model_is_told() -> None:
     )
 
 
+def test_a_meter_without_currents_is_told_to_watch_nothing() -> None:
+    _doubt, warning = meter_warnings(station('model = "sdm72d_m"'))
+    assert warning == (
+        "[evse 1.meter] meter model sdm72d_m tells no currents: a car that takes more than it is "
+        "offered is not noticed by it"
+    )
+    mains = """
+[mains]
+max_mains_a = 25
+[mains.meter]
+kind = "modbus"
+model = "em111"
+port = "/dev/ttyUSB1"
+unit = 9
+"""
+    *_others, warning = meter_warnings(parse(text_with("") + mains))
+    assert warning.startswith("[mains.meter] meter model em111 tells no currents: nothing can be")
+
+
 def test_check_config_refuses_and_warns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "station.toml"
     file.write_text(text_with('model = "abb_b23"'))
