@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     except FlightError as error:
         hint = "" if arguments.torn else "; --torn shows what is left of a torn one"
-        print(f"{arguments.file}: {error}{hint}", file=sys.stderr)
+        print(_printable(f"{arguments.file}: {error}{hint}"), file=sys.stderr)
         return 1
     periods = list(replay(flight))
     if arguments.csv:
@@ -62,8 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.plot:
         return _plot(flight, periods, arguments.plot)
     else:
-        print("\n".join(_introduce(flight, arguments.file.name)))
-        print("\n".join(_table(timeline(flight, periods))))
+        for line in (*_introduce(flight, arguments.file.name), *_table(timeline(flight, periods))):
+            print(_printable(line))
     return _judge(flight, periods, out=sys.stderr if arguments.csv else sys.stdout)
 
 
@@ -71,6 +71,11 @@ def _load(path: Path, *, torn: bool) -> Recorded:
     """Raises OSError or FlightError."""
     with path.open("rb") as file:
         return read(file.read(MAX_BYTES), torn=torn)
+
+
+def _printable(line: str) -> str:
+    """A file may come from anywhere, and a terminal obeys what it is shown."""
+    return "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
 def _list(state_dir: Path) -> int:
@@ -82,7 +87,7 @@ def _list(state_dir: Path) -> int:
         print(f"{state_dir}: {error}", file=sys.stderr)
         return 1
     for path in found:
-        print(f"{path}  {_caption(path)}")
+        print(_printable(f"{path}  {_caption(path)}"))
     if not found:
         print(f"no flights in {places[0]}: nothing was wrong, or ring 1 runs on another board")
     return 0

@@ -135,6 +135,16 @@ def test_another_file_is_refused_in_words(
     assert "this is no flight" in capsys.readouterr().err
 
 
+def test_what_a_file_says_does_nothing_to_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "x.flight"
+    path.write_bytes(written(charge_and_stop(), msgspec.structs.replace(ORIGIN, station="\x1b[2J")))
+    assert main(["replay", str(path)]) == 0
+    assert main(["replay", str(path.with_name("x.flight")), "--csv"]) == 0
+    assert "\x1b" not in capsys.readouterr().out
+
+
 def test_a_missing_file_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["replay", str(tmp_path / "none.flight")]) == 1
     assert "No such file" in capsys.readouterr().err
