@@ -190,7 +190,8 @@ def _plot(flight: Recorded, periods: list[Decided], path: Path) -> int:
 def _judge(flight: Recorded, periods: list[Decided], *, out: TextIO) -> int:
     """Say whether every decision is the same again; the exit code."""
     if flight.unknown:
-        print(f"not compared, for this kernel has no such: {', '.join(flight.unknown)}", file=out)
+        names = _printable(", ".join(flight.unknown))
+        print(f"not compared, for this kernel has no such: {names}", file=out)
     differing = [period for period in periods if period.differences]
     guessed = sum(period.guessed for period in periods)
     if guessed:
