@@ -206,7 +206,8 @@ async def _supervise(
         door=config.door,
     )
     await door.server.start()
-    print(first_screen(config, socket), flush=True)
+    if any(unit.name == "core" for unit in wanted):  # and so somebody at a terminal
+        print(first_screen(config, socket), flush=True)
     _log.info("station %s: door %s", config.station.identity, socket)
     try:
         await supervisor.run(stop)
