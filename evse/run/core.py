@@ -31,7 +31,12 @@ from evse.door.variables import Variables
 from evse.run.board import RENEW_MS, Board
 from evse.run.disk import Disk
 from evse.run.life import Life
-from evse.run.meters import Meters, configured_port, simulated_port
+from evse.run.meters import (
+    Meters,
+    configured_port,
+    simulated_port,
+    with_simulated_meters,
+)
 from evse.run.notify import notifier, watchdog
 from evse.run.process import boot_id
 from evse.run.rfid import ReaderDesk, Readers
@@ -156,7 +161,7 @@ class CoreProcess:
     def _make_meters(self, config: StationConfig, run_dir: Path) -> Meters:
         guarded = self.life.guarded
         return Meters(
-            config,
+            with_simulated_meters(config) if self._simulated else config,
             self._clock,
             ports=simulated_port(run_dir) if self._simulated else configured_port,
             on_reading=guarded(lambda evse, reading: self.core.on_reading(evse, reading)),

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from drivers.errors import MeterError
 from drivers.metering.bus import ModbusBus
 from drivers.metering.catalogue import load_map
@@ -165,6 +167,19 @@ def words(change: MeterChange) -> str:
     if isinstance(change, FindingRaised):
         return change.says
     return f"{change.finding.name.lower().replace('_', ' ')} is over"
+
+
+def with_simulated_meters(config: StationConfig) -> StationConfig:
+    """The same station with the meters that the simulation has, whatever it names: one model for
+    those that sign and one for the others, on a pty, which has no parity."""
+    evses = tuple(replace(evse, meter=_simulated(evse.meter)) for evse in config.evses)
+    mains = config.mains and replace(config.mains, meter=_simulated(config.mains.meter))
+    return replace(config, evses=evses, mains=mains)
+
+
+def _simulated(table: MeterTable) -> MeterTable:
+    model = "iskra_wm3m4" if table.signed else "sdm630"
+    return replace(table, model=model, baud=None, parity=None, stop_bits=None)
 
 
 def configured_port(_name: str, table: MeterTable) -> str:

@@ -20,7 +20,7 @@ from evse.config.meters import MAINS
 from evse.metering.plausibility import Finding
 from evse.metering.trouble import Trouble
 from evse.model import MeterReading
-from evse.run.meters import Meters, configured_port, simulated_port
+from evse.run.meters import Meters, configured_port, simulated_port, with_simulated_meters
 from hil.plant.meter_process import MeterPort
 from hil.plant.meter_sim import SimulatedMeter
 from hil.plant.model import MeterTruth
@@ -245,6 +245,17 @@ def test_a_meter_on_the_bus_that_counts_less_than_was_known_counts_when_accepted
 
     assert asyncio.run(body()) == [5_000.0, pytest.approx(7.0)]
     assert findings == [{Finding.ENERGY_BACKWARDS}, set()]
+
+
+def test_a_simulated_station_has_the_simulated_meters_whatever_it_names() -> None:
+    named = 'kind = "modbus"\nmodel = "iem3155"\nparity = "E"\nstop_bits = 2'
+    text = (BOTH + MAINS_TABLE).replace('kind = "modbus"', named)
+    config = with_simulated_meters(parse(text))
+    for table in (*(evse.meter for evse in config.evses[:2]), config.mains and config.mains.meter):
+        assert table is not None
+        assert table.kind == "modbus"
+        assert line_settings(table, load_map(table.model)) == Line(baud=9_600)
+    assert config.evses[1].meter.unit == 2
 
 
 HASTY = "poll_ms = 100\nstale_ms = 200\nlost_ms = 300"
