@@ -20,7 +20,9 @@ from evse.clock import MonotonicClock
 from evse.config.load import parse as parse_config
 from evse.config.read import ConfigError
 from evse.config.station import StationConfig
+from evse.door.spelling import Interface
 from evse.metering.signed import request_of
+from evse.run.core import CoreProcess
 from evse.run.signed_meters import SignedMeters
 from evse.types.authorization import (
     AuthorizationType,
@@ -33,6 +35,7 @@ from hil.plant.iskra_sim import SimulatedIskra
 from hil.plant.meter_process import MeterPort
 from hil.plant.meter_sim import MeterMode
 from hil.plant.model import MeterTruth
+from ocpp_link.core_client import PUBLIC_KEY
 
 TRUTH = MeterTruth((230.0,) * 3, (0.0,) * 3, (0.0,) * 3, 12_000.0, 50.0)
 CARD = ProvidedIdToken(
@@ -165,3 +168,29 @@ def test_only_the_meter_that_bills_an_evse_signs() -> None:
     text = TOML.replace('kind = "modbus"', 'kind = "none"').replace("MODEL", "iskra_wm3m4")
     with pytest.raises(ConfigError, match=r"\[evse 1.meter\] signed = true is for the Modbus"):
         parse_config(text, "test.toml")
+
+
+def test_a_running_core_publishes_the_key_of_its_meter(tmp_path: Path) -> None:
+    run_dir = tmp_path / "run"
+    run_dir.mkdir()
+
+    async def scenario() -> None:
+        meter = SimulatedIskra(lambda: TRUTH)
+        port = MeterPort(meter, run_dir / "meter-1.tty", MonotonicClock())
+        core = CoreProcess(
+            config(), state_dir=tmp_path, socket=run_dir / "door.sock", run_dir=run_dir
+        )
+        running = asyncio.create_task(core.run())
+        try:
+            async with asyncio.timeout(10):
+                while core.hub.last(PUBLIC_KEY, 1, Interface.PRESENT) is None:
+                    assert not running.done()
+                    await asyncio.sleep(0.02)
+        finally:
+            core.life.stop()
+            await running
+            port.close()
+        assert core.hub.last(PUBLIC_KEY, 1, Interface.PRESENT) == meter.public_key
+        assert not core.life.failed
+
+    asyncio.run(scenario())
