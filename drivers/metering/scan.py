@@ -61,7 +61,7 @@ class Scan:
     async def run(self) -> list[Found]:
         """Who answers with the first setting that anybody answers with. Raises MeterUnreachable
         for a port that can not be used at all."""
-        refusals = []
+        refusals: list[tuple[Line, Exchange, MeterUnreachable]] = []
         for line in self._plan.lines:
             self._tell(line.words)
             bus = ModbusBus(self._port, line, timeout_ms=self._plan.timeout_ms)
@@ -69,14 +69,16 @@ class Scan:
                 if found := await self._all_on(bus):
                     return found
             except MeterUnreachable as error:
-                self.oddest = (line, bus.seen[-1])
                 if bus.seen[-1].outcome is not Outcome.PORT_REFUSES:
+                    self.oddest = (line, bus.seen[-1])
                     raise
-                refusals.append(error)
+                refusals.append((line, bus.seen[-1], error))
             finally:
                 await bus.aclose()
         if len(refusals) == len(self._plan.lines):
-            raise refusals[0]
+            line, exchange, error = refusals[0]
+            self.oddest = (line, exchange)
+            raise error
         return []
 
     async def _all_on(self, bus: ModbusBus) -> list[Found]:

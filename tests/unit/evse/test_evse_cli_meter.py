@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
 import sys
 import threading
+import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +45,28 @@ def on_line(models: dict[int, str]) -> Iterator[str]:
         loop.call_soon_threadsafe(stop.set)
         thread.join()
         loop.close()
+
+
+@contextmanager
+def heard_instead(answer: bytes) -> Iterator[str]:
+    """A line on which `answer` comes to whatever is sent."""
+    master, slave = os.openpty()
+    tty.setraw(slave)
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while os.read(master, 512) != b"end":
+                os.write(master, answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield os.ttyname(slave)
+    finally:
+        os.write(slave, b"end")
+        thread.join()
+        os.close(master)
+        os.close(slave)
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> str:
@@ -255,6 +279,29 @@ def test_scan_ends_in_words_where_nothing_answers(capsys: pytest.CaptureFixture[
     assert "swap A and B" in capsys.readouterr().err
     assert main(["meter", "scan", "--port", port, "--units", "0-3"]) == 2
     assert "no addresses from 1 to 247" in capsys.readouterr().err
+
+
+def test_scan_goes_on_past_settings_that_the_port_can_not_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A pty has no parity."""
+    with on_line({99: "sdm630"}) as port:
+        options = ["--port", port, "--units", "1", "--timeout-ms", "20", "--baud", "9600"]
+        assert main(["meter", "scan", *options]) == 1
+        assert "nothing answers at" in capsys.readouterr().err
+        assert main(["meter", "scan", *options, "--parity", "E"]) == 1
+        assert f"the adapter at {port} can not do 9600 8E1" in capsys.readouterr().err
+
+
+def test_scan_tells_what_came_instead_of_an_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with heard_instead(b"login: \r\n") as port:
+        options = ["--port", port, "--units", "1", "--timeout-ms", "20", "--baud", "9600"]
+        assert main(["meter", "scan", *options, "--parity", "N"]) == 1
+    told = capsys.readouterr().err
+    assert f"what comes at {port} is no Modbus RTU" in told
+    assert "a login console" in told
 
 
 def test_models_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> None:
