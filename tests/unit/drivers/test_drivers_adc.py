@@ -251,3 +251,23 @@ def test_the_arguments_are_such_as_the_real_ioctl_takes() -> None:
     with pytest.raises(OSError, match="Inappropriate ioctl"):
         device.ioctl(request, argument)
     device.close()
+
+
+@pytest.mark.parametrize("name", CHIPS)
+def test_full_scale_alone_is_told_from_a_line_that_nobody_drives(name: str) -> None:
+    """By the null bit, which a living chip drives low in every frame."""
+    bench = AdcBench(name)
+    bench.show(steady(15_200))
+    assert bench.sampler.read(X1_BP, 0).sample is not None
+    chip = bench.chip
+    received = bench.spi.run(bench.spi.message([Frame(chip.frame(0))] * 3))
+    assert chip.dead(received, chip.counts(received)) == Wiring(0)
+    received[1] = 0xFF  # one frame disturbed
+    assert chip.dead(received, chip.counts(received)) == Wiring(0)
+    undriven = bytearray(b"\xff" * 9)
+    assert chip.dead(undriven, chip.counts(undriven)) == Wiring.ADC_ALL_ONES
+
+
+def test_one_count_below_full_scale_is_a_living_chip() -> None:
+    received = bytearray(b"\xff\xff\xff" * 2 + b"\xff\xff\xfe")
+    assert MCP3208.dead(received, MCP3208.counts(received)) == Wiring(0)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 from adc_rig import AdcBench
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.adc.plateau import (
@@ -94,6 +94,7 @@ def test_the_statistics_by_which_a_burst_is_chosen(
     ("duty_bp", "hi_mv"),
     [(1_000, 9_000), (1_000, 6_000), (2_667, 6_000), (5_333, 3_000), (8_500, 12_000), (9_300, 0)],
 )
+@settings(max_examples=15)
 @given(phase_us=st.floats(0, 1_000), start_us=st.floats(0, 1e6))
 def test_both_levels_come_out_of_one_burst(
     name: str, duty_bp: int, hi_mv: int, phase_us: float, start_us: float
@@ -165,6 +166,44 @@ def test_an_inverting_front_end_is_turned_over() -> None:
 def test_a_gain_that_tells_nothing_is_refused(gain_mv: float) -> None:
     with pytest.raises(ValueError, match="gain"):
         FrontEnd(zero_counts=0, gain_mv=gain_mv)
+
+
+# to the count
+
+
+def test_a_level_is_the_median_of_its_samples() -> None:
+    assert top_plateau([0, 1, 50, 51, 54, 55, 57], band=10) == 54
+    assert top_plateau([0, 50, 51, 54, 59], band=10) == 54
+    assert bottom_plateau([0, 2, 5, 6, 9, 60, 61], band=10) == 5
+    assert bottom_plateau([0, 5, 6, 9, 60], band=10) == 5
+
+
+def test_two_samples_make_no_level_and_the_band_ends_where_it_says() -> None:
+    assert top_plateau([0, 0, 40, 50, 50], band=10) == 50
+    assert top_plateau([0, 0, 39, 50, 50], band=10) is None
+    assert bottom_plateau([0, 0, 10, 50, 50], band=10) == 0
+    assert bottom_plateau([0, 0, 11, 50, 50], band=10) is None
+
+
+def test_a_spike_hides_a_level_and_never_moves_it() -> None:
+    assert top_plateau([0, 0, 50, 50, 50, 90], band=10) is None
+    assert bottom_plateau([0, 40, 40, 40, 90, 90], band=10) is None
+
+
+@pytest.mark.parametrize("around", range(46, 51))
+def test_three_quarters_around_the_median_make_a_steady_level(around: int) -> None:
+    burst = sorted([2_866] * around + [410] * (64 - around))
+    sample = Plateaus(SCALE_12, samples=64).estimate(burst, X1_BP)
+    assert sample == (PilotSample(5_996) if around >= 48 else None)
+
+
+def test_an_inverting_front_end_looks_for_narrow_halves_on_the_other_side() -> None:
+    """96 %: the low half-wave is at the top of the counts, over three bursts."""
+    scale = FrontEnd(zero_counts=2_000, gain_mv=-10)
+    plateaus = Plateaus(scale, samples=64)
+    burst = [1_400] * 63 + [3_200]
+    seen = [plateaus.estimate(burst, 9_600) for _ in range(3)]
+    assert seen == [PilotSample(6_000), PilotSample(6_000), PilotSample(6_000, -12_000)]
 
 
 # several bursts
@@ -260,11 +299,12 @@ def test_a_shorted_pilot_is_state_e_and_no_fault_of_the_station_s_wires() -> Non
 def test_a_missing_level_is_told_and_over_when_it_is_there() -> None:
     watch = PilotWatch(4_095)
     ramp = list(range(100, 3_900, 60))
-    assert watch.look(ramp, None, 5_000, 0) == Wiring(0)
-    assert watch.look(ramp, None, 5_000, NO_PLATEAU_MS) == Wiring(0)
-    assert watch.look(ramp, None, 5_000, NO_PLATEAU_MS + 1) == Wiring.PILOT_NO_PLATEAU
-    assert watch.look(ramp, PilotSample(6_000), 5_000, 600) == Wiring.PILOT_NO_PLATEAU
-    assert watch.look(ramp, PilotSample(6_000, -12_000), 5_000, 610) == Wiring(0)
+    assert watch.look(ramp, None, 5_000, 9_000) == Wiring(0)
+    assert watch.look(ramp, None, 5_000, 9_000 + NO_PLATEAU_MS) == Wiring(0)
+    assert watch.look(ramp, None, 5_000, 9_001 + NO_PLATEAU_MS) == Wiring.PILOT_NO_PLATEAU
+    assert watch.look(ramp, PilotSample(6_000), 5_000, 9_600) == Wiring.PILOT_NO_PLATEAU
+    assert watch.look(ramp, PilotSample(6_000, 5_400), 5_000, 9_600) == Wiring.PILOT_NO_PLATEAU
+    assert watch.look(ramp, PilotSample(6_000, -12_000), 5_000, 9_610) == Wiring(0)
     assert watch.look(ramp, None, X1_BP, 5_000) == Wiring(0)
 
 
@@ -276,3 +316,20 @@ def test_a_rail_needs_five_bursts_in_a_row() -> None:
         assert set(told) == {Wiring(0)}
         bench.show_pwm(5_000, 12_000, -12_000)
         assert bench.sampler.read(5_000, 0).wiring == Wiring(0)
+
+
+@pytest.mark.parametrize(
+    ("burst", "at_rail"),
+    [
+        ([0, 0, 40, 2_000, 2_000, 2_000], True),
+        ([0, 0, 41, 2_000, 2_000, 2_000], False),
+        ([2_000, 2_000, 2_000, 4_055, 4_090, 4_090], True),
+        ([2_000, 2_000, 2_000, 4_054, 4_090, 4_090], False),
+    ],
+)
+def test_a_rail_is_three_samples_within_one_percent_of_an_end(
+    burst: list[int], at_rail: bool
+) -> None:
+    watch = PilotWatch(4_095)
+    told = [watch.look(burst, None, X1_BP, now_ms) for now_ms in range(0, 60, 10)]
+    assert told == [Wiring(0)] * 4 + [Wiring.ADC_RAIL if at_rail else Wiring(0)] * 2

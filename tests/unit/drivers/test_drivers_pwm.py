@@ -89,9 +89,25 @@ def test_a_pi_5_s_fan_is_never_taken_and_the_missing_overlay_is_named() -> None:
     assert sysfs.written == []
 
 
-def test_the_overlay_line_of_pin_12_has_its_own_function() -> None:
-    with pytest.raises(PwmGone, match=r"dtoverlay=pwm,pin=12,func=4"):
-        find_pwm(Computer(SysfsPwm([])), 12)
+@pytest.mark.parametrize(("gpio", "function"), [(12, 4), (13, 4), (18, 2), (19, 2)])
+def test_the_overlay_line_of_each_pin_has_its_function(gpio: int, function: int) -> None:
+    with pytest.raises(PwmGone, match=rf"there: none.*dtoverlay=pwm,pin={gpio},func={function} "):
+        find_pwm(Computer(SysfsPwm([])), gpio)
+
+
+def test_a_kernel_without_any_pwm_is_told_with_the_overlay_and_a_closed_folder_as_such() -> None:
+    class Bare(SysfsPwm):
+        code = errno.ENOENT
+
+        def names(self, directory: str) -> list[str]:
+            raise OSError(self.code, "refused", directory)
+
+    bare = Bare([])
+    with pytest.raises(PwmGone, match="dtoverlay"):
+        find_pwm(Computer(bare), 18)
+    bare.code = errno.EACCES
+    with pytest.raises(PwmGone, match="/sys/class/pwm: refused"):
+        find_pwm(Computer(bare), 18)
 
 
 def test_a_device_of_another_name_may_be_given() -> None:
@@ -107,7 +123,7 @@ def test_a_pin_without_hardware_pwm_is_refused() -> None:
 
 
 def test_another_computer_is_refused_by_name() -> None:
-    with pytest.raises(PwmGone, match="acme,board"):
+    with pytest.raises(PwmGone, match=r"\(acme,board\)"):
         find_pwm(Computer(SysfsPwm([], compatible="acme,board\0")), 18)
     with pytest.raises(PwmGone, match="no Raspberry Pi"):
         find_pwm(Computer(), 18)
