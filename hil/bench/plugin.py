@@ -7,6 +7,7 @@ trace goes into its `tmp_path` as text and as a lane plot, and the seed is print
 
 from __future__ import annotations
 
+import argparse
 import importlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from drivers.errors import ProfileError
 from hil.bench.bench import Bench, BenchCapability
 from hil.bench.sim import SimBench
 from hil.bench.station import StationSetup
@@ -25,18 +27,45 @@ START_S = 30.0
 """How long a station may take to be ready for a car."""
 SIMULATED = "simulated_hours"
 """Name under which a test reports the time it lived through."""
-NATIVE = SimBench.capabilities
-"""Of the native board on simulated metal."""
+KINDS = ("sim", "native", "sim-proc")
+NATIVE = SimBench.capabilities - {BenchCapability.BOARD_FLAGS}
+"""The native board reports what it has sensors for, and nothing else."""
 FAILED = pytest.StashKey[bool]()
 """Set on an item of which any phase failed."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("bench", "hardware in the loop")
-    group.addoption(
-        "--bench", choices=("sim", "native", "sim-proc"), default="sim", help="what to test on"
-    )
+    group.addoption("--bench", type=_kinds, default=("sim",), help=f"what to test on: {KINDS}")
     group.addoption("--bench-seed", type=int, default=DEFAULT_SEED, help="seed of simulations")
+
+
+def _kinds(text: str) -> tuple[str, ...]:
+    """One of KINDS, or several with commas."""
+    kinds = tuple(text.split(","))
+    if unknown := set(kinds) - set(KINDS):
+        raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: is none of {', '.join(KINDS)}")
+    return kinds
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """With several benches each test that asks for one runs on all of them."""
+    kinds = metafunc.config.getoption("--bench")
+    if "bench_kind" in metafunc.fixturenames and len(kinds) > 1:
+        metafunc.parametrize("bench_kind", kinds, indirect=True)
+
+
+@pytest.fixture
+def bench_kind(request: pytest.FixtureRequest) -> str:
+    """What this test runs on."""
+    return kind_of(request.node)
+
+
+def kind_of(item: pytest.Item) -> str:
+    """What `item` runs on."""
+    callspec = getattr(item, "callspec", None)
+    several = callspec is not None and callspec.params.get("bench_kind")
+    return str(several or item.config.getoption("--bench")[0])
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -52,10 +81,6 @@ def seed_of(config: pytest.Config) -> int:
     return int(config.getoption("--bench-seed", DEFAULT_SEED))
 
 
-def bench_kind(config: pytest.Config) -> str:
-    return str(config.getoption("--bench", "sim"))
-
-
 def capabilities(kind: str) -> frozenset[BenchCapability]:
     """What the bench of that name can do."""
     if kind == "native":
@@ -69,7 +94,7 @@ def _proc_bench() -> Any:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    kind = bench_kind(item.config)
+    kind = kind_of(item)
     for marker in item.iter_markers("needs"):
         missing = {BenchCapability(name) for name in marker.args} - capabilities(kind)
         if missing:
@@ -104,17 +129,20 @@ def setup(request: pytest.FixtureRequest) -> StationSetup:
 
 @pytest.fixture
 def bench(
-    request: pytest.FixtureRequest, setup: StationSetup, tmp_path: Path, record_property: Any
+    request: pytest.FixtureRequest,
+    setup: StationSetup,
+    bench_kind: str,
+    tmp_path: Path,
+    record_property: Any,
 ) -> Iterator[Bench]:
     """A started station with its car, mains, faults and probes, fresh for each test."""
     seed = seed_of(request.config)
-    kind = bench_kind(request.config)
-    if kind in ("sim", "native"):
-        bench: Bench = SimBench(setup, seed=seed, native=kind == "native")
-    else:
-        bench = _proc_bench()(setup, seed=seed)
+    try:
+        bench = _make(bench_kind, setup, seed)
+    except ProfileError as error:
+        pytest.skip(str(error))
     begin_ms = bench.clock.now_ms()
-    print(f"bench {bench_kind(request.config)}, seed {seed}")
+    print(f"bench {bench_kind}, seed {seed}")
     try:
         started(bench)
         yield bench
@@ -127,6 +155,13 @@ def bench(
         if BenchCapability.VIRTUAL_TIME in bench.capabilities:
             record_property(SIMULATED, (bench.clock.now_ms() - begin_ms) / 3_600_000)
         bench.close()
+
+
+def _make(kind: str, setup: StationSetup, seed: int) -> Bench:
+    if kind == "sim-proc":
+        proc: Bench = _proc_bench()(setup, seed=seed)
+        return proc
+    return SimBench(setup, seed=seed, native=kind == "native")
 
 
 def started(bench: Bench) -> None:

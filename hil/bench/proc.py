@@ -75,6 +75,7 @@ class ProcBench:
         {
             BenchCapability.CAR_VARIANTS,
             BenchCapability.METAL_FAULTS,
+            BenchCapability.BOARD_FLAGS,
             BenchCapability.METER_FAULTS,
             BenchCapability.MAINS_VOLTAGE,
             BenchCapability.KILL_CORE,

@@ -6,7 +6,6 @@ change; what the metal shows is turned into voltages and levels when a pin or ch
 
 from __future__ import annotations
 
-import errno
 import math
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
@@ -28,7 +27,7 @@ from evse.model import X1_BP
 from hil.pi.header import MockHeader
 from hil.pi.pwm import PwmChannel
 from hil.pi.spi import Mcp3x08
-from hil.pi.waveform import PilotWaveform, Voltage, behind_front_end, steady
+from hil.pi.waveform import PilotWaveform, Voltage, behind_front_end, scattered, steady
 
 NOMINAL_12V_MV = 12_000
 RESERVE_MV = 12_000
@@ -85,8 +84,6 @@ class EvseWires:
         if now_ms != self._looked_ms:
             self._looked_ms = now_ms
             self._shown = self._metal.read(self._evse, now_ms)
-            # A converter without a verdict is, on this board, one that is not there.
-            self._pi.converter.errno = None if self._shown.sample else errno.ENODEV
         return self._shown
 
     def _wire_inputs(self) -> None:
@@ -147,12 +144,17 @@ class EvseWires:
             nonlocal made
             now_ms = self._pi.now_ms()
             if now_ms != made[0]:
-                levels = self._levels(self.look())
-                phase_us = now_ms * DRIFT_US % 1_000
-                made = (now_ms, PilotWaveform(self.duty_bp, *levels, phase_us))
+                made = (now_ms, self._pilot(now_ms))
             return made[1](at_us)
 
         return at
+
+    def _pilot(self, now_ms: int) -> Voltage:
+        inputs = self.look()
+        if inputs.sample is None:
+            return scattered()
+        phase_us = now_ms * DRIFT_US % 1_000
+        return PilotWaveform(self.duty_bp, *self._levels(inputs), phase_us)
 
     @staticmethod
     def _levels(inputs: Inputs) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import msgspec
@@ -10,6 +11,8 @@ Voltage = Callable[[float], float]
 """Microseconds to millivolts."""
 
 PERIOD_US = 1_000
+GOLDEN = 0.618034
+"""Its multiples lie as far apart as any do."""
 
 
 class PilotWaveform(msgspec.Struct, frozen=True):
@@ -38,6 +41,12 @@ class PilotWaveform(msgspec.Struct, frozen=True):
 
 def steady(level_mv: float) -> Voltage:
     return lambda _at_us: level_mv
+
+
+def scattered() -> Voltage:
+    """A pin that shows another voltage at each look, evenly over the whole scale: no two levels."""
+    looks = itertools.count(1)
+    return lambda _at_us: -12_000 + 24_000 * (next(looks) * GOLDEN % 1)
 
 
 def behind_front_end(

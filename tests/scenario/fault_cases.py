@@ -34,6 +34,8 @@ class Case(NamedTuple):
     sub_type: str = ""
     before_plug: bool = False
     """It shows when a car comes, not while one charges."""
+    by_flag: bool = False
+    """The board says so itself."""
 
     @property
     def row(self) -> Fault:
@@ -74,6 +76,7 @@ def _flag(flag: BoardFault | Wiring) -> Case:
         lambda bench: bench.faults.board_fault(name),
         lambda bench: bench.faults.board_fault(name, False),
         sub_type=row.sub_type,
+        by_flag=True,
     )
 
 
@@ -141,7 +144,10 @@ def params(cases: tuple[Case, ...]) -> list[Any]:
         pytest.param(
             case,
             id=f"{case.name}-{case.row.vendor_code}",
-            marks=pytest.mark.station(back_office=True),
+            marks=[
+                pytest.mark.station(back_office=True),
+                *([pytest.mark.needs("board_flags")] if case.by_flag else []),
+            ],
         )
         for case in cases
     ]

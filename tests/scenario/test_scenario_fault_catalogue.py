@@ -242,6 +242,7 @@ def test_a_warning_is_told_and_keeps_nobody_from_charging(bench: Bench, case: Ca
 
 
 @pytest.mark.station(default_a=None)
+@pytest.mark.needs("board_flags")
 @pytest.mark.parametrize("flag", ["HIGH_TEMPERATURE", "CABLE_HOT"])
 def test_a_board_that_warns_of_heat_makes_the_station_offer_half(bench: Bench, flag: str) -> None:
     charging(bench, draw_a=32.0)
