@@ -35,7 +35,7 @@ demo: $(READY)
 	@$(BIN)/evse demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not proc and not soak and not boot"
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --bench sim,native -m "not proc and not soak and not boot"
 	$(BIN)/python -m pytest -n $(PROC_JOBS) --dist loadscope -m "proc and not soak and not boot"
 
 check: $(READY)
