@@ -76,9 +76,9 @@ class Scan:
             finally:
                 await bus.aclose()
         if len(refusals) == len(self._plan.lines):
-            line, exchange, error = refusals[0]
+            line, exchange, refusal = refusals[0]
             self.oddest = (line, exchange)
-            raise error
+            raise refusal
         return []
 
     async def _all_on(self, bus: ModbusBus) -> list[Found]:
