@@ -26,21 +26,30 @@ def main(
     clock: Clock | None = None,
     pause: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Runs until it is ended, or `pause` raises; 2 for arguments that name no sensor."""
+    """Runs until it is ended; 2 for arguments that name no sensor, 1 for a file that can not be
+    written."""
     try:
         publisher, names = _publisher(arguments, machine or RaspberryPi())
     except ProfileError as error:
         print(error, file=sys.stderr)
         return 2
+    try:
+        _read_in_turn(publisher, names, clock or MonotonicClock(), pause)
+    except OSError as error:
+        print(f"{error}: FILE belongs in a folder in RAM that is there", file=sys.stderr)
+    return 1
+
+
+def _read_in_turn(
+    publisher: Publisher, names: list[str], clock: Clock, pause: Callable[[float], None]
+) -> None:
     told: dict[str, str] = {}
-    clock = clock or MonotonicClock()
     for name in itertools.cycle(names):
         publisher.turn(name, clock.now_ms())
         if publisher.silent.get(name) != told.get(name):
             print(publisher.silent.get(name, f"{name}: answers again"), file=sys.stderr, flush=True)
         told = dict(publisher.silent)
         pause(PAUSE_S)
-    return 0
 
 
 def _publisher(arguments: Sequence[str], machine: Machine) -> tuple[Publisher, list[str]]:

@@ -383,3 +383,11 @@ def test_arguments_that_name_no_sensor_end_it(
 ) -> None:
     assert main(arguments, machine=Computer()) == 2
     assert "w1:28-" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_not_there_ends_the_reader_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [str(tmp_path / "gone" / "t"), f"w1:{ROM}"]
+    assert main(arguments, machine=Computer(OneWireBus({ROM: 20_000}))) == 1
+    assert "folder in RAM" in capsys.readouterr().err
