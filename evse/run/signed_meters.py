@@ -10,11 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from drivers.errors import MeterError
 from drivers.metering.bus import ModbusBus
-from drivers.metering.signed import SigningMeter
 from drivers.metering.signers import signing_model
 from evse import __version__
 from evse.clock import Clock
@@ -26,6 +25,9 @@ from evse.types.ocmf import (
     TransactionStartResponse,
     TransactionStopResponse,
 )
+
+if TYPE_CHECKING:
+    from drivers.metering.signed import SigningMeter
 
 BUDGET_S = 20.0
 """Of one call. The core waits less (evse/metering/signed.py); what comes later is not used, but an
@@ -124,5 +126,7 @@ class SignedMeters:
 
 
 def _meter(table: EvseTable, bus: ModbusBus, serial: str, clock: Clock) -> SigningMeter:
+    from drivers.metering.signed import SigningMeter  # most stations have no meter that signs
+
     model = signing_model(table.meter.model, gateway=GATEWAY, serial=serial, version=__version__)
     return SigningMeter(bus, table.meter.unit, model, lambda: int(clock.utc().timestamp()))
