@@ -224,7 +224,7 @@ def test_seven_dead_meters_leave_the_eighth_most_of_the_line(tmp_path: Path) -> 
             for task in tasks:
                 task.cancel()
 
-    on_line(tmp_path / "m", line, scenario, timeout_ms=10)
+    on_line(tmp_path / "m", line, scenario, timeout_ms=40)
     dead = [unit for unit in settled if unit != 8]
     assert 40 <= settled.count(8) >= 3 * len(dead)
     assert len(set(dead)) == len(dead) or len(set(dead)) == 7, "each dead one gets its try"
