@@ -15,7 +15,8 @@ from evse.guard.flight_file import MAX_BYTES
 from evse.guard.flight_read import FlightError, Recorded, read
 from evse.guard.replay import Decided, replay
 from evse.guard.timeline import Row, permit, plain, timeline
-from evse.run.flight import DIRECTORY, by_age, kernel_name
+from evse.run.flight import DIRECTORY, by_age
+from evse.run.kernel_name import kernel_name
 
 HEAD = (
     f"{'t/s':>9} {'hi/mV':>7} {'lo/mV':>7} {'pilot':<7} {'offer':<7} {'permit':<6} "
@@ -192,22 +193,23 @@ def _judge(flight: Recorded, periods: list[Decided], *, out: TextIO) -> int:
     if flight.unknown:
         names = _printable(", ".join(flight.unknown))
         print(f"not compared, for this kernel has no such: {names}", file=out)
-    differing = [period for period in periods if period.differences]
     guessed = sum(period.guessed for period in periods)
     if guessed:
         print(f"not compared: {guessed} period(s) with more commands than are kept", file=out)
-    if not differing:
-        print(f"decided again: all {len(periods) - guessed} periods alike, bit for bit", file=out)
-        return 1 if flight.torn else 0
+    differing = [period for period in periods if period.differences]
+    if differing:
+        print("\n".join(_otherwise(flight, differing)), file=out)
+        return 1
+    print(f"decided again: all {len(periods) - guessed} periods alike, bit for bit", file=out)
+    return 1 if flight.torn else 0
+
+
+def _otherwise(flight: Recorded, differing: list[Decided]) -> Iterator[str]:
     first = differing[0]
     at_s = (first.record.now_ms - flight.header.trigger.at_ms) / 1000
     what = "; ".join(
         f"{d.what}: {plain(d.recorded)} recorded, {plain(d.decided)} now" for d in first.differences
     )
-    count = len(differing)
-    print(f"decided otherwise in {count} period(s), first at {at_s:+.3f} s: {what}", file=out)
+    yield f"decided otherwise in {len(differing)} period(s), first at {at_s:+.3f} s: {what}"
     if flight.header.origin.kernel == kernel_name():
-        print(
-            "by the very kernel that recorded it: that is a defect, please report it with the file"
-        )
-    return 1
+        yield "by the very kernel that recorded it: that is a defect; report it with the file"

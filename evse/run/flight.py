@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
-import importlib
 import logging
 import os
 import stat
@@ -27,6 +25,7 @@ from evse.clock import Clock, rfc3339
 from evse.guard.flight_file import FlightEncoder, Origin
 from evse.guard.host import GuardHost
 from evse.guard.recorder import Cause, Flight
+from evse.run.kernel_name import kernel_name
 
 DIRECTORY = "flight"
 """In the run directory, and in the state directory."""
@@ -45,34 +44,7 @@ MAX_STEPS = 20
 LOOK_MS = 1_000
 MAX_REASON_CHARS = 100
 
-KERNEL = (
-    "evse.guard.causes",
-    "evse.guard.commands",
-    "evse.guard.facts",
-    "evse.guard.kernel",
-    "evse.guard.lock_drive",
-    "evse.guard.phase_contact",
-    "evse.guard.proximity",
-    "evse.guard.rcd_test",
-    "evse.guard.rules",
-    "evse.guard.sense",
-    "evse.guard.state",
-    "evse.guard.view",
-    "evse.model",
-    "evse.pilot",
-)
-"""What decides: every module that a step runs through."""
-
 _log = logging.getLogger(__name__)
-
-
-def kernel_name() -> str:
-    """Of the text of all that decides, sixteen hexadecimal digits. Reads it: ask before time
-    counts."""
-    text = hashlib.sha256()
-    for name in KERNEL:
-        text.update(Path(importlib.import_module(name).__file__ or "").read_bytes())
-    return text.hexdigest()[:16]
 
 
 class FlightWriter:

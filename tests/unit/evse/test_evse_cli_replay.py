@@ -16,7 +16,8 @@ from evse.guard.recorder import Flight
 from evse.guard.replay import replay
 from evse.guard.timeline import Row, timeline
 from evse.model import CommandVerb
-from evse.run.flight import DIRECTORY, kernel_name
+from evse.run.flight import DIRECTORY
+from evse.run.kernel_name import kernel_name
 
 
 def charge_and_stop() -> Flight:

@@ -22,16 +22,15 @@ from evse.guard.recorder import Cause
 from evse.guard.replay import replay
 from evse.run.flight import (
     DIRECTORY,
-    KERNEL,
     MAX_FILES,
     REQUEST,
     TURN_BUDGET_NS,
     FlightWriter,
     by_age,
-    kernel_name,
 )
 from evse.run.flight_keeper import BURST, EVERY_MS, LOOK_MS, FlightKeeper
 from evse.run.flight_keeper import MAX_FILES as KEPT_FILES
+from evse.run.kernel_name import KERNEL, kernel_name
 from hil.sim.station import StallingStorage, new_database
 
 BOOT_ID = 0xBADCAFE
