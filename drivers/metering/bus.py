@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import struct
-from collections import deque
 from collections.abc import Awaitable, Sequence
 
 import msgspec
@@ -27,7 +26,7 @@ from drivers.errors import (
     MeterUnreachable,
 )
 from drivers.metering.doctor import Diagnosis, diagnose
-from drivers.metering.exchange import Exchange, Outcome
+from drivers.metering.exchange import Exchange, History, Outcome
 from drivers.metering.frames import (
     ANSWER_OVERHEAD,
     EXCEPTIONS,
@@ -49,8 +48,6 @@ SILENCE_CHARACTERS = 3.5
 FASTEST_SILENCE_S = 0.00175
 """Silence between frames: 3.5 characters, fixed above 19200 baud (Modbus over Serial Line 1.02,
 2.5.1.1)."""
-REMEMBERED = 32
-"""Exchanges that are kept for whoever asks what is wrong."""
 
 
 class BusCounters(msgspec.Struct):
@@ -84,8 +81,8 @@ class ModbusBus:
         self.port = port
         self.line = line
         self.counters = BusCounters()
-        self.seen: deque[Exchange] = deque(maxlen=REMEMBERED)
-        """The last exchanges, oldest first (doctor.py)."""
+        self.seen = History()
+        """The last exchanges (doctor.py)."""
         self._timeout_ms = timeout_ms
         self._silence_s = max(SILENCE_CHARACTERS * character_s(line), FASTEST_SILENCE_S)
         self._lock = asyncio.Lock()
@@ -247,7 +244,7 @@ class ModbusBus:
     def _note(self, unit: int, outcome: Outcome, *, exception_code: int = 0) -> None:
         wire = self._wire
         heard = wire.heard if outcome in (Outcome.SILENT, Outcome.GARBLED) else b""
-        self.seen.append(Exchange(unit, outcome, wire.sent, heard, exception_code, wire.echoes))
+        self.seen.add(Exchange(unit, outcome, wire.sent, heard, exception_code, wire.echoes))
 
 
 def _now_ms() -> int:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import enum
+from collections import deque
+from collections.abc import Iterator
 
 import msgspec
+
+REMEMBERED = 16
+"""Exchanges that are kept of each unit."""
 
 
 class Outcome(enum.StrEnum):
@@ -39,3 +44,31 @@ class Exchange(msgspec.Struct, frozen=True):
     exception_code: int = 0
     echoed: bool = False
     """The adapter had been hearing itself by then."""
+
+
+class History:
+    """The last exchanges of a line, so many of each unit: one that is asked seldom is not pushed
+    out by those that are asked often."""
+
+    def __init__(self) -> None:
+        self._by_unit: dict[int, deque[tuple[int, Exchange]]] = {}
+        self._count = 0
+        self._last: Exchange | None = None
+
+    def add(self, exchange: Exchange) -> None:
+        own = self._by_unit.setdefault(exchange.unit, deque(maxlen=REMEMBERED))
+        own.append((self._count, exchange))
+        self._count += 1
+        self._last = exchange
+
+    @property
+    def last(self) -> Exchange:
+        """The newest. Raises LookupError where nothing was asked yet."""
+        if self._last is None:
+            raise LookupError("nothing was asked yet")
+        return self._last
+
+    def __iter__(self) -> Iterator[Exchange]:
+        """Oldest first."""
+        numbered = (entry for own in self._by_unit.values() for entry in own)
+        return (exchange for _number, exchange in sorted(numbered, key=lambda entry: entry[0]))

@@ -69,10 +69,10 @@ class Scan:
                 if found := await self._all_on(bus):
                     return found
             except MeterUnreachable as error:
-                if bus.seen[-1].outcome is not Outcome.PORT_REFUSES:
-                    self.oddest = (line, bus.seen[-1])
+                if bus.seen.last.outcome is not Outcome.PORT_REFUSES:
+                    self.oddest = (line, bus.seen.last)
                     raise
-                refusals.append((line, bus.seen[-1], error))
+                refusals.append((line, bus.seen.last, error))
             finally:
                 await bus.aclose()
         if len(refusals) == len(self._plan.lines):
@@ -101,7 +101,7 @@ class Scan:
             except MeterUnreachable:
                 raise
             except MeterError:
-                last = bus.seen[-1]
+                last = bus.seen.last
                 if any(frame[0] == unit for frame in answers_in(last.heard)):
                     heard.append(function)
                 elif last.heard and self.oddest is None:

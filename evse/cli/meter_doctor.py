@@ -54,7 +54,7 @@ async def _asked(bus: ModbusBus, target: Target, number: int) -> bool:
         await bus.read(
             target.unit, target.meter_map.function_code, requests[number % len(requests)]
         )
-    last = bus.seen[-1]
+    last = bus.seen.last
     print(_told(last), flush=True)
     return last.outcome is Outcome.ANSWERED
 

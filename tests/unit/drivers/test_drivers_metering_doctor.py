@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.metering.doctor import Diagnosis, diagnose
-from drivers.metering.exchange import Exchange, Outcome
+from drivers.metering.exchange import REMEMBERED, Exchange, History, Outcome
 from drivers.metering.map import Line
 from drivers.metering.remedies import REMEDIES
 from drivers.metering.signs import Sign
@@ -174,6 +174,21 @@ def test_a_known_pattern_of_a_slower_line() -> None:
     """0x0F at half our speed is two low bit times of ours, eight high, eight low, two high."""
     assert heard_as(b"\x0f", Line(baud=4_800), LINE) == b"\xfe\x80"
     assert heard_as(b"\x00", Line(baud=4_800), LINE) == b"\x00\x00"
+
+
+def test_one_that_is_asked_seldom_is_judged_by_its_own_last_exchanges() -> None:
+    history = History()
+    with pytest.raises(LookupError):
+        history.last  # noqa: B018 it is the access that raises
+    for number in range(200):
+        history.add(sound(2))
+        if number == 0 or number % 60 == 59:
+            history.add(sound() if number == 0 else silent())
+    assert history.last == sound(2)
+    found = diagnose(history, 1, LINE, PORT)
+    assert found is not None
+    assert found.sign is Sign.SILENT_ALONE
+    assert len(list(history)) <= 2 * REMEMBERED
 
 
 exchanges = st.builds(
