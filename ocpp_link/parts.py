@@ -5,6 +5,7 @@ Parts are public for the dialects and the door: `station`, `transactions`, `auth
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -233,10 +234,15 @@ def _states(info: StationInfo, kept: Snapshot) -> dict[int, EvseState]:
     return {evse: remembered.get(evse, state) for evse, state in states.items()}
 
 
+@functools.cache
+def _fields() -> tuple[msgspec.structs.FieldInfo, ...]:
+    return msgspec.structs.fields(Settings)
+
+
 def _settings(kept: Snapshot, defaults: Settings) -> Settings:
     """What was changed and kept, over the configuration's values."""
     changed: dict[str, Any] = {}
-    for field in msgspec.structs.fields(Settings):
+    for field in _fields() if "setting" in kept.items else ():
         value = kept.decoded("setting", field.type, field.name).get(field.name, UNSET)
         if value is not UNSET:
             changed[field.name] = value
