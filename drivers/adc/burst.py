@@ -5,6 +5,11 @@ multiple of it: they would all fall on the same place of the waveform, and with 
 on none of it. About 60 us, each a few microseconds off by a fixed table, reaches every place; the
 tables change from burst to burst, because the loop's 10 ms are a multiple of the PWM's 1 ms and
 both come from one crystal.
+
+The kernel busy-waits for a pause of up to 10 us and sleeps for a longer one. At 60 us it sleeps, so
+a burst takes its 4 ms and in addition what the wake-ups take, which nobody here has seen on metal;
+the levels bear distances up to 120 us. At 39 us (MCP3208) or 33 us (MCP3008) it never sleeps: a
+burst then takes 2.5 or 2.1 ms to the microsecond, all of it one processor's.
 """
 
 from __future__ import annotations
@@ -74,6 +79,11 @@ class BurstReader:
     def ioctls(self) -> int:
         """How many system calls a burst takes: 1, unless spidev's buffer is small."""
         return len(self._turns[0][1].parts)
+
+    @property
+    def nominal_us(self) -> int:
+        """How long a burst takes where nothing comes between, to be compared with a watch."""
+        return self._samples * self.spacing_us
 
     def read(self) -> Burst:
         """One burst: about samples times spacing long. Raises AdcSilent."""

@@ -61,7 +61,8 @@ class Plateaus:
         self._band = BAND_MV / abs(front_end.gain_mv)
         self._bursts: deque[list[int]] = deque(maxlen=_MOST_BURSTS)
         self._duty_bp: int | None = None
-        self._high_bursts = self._low_bursts = 1
+        self._upright = front_end.gain_mv > 0
+        self._upper_bursts = self._lower_bursts = 1
 
     def estimate(self, ordered: list[int], duty_bp: int) -> PilotSample | None:
         """What one burst says (`ordered`: its counts, ascending) while `duty_bp` is put out.
@@ -75,25 +76,18 @@ class Plateaus:
         self._bursts.append(ordered)
         upper = top_plateau(self._last(self._upper_bursts), self._band)
         lower = bottom_plateau(self._last(self._lower_bursts), self._band)
-        high, low = (upper, lower) if self._front_end.gain_mv > 0 else (lower, upper)
+        high, low = (upper, lower) if self._upright else (lower, upper)
         if high is None:
             return None
         mv = self._front_end.mv
         return PilotSample(mv(high), None if low is None else mv(low))
 
-    @property
-    def _upper_bursts(self) -> int:
-        return self._high_bursts if self._front_end.gain_mv > 0 else self._low_bursts
-
-    @property
-    def _lower_bursts(self) -> int:
-        return self._low_bursts if self._front_end.gain_mv > 0 else self._high_bursts
-
     def _new_duty(self, duty_bp: int) -> None:
         self._duty_bp = duty_bp
         self._bursts.clear()
-        self._high_bursts = bursts_for(duty_bp, self._samples)
-        self._low_bursts = bursts_for(X1_BP - duty_bp, self._samples)
+        high = bursts_for(duty_bp, self._samples)
+        low = bursts_for(X1_BP - duty_bp, self._samples)
+        self._upper_bursts, self._lower_bursts = (high, low) if self._upright else (low, high)
 
     def _last(self, bursts: int) -> list[int]:
         if bursts == 1:

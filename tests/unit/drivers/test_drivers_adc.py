@@ -161,6 +161,22 @@ def test_samples_lie_60_us_apart_within_the_jitter_and_never_evenly(name: str) -
     assert len(tables) == PATTERNS
 
 
+@pytest.mark.parametrize(("name", "spacing_us"), [("mcp3208", 39), ("mcp3008", 33)])
+def test_the_shortest_spacing_has_no_pause_that_the_kernel_would_sleep_for(
+    name: str, spacing_us: int
+) -> None:
+    bench = AdcBench(name)
+    bursts = BurstReader(bench.spi, bench.chip, pilot=0, spacing_us=spacing_us)
+    pauses = {
+        transfer.delay_usecs
+        for _, message in bursts._turns
+        for _, transfers in message.parts
+        for transfer in transfers
+    }
+    assert pauses == set(range(11))
+    assert bursts.nominal_us == SAMPLES * spacing_us
+
+
 def test_the_same_seed_gives_the_same_tables() -> None:
     def sampled(seed: int) -> list[float]:
         bench = AdcBench(seed=seed)

@@ -65,6 +65,8 @@ def simulate(duty_bp: int, samples: int, gap_us: float, jitter_us: float, *, low
 TABLE = [
     (1_000, 32, 60, 0, False, Row(0, 0.30, 150), Row(0, 0.1, 0)),
     (1_000, 64, 60, 5, False, Row(0, 0, 100), Row(0, 0, 0)),
+    (1_000, 64, 39, 5, False, Row(0, 0, 100), Row(0, 0, 0)),
+    (1_000, 64, 120, 20, False, Row(0, 0.01, 100), Row(0, 0, 0)),
     (1_000, 64, 100, 0, False, Row(0.1, 0.1, 20_000), Row(0.01, 0, 5_000)),
     (1_000, 64, 100, 10, False, Row(0, 0.01, 100), Row(0, 0, 0)),
     (500, 64, 60, 0, False, Row(0.02, 0.55, 20_000), Row(0, 0.2, 0)),
@@ -151,6 +153,12 @@ def test_a_level_lies_among_the_samples_and_high_is_not_below_low(
     seen = [scale.mv(counts) for counts in samples]
     assert min(seen) <= sample.hi_mv <= max(seen)
     assert sample.lo_mv is None or min(seen) <= sample.lo_mv <= sample.hi_mv
+
+
+def test_a_gain_below_a_millivolt_per_count_is_no_inverted_one() -> None:
+    burst = [0] * 30 + [20_000] * 34
+    sample = Plateaus(FrontEnd(13_333, 0.9), samples=64).estimate(burst, 5_000)
+    assert sample == PilotSample(6_000, -12_000)
 
 
 def test_an_inverting_front_end_is_turned_over() -> None:
@@ -305,7 +313,8 @@ def test_a_missing_level_is_told_and_over_when_it_is_there() -> None:
     assert watch.look(ramp, PilotSample(6_000), 5_000, 9_600) == Wiring.PILOT_NO_PLATEAU
     assert watch.look(ramp, PilotSample(6_000, 5_400), 5_000, 9_600) == Wiring.PILOT_NO_PLATEAU
     assert watch.look(ramp, PilotSample(6_000, -12_000), 5_000, 9_610) == Wiring(0)
-    assert watch.look(ramp, None, X1_BP, 5_000) == Wiring(0)
+    assert watch.look(ramp, None, X1_BP, 99_000) == Wiring(0)
+    assert watch.look(ramp, None, 5_000, 99_000 + NO_PLATEAU_MS) == Wiring(0)
 
 
 def test_a_rail_needs_five_bursts_in_a_row() -> None:
@@ -323,8 +332,8 @@ def test_a_rail_needs_five_bursts_in_a_row() -> None:
     [
         ([0, 0, 40, 2_000, 2_000, 2_000], True),
         ([0, 0, 41, 2_000, 2_000, 2_000], False),
-        ([2_000, 2_000, 2_000, 4_055, 4_090, 4_090], True),
-        ([2_000, 2_000, 2_000, 4_054, 4_090, 4_090], False),
+        ([2_000, 2_000, 2_000, 2_000, 4_055, 4_090, 4_090], True),
+        ([2_000, 2_000, 2_000, 2_000, 4_054, 4_090, 4_090], False),
     ],
 )
 def test_a_rail_is_three_samples_within_one_percent_of_an_end(
