@@ -22,6 +22,8 @@ from hil.pi.spi import Mcp3x08
 
 CHANNELS = {12: 0, 13: 1, 18: 0, 19: 1}
 """Of its two channels, by pin."""
+BUFSIZ = 65_536
+"""Of spidev, as docs/install.md sets it: a burst is one ioctl."""
 HEADER_PWM = "3f20c000.pwm"
 """Of a Pi Zero 2 W [m]."""
 
@@ -42,6 +44,7 @@ class FakePi:
             bits=chip.bits,
             reference_mv=profile.converter.reference_mv,
             now_us=lambda: now_ms() * 1_000.0,
+            bufsiz=BUFSIZ,
         )
         edges = Edges(self.header, self.converter, self._channel, now_ms)
         self.wires = {

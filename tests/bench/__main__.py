@@ -12,11 +12,12 @@ from pathlib import Path
 
 import msgspec
 
-from tests.bench import kernel, link, processes, side_by_side, station
+from tests.bench import kernel, link, native, processes, side_by_side, station
 from tests.bench.measure import Line, line, yardstick_us
 
 PARTS = {
     "kernel": kernel.lines,
+    "native": native.lines,
     "link": link.lines,
     "station": station.lines,
     "processes": processes.lines,
