@@ -70,7 +70,9 @@ class Wire:
         self._screen = past_echo
         try:
             async with asyncio.timeout(within_s):
-                return await call(client)
+                answer = await call(client)
+                _heed_cancellation()
+                return answer
         except ConnectionException as error:
             raise self._unreachable(Outcome.PORT_MISSING, "went away") from error
 
@@ -136,3 +138,12 @@ def _hush_pymodbus() -> None:
     logger = logging.getLogger("pymodbus")
     if logger.level == logging.NOTSET:
         logger.setLevel(logging.CRITICAL)
+
+
+def _heed_cancellation() -> None:
+    """pymodbus waits by `asyncio.wait_for`, which on Python 3.11 forgets that it was cancelled
+    where the answer comes at the same moment: a core that stops would wait for its polls for ever.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
