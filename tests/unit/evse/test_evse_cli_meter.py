@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 import tty
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from foreign_meters import FOREIGN, line_of
 from evse.cli import main, meter_watch
 from evse.cli.meter_table import table
 from evse.model import MeterReading
+from hil.plant.meter_sim import sealed
 
 
 @contextmanager
@@ -47,16 +48,22 @@ def on_line(models: dict[int, str]) -> Iterator[str]:
         loop.close()
 
 
+HEARD: list[bytes] = []
+"""What was sent on the line of `heard_instead`."""
+
+
 @contextmanager
-def heard_instead(answer: bytes) -> Iterator[str]:
-    """A line on which `answer` comes to whatever is sent."""
+def heard_instead(answer: Callable[[bytes], bytes]) -> Iterator[str]:
+    """A line on which `answer` says what comes."""
+    HEARD.clear()
     master, slave = os.openpty()
     tty.setraw(slave)
 
     def serve() -> None:
         with contextlib.suppress(OSError):
-            while os.read(master, 512) != b"end":
-                os.write(master, answer)
+            while (asked := os.read(master, 512)) != b"end":
+                HEARD.append(asked)
+                os.write(master, answer(asked))
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -293,10 +300,20 @@ def test_scan_goes_on_past_settings_that_the_port_can_not_do(
         assert f"the adapter at {port} can not do 9600 8E1" in capsys.readouterr().err
 
 
+def test_scan_sends_nothing_but_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a device that answers each of them with an exception, so that all models are tried."""
+    with heard_instead(lambda asked: sealed(bytes([asked[0], asked[1] | 0x80, 4]))) as port:
+        options = ["--port", port, "--units", "1-3", "--timeout-ms", "20", "--baud", "9600"]
+        assert main(["meter", "scan", *options, "--parity", "N"]) == 0
+    assert "unit 3 answers at 9600 8N1; its registers fit no model" in said(capsys)
+    assert len(HEARD) > 20
+    assert all(len(asked) == 8 and asked[1] in (3, 4) for asked in HEARD)
+
+
 def test_scan_tells_what_came_instead_of_an_answer(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with heard_instead(b"login: \r\n") as port:
+    with heard_instead(lambda _asked: b"login: \r\n") as port:
         options = ["--port", port, "--units", "1", "--timeout-ms", "20", "--baud", "9600"]
         assert main(["meter", "scan", *options, "--parity", "N"]) == 1
     told = capsys.readouterr().err
