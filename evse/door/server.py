@@ -32,6 +32,9 @@ NEEDED = (Role.ADMIN, Role.OCPP)
 """A station can not do without these: they are cut off last."""
 KEPT_PLACES = 16
 """Of MAX_PEERS, for those that are NEEDED."""
+READ_S = 0.5
+"""For who is not let in to read why: a door that closes under a peer that writes is one that went
+away, as far as the peer can see."""
 LINES_A_TURN = 16
 """A peer that has sent more waits for the loop's next turn: the lease is renewed on it."""
 
@@ -56,6 +59,7 @@ class DoorServer:
         self._server: asyncio.Server | None = None
         self.closed = False
         self.peers: set[_Peer] = set()
+        self.turned_away: set[_Peer] = set()
 
     @property
     def path(self) -> Path:
@@ -100,7 +104,7 @@ class DoorServer:
             return
         self.closed = True
         self._server.close()
-        for peer in tuple(self.peers):
+        for peer in (*self.peers, *self.turned_away):
             peer.cut()
         self._server = None
         with contextlib.suppress(FileNotFoundError):
@@ -130,6 +134,7 @@ class _Peer(asyncio.Protocol):
         self._connection: Connection | None = None
         self._full = False
         self._waits: Callable[[], None] | None = None
+        self._leaves: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -140,11 +145,11 @@ class _Peer(asyncio.Protocol):
         who = credentials(transport.get_extra_info("socket"))
         role = self._door.role_of(who)
         if role is None:
-            self._refuse(
+            self._turn_away(
                 f"uid {who.uid} has no role here: [door] in the configuration", NOT_ALLOWED
             )
         elif not self._door.has_place_for(role):
-            self._refuse(f"the door is full: {len(self._door.peers)} peers")
+            self._turn_away(f"the door is full: {len(self._door.peers)} peers", INVALID_REQUEST)
         else:
             self._door.peers.add(self)
             self._connection = self._hub.connect(self, role)
@@ -152,6 +157,9 @@ class _Peer(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 asyncio's signature
         self._door.peers.discard(self)
+        self._door.turned_away.discard(self)
+        if self._leaves is not None:
+            self._leaves.cancel()
         if self._connection is not None:
             self._hub.disconnect(self._connection)
 
@@ -184,6 +192,8 @@ class _Peer(asyncio.Protocol):
         return self.unread_bytes + len(self._buffer)
 
     def data_received(self, data: bytes) -> None:
+        if self._connection is None:  # it was not let in
+            return
         self._buffer += data
         self._take_lines()
         if len(self._buffer) > SMALL_BYTES:
@@ -229,7 +239,18 @@ class _Peer(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    def _refuse(self, why: str, code: int = INVALID_REQUEST) -> None:
-        self._buffer.clear()
+    def _turn_away(self, why: str, code: int) -> None:
+        """Say why, and leave a moment to read it."""
         self.send(failure(None, RpcError(code, why)))
+        transport = self._transport
+        if transport is None or len(self._door.turned_away) >= MAX_PEERS:
+            self.cut()
+            return
+        self._door.turned_away.add(self)
+        transport.write_eof()
+        self._leaves = asyncio.get_running_loop().call_later(READ_S, self.cut)
+
+    def _refuse(self, why: str) -> None:
+        self._buffer.clear()
+        self.send(failure(None, RpcError(INVALID_REQUEST, why)))
         self.cut()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -60,7 +61,7 @@ def served() -> list[str]:
     """Every method that some door of a simulated station serves."""
     hub = station().station
     assert hub is not None
-    elsewhere = ("sys.state", "sim.swipe", "sim.power_cut", "supervisor.processes")
+    elsewhere = ("sys.state", "sys.record", "sim.swipe", "sim.power_cut", "supervisor.processes")
     return [*hub.hub.methods, *elsewhere, *PLANT_METHODS]
 
 
@@ -394,6 +395,41 @@ def test_a_stranger_is_told_so_and_takes_no_place(tmp_path: Path) -> None:
         assert told["error"]["code"] == jsonrpc.NOT_ALLOWED
         assert f"uid {os.getuid()} has no role here" in told["error"]["message"]
         assert (server.peers, hub.connections) == (set(), ())
+
+    with_server(tmp_path / "d.sock", Fixed(own_uid=-2), test)
+
+
+def test_a_stranger_who_speaks_too_late_still_reads_why(tmp_path: Path) -> None:
+    """A process of its own: it writes when the door has long decided."""
+    code = (
+        "import socket, sys, time; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]);"
+        "time.sleep(0.1); s.sendall(b'{}\\n'); print(s.recv(500).decode())"
+    )
+
+    async def test(_hub: Hub, server: DoorServer) -> None:
+        stranger = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", code, str(server.path), stdout=asyncio.subprocess.PIPE
+        )
+        said, _ = await stranger.communicate()
+        assert b"has no role here" in said
+
+    with_server(tmp_path / "d.sock", Fixed(own_uid=-2), test)
+
+
+def test_strangers_who_stay_are_cut_and_only_so_many_are_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evse.door.server.READ_S", 0.05)
+
+    async def test(_hub: Hub, server: DoorServer) -> None:
+        crowd = [await asyncio.open_unix_connection(str(server.path)) for _ in range(MAX_PEERS + 9)]
+        while len(server.turned_away) < MAX_PEERS:  # noqa: ASYNC110 the server's turn
+            await asyncio.sleep(0)
+        while server.turned_away:
+            assert len(server.turned_away) <= MAX_PEERS
+            await asyncio.sleep(0.005)
+        for _reader, writer in crowd:
+            writer.close()
 
     with_server(tmp_path / "d.sock", Fixed(own_uid=-2), test)
 
