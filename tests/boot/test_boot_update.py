@@ -76,7 +76,7 @@ def test_a_release_that_does_not_get_up_is_taken_back(machine: Machine) -> None:
     all_up(machine)
     assert machine.run(f"readlink {HOME}/current").strip() == "releases/2.0.0"
     assert "3.0.0 did not get up in 3 starts" in machine.journal("pievse-ocpp")
-    assert evse(machine)["state"] == "idle"
+    until(lambda: evse(machine)["state"] == "idle", 20, what="an EVSE that is not held any more")
 
 
 def test_who_fails_too_often_rests_for_a_minute_and_is_started_again(machine: Machine) -> None:
@@ -111,3 +111,14 @@ def test_a_hard_reset_reboots_a_computer_that_is_a_charger(machine: Machine) -> 
     until(connected, 60, what="the station after its reboot")
     reasons = json.loads(machine.run("cat /var/lib/back-office/log.json"))
     assert reasons["complaints"] == []
+
+
+def test_the_station_is_uninstalled_and_its_records_stay(machine: Machine) -> None:
+    done = machine.run("/root/pievse/systemd/install.sh --uninstall")
+    assert done.code == 0, done
+    left = "ls -d /opt/pievse /usr/local/bin/evse /usr/local/lib/systemd/system/pievse* 2>/dev/null"
+    assert machine.run(left) == ""
+    assert machine.run("systemctl list-units --all --plain --no-legend 'pievse-*.service'") == ""
+    assert (
+        machine.run("test -s /var/lib/pievse/core.db && test -s /etc/pievse/station.toml").code == 0
+    )
