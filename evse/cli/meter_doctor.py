@@ -11,6 +11,7 @@ from drivers.errors import MeterError
 from drivers.metering.bus import ModbusBus
 from drivers.metering.exchange import Exchange, Outcome
 from drivers.metering.map import requests_for
+from evse.cli.bounds import whole
 from evse.cli.meter_target import Target, add_target, advice, target_of
 
 TIMES = 10
@@ -19,7 +20,9 @@ SHOWN_BYTES = 24
 
 def add(parser: argparse.ArgumentParser) -> None:
     add_target(parser)
-    parser.add_argument("--times", type=int, default=TIMES, help=f"how often it is asked ({TIMES})")
+    parser.add_argument(
+        "--times", type=whole(1, 10_000), default=TIMES, help=f"how often it is asked ({TIMES})"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from drivers.metering.map import Line
 from drivers.metering.scan import Found, Scan
 from drivers.metering.search import plan_of, units_in
 from evse.cli.meter_table import line as reading_line
-from evse.cli.meter_target import advice
+from evse.cli.meter_target import BAUD, TIMEOUT, advice
 
 UNITS = "1-10,33"
 """Where meters are as delivered, and the next ones that are given to them."""
@@ -25,11 +25,11 @@ TIMEOUT_MS = 200
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", required=True, help="/dev/serial/by-id/... or /dev/ttyUSB0")
     parser.add_argument("--units", default=UNITS, help=f"addresses to try ({UNITS}); 1-247 = all")
-    parser.add_argument("--baud", type=int, action="append", default=[], help="this only")
+    parser.add_argument("--baud", type=BAUD, action="append", default=[], help="this only")
     parser.add_argument(
         "--parity", choices=["N", "E", "O"], action="append", default=[], help="this only"
     )
-    parser.add_argument("--timeout-ms", type=int, default=TIMEOUT_MS, help=f"({TIMEOUT_MS})")
+    parser.add_argument("--timeout-ms", type=TIMEOUT, default=TIMEOUT_MS, help=f"({TIMEOUT_MS})")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -15,11 +15,13 @@ from drivers.metering.doctor import Diagnosis
 from drivers.metering.map import Line, MeterMap
 from drivers.metering.settings import line_settings
 from drivers.metering.signs import Sign
+from evse.cli.bounds import whole
 from evse.cli.places import asked_by_default, load_or_explain, somebody_at
 from evse.config.evse import MeterTable
 from evse.config.meters import fitted
 
 DEFAULT = MeterTable()
+BAUD, TIMEOUT = whole(1_200, 4_000_000), whole(20, 5_000)
 
 
 class NotNamed(ValueError):
@@ -48,11 +50,11 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     """The options; what is left out is as delivered, or as configured."""
     parser.add_argument("--model", help="a name of `evse meter models`")
     parser.add_argument("--port", help="serial port, /dev/serial/by-id/... or /dev/ttyUSB0")
-    parser.add_argument("--unit", type=int, help="Modbus address (default: as delivered)")
-    parser.add_argument("--baud", type=int)
+    parser.add_argument("--unit", type=whole(1, 247), help="Modbus address (default: as delivered)")
+    parser.add_argument("--baud", type=BAUD, help="baud rate (default: as delivered)")
     parser.add_argument("--parity", choices=["N", "E", "O"])
     parser.add_argument("--stop-bits", type=int, choices=[1, 2])
-    parser.add_argument("--timeout-ms", type=int, help=f"for an answer ({DEFAULT.timeout_ms})")
+    parser.add_argument("--timeout-ms", type=TIMEOUT, help=f"for an answer ({DEFAULT.timeout_ms})")
     parser.add_argument("--config", type=Path, help="take all that from a station.toml")
     parser.add_argument(
         "--evse", default="1", metavar="N", help="whose meter: its number, or mains (1)"

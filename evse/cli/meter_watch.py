@@ -11,6 +11,7 @@ from datetime import datetime
 
 from drivers.errors import MeterError
 from drivers.metering.meter import MeterPoller, ModbusMeter
+from evse.cli.bounds import number, whole
 from evse.cli.meter_table import line, table
 from evse.cli.meter_target import Target, add_target, advice, target_of
 from evse.clock import MonotonicClock
@@ -22,8 +23,12 @@ HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 
 def add(parser: argparse.ArgumentParser) -> None:
     add_target(parser)
-    parser.add_argument("--every", type=float, default=1.0, metavar="S", help="seconds (1)")
-    parser.add_argument("--count", type=int, default=0, metavar="N", help="end after N (never)")
+    parser.add_argument(
+        "--every", type=number(0.1, 3_600), default=1.0, metavar="S", help="seconds (1)"
+    )
+    parser.add_argument(
+        "--count", type=whole(0, 10**9), default=0, metavar="N", help="end after N (never)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -163,6 +163,27 @@ def test_what_is_missing_is_asked_for(
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["read", "--unit", "300"], "'300' is no whole number from 1 to 247"),
+        (["read", "--unit", "x"], "'x' is no whole number from 1 to 247"),
+        (["read", "--baud", "5"], "'5' is no whole number from 1200"),
+        (["doctor", "--times", "0"], "'0' is no whole number from 1"),
+        (["watch", "--every", "0"], "'0' is no number from 0.1 to 3600"),
+        (["watch", "--every", "often"], "'often' is no number"),
+        (["watch", "--every", "nan"], "'nan' is no number"),
+        (["scan", "--timeout-ms", "-5"], "'-5' is no whole number from 20 to 5000"),
+    ],
+)
+def test_numbers_out_of_bounds_are_refused(
+    command: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["meter", *command, "--port", "x"])
+    assert words in capsys.readouterr().err
+
+
 def test_a_port_that_is_not_there_is_told_with_what_to_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
