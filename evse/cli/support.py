@@ -22,7 +22,7 @@ from evse.cli.support_live import computer, live, service_log
 from evse.config.load import load
 from evse.config.read import ConfigError
 from evse.config.station import StationConfig
-from evse.run.flight import DIRECTORY, REQUEST, by_age
+from evse.run.flight import DIRECTORY, ask_for_flight, by_age
 from evse.run.ocpp import FRAME_LOG, SECURITY, SECURITY_LOG
 from evse.support import stored
 from evse.support.pack import Part, pack
@@ -194,7 +194,7 @@ def _record(run_dir: Path) -> bool:
         return False
     try:
         before = {path.name for path in by_age(directory)}
-        (directory / REQUEST).write_text("evse support\n", "utf-8")
+        ask_for_flight(directory, "evse support")
         give_up_s = time.monotonic() + RECORD_WAIT_S
         while time.monotonic() < give_up_s:
             if {path.name for path in by_age(directory)} - before:

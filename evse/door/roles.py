@@ -68,6 +68,7 @@ METHODS: Mapping[str, tuple[Role, ...]] = types.MappingProxyType(
         "journal.acknowledge": (Role.OCPP,),
         "journal.*": (),
         "sys.inspect": _LOOKS,
+        "sys.record": (Role.TECHNICIAN,),
         "sys.state": _LOOKS,
         "sys.why": _LOOKS,
         "supervisor.processes": _LOOKS,

@@ -13,15 +13,17 @@ import logging
 import signal
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from evse.clock import MonotonicClock
 from evse.config.station import StationConfig
 from evse.core import Core
 from evse.door import jsonrpc
 from evse.door.hub import Connection, Hub, Reply
+from evse.door.jsonrpc import RpcError
 from evse.door.methods import serve
 from evse.door.peer import access
 from evse.door.roles import NAMESPACES, Role
@@ -201,6 +203,7 @@ class CoreProcess:
         self.core.authorization.attach(self.hub)
         self.reader_desk.listen(self.hub)
         self.hub.register("sys.state", self._sys_state)
+        self.hub.register("sys.record", self._sys_record)
 
     def _sys_state(self, _connection: Connection, params: Any, reply: Reply) -> None:
         jsonrpc.decode_params(params, _Nothing)
@@ -210,6 +213,21 @@ class CoreProcess:
             reply(state)
         else:
             self._sim.with_processes(state, reply)
+
+    def _sys_record(self, _connection: Connection, params: Any, reply: Reply) -> None:
+        """Answers {"asked": true}; the flight is written some seconds later."""
+        wanted = jsonrpc.decode_params(params, _Record)
+        assert self._disk.flights is not None, "made with a run directory"
+
+        def done(problem: str) -> None:
+            reply(RpcError(jsonrpc.NOT_AVAILABLE, problem) if problem else {"asked": True})
+
+        self._disk.flights.ask(wanted.why, done)
+
+
+class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    why: Annotated[str, Meta(max_length=100)] = ""
+    """For whoever reads the flight."""
 
 
 class _Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -49,7 +49,7 @@ class Disk:
         """What a start finds of the sessions, by EVSE."""
         storage = self._start_thread(life)
         self.recording = LinkRecording(record, clock, storage) if record else None
-        self._flights = FlightKeeper(run_dir, state_dir, clock, storage) if run_dir else None
+        self.flights = FlightKeeper(run_dir, state_dir, clock, storage) if run_dir else None
         self.journal = self._make_journal(config, storage)
         storage.on_renewed = self.journal.begin_anew
         self.logs = self._make_logs(config, state_dir / "sessions", storage)
@@ -64,8 +64,8 @@ class Disk:
             self.logs.poll(self._clock.now_ms())
         if self.recording is not None:
             self.recording.poll()
-        if self._flights is not None:
-            self._flights.poll()
+        if self.flights is not None:
+            self.flights.poll()
 
     def close(self) -> None:
         """Write what waits, and say what could not be written. Blocks for as long as that takes."""

@@ -209,6 +209,14 @@ def _remove(path: str) -> None:
         os.unlink(path)
 
 
+def ask_for_flight(directory: Path, why: str) -> None:
+    """Have the guard that writes to `directory` record its last minute. Raises OSError,
+    FileNotFoundError where there is no such guard."""
+    fresh = directory / f"{REQUEST}.new"
+    fresh.write_text(f"{why}\n", "utf-8")
+    fresh.rename(directory / REQUEST)
+
+
 def _read_request(path: Path) -> str:
     """Its beginning; nothing of what is no plain file, which might keep its reader waiting. Raises
     OSError."""

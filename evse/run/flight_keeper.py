@@ -6,12 +6,13 @@ import contextlib
 import logging
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from evse.clock import Clock
 from evse.guard.flight_file import MAX_BYTES
 from evse.journal.storage import Storage
-from evse.run.flight import DIRECTORY, by_age
+from evse.run.flight import DIRECTORY, ask_for_flight, by_age
 
 LOOK_MS = 5_000
 MAX_FILES = 32
@@ -53,6 +54,20 @@ class FlightKeeper:
         self._busy = True
         allowed = self._allowed
         self._storage.submit(lambda _db: self._bring(allowed), self._brought)
+
+    def ask(self, why: str, done: Callable[[str], None]) -> None:
+        """Have ring 1 record its last minute; `done` gets why that can not be, or nothing."""
+        self._storage.submit(lambda _db: self._asked(why), lambda outcome: done(str(outcome)))
+
+    def _asked(self, why: str) -> str:
+        """On the storage thread."""
+        try:
+            ask_for_flight(self._source, why)
+        except FileNotFoundError:
+            return "no ring 1 on this computer records"
+        except OSError as error:
+            return str(error)
+        return ""
 
     def _bring(self, allowed: int) -> tuple[list[str], str]:
         """On the storage thread: the names of what was brought, and what went wrong."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import importlib
 import importlib.util
 import os
@@ -11,15 +12,20 @@ import signal
 import subprocess
 import sys
 import textwrap
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from flight_rig import FlightRig
 
 from evse.clock import VirtualClock
+from evse.config.load import parse
+from evse.door.client import DoorClient
+from evse.door.jsonrpc import RpcError
 from evse.guard.flight_read import TornFlight, read
 from evse.guard.recorder import Cause
 from evse.guard.replay import replay
+from evse.run.core import CoreProcess
 from evse.run.flight import (
     DIRECTORY,
     MAX_FILES,
@@ -367,3 +373,39 @@ def test_a_disk_that_hangs_is_asked_once(tmp_path: Path) -> None:
     rig.storage.resume()
     rig.wait()
     assert rig.kept == [1]
+
+
+def test_whoever_asks_the_core_is_heard_by_ring_1_or_told_why_not(tmp_path: Path) -> None:
+    rig = KeeperRig(tmp_path)
+    told: list[str] = []
+    rig.keeper.ask("a car that stops", told.append)
+    assert told == [""]
+    assert (rig.source / REQUEST).read_text() == "a car that stops\n"
+    (rig.source / REQUEST).unlink()
+    rig.source.rmdir()
+    rig.keeper.ask("", told.append)
+    assert told[-1] == "no ring 1 on this computer records"
+
+
+def test_a_technician_at_the_door_gets_a_flight(tmp_path: Path) -> None:
+    async def story() -> None:
+        run_dir, config = tmp_path / "run", files("hil").joinpath("station_free.toml")
+        (run_dir / DIRECTORY).mkdir(parents=True)
+        door = run_dir / "door.sock"
+        core = CoreProcess(
+            parse(config.read_text("utf-8")), state_dir=tmp_path, socket=door, run_dir=run_dir
+        )
+        running = asyncio.ensure_future(core.run())
+        async with asyncio.timeout(20):
+            while not door.exists():  # noqa: ASYNC110 - a path is no event
+                await asyncio.sleep(0.01)
+            client = await DoorClient.connect(door)
+            assert await client.call("sys.record", {"why": "it hums"}) == {"asked": True}
+            with pytest.raises(RpcError, match="why"):
+                await client.call("sys.record", {"why": "x" * 101})
+            await client.aclose()
+            core.life.stop()
+            await running
+        assert (run_dir / DIRECTORY / REQUEST).read_text() == "it hums\n"
+
+    asyncio.run(story())
