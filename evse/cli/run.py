@@ -121,8 +121,9 @@ def add_link_options(parser: argparse.ArgumentParser) -> None:
 
 
 def simulated(config: StationConfig) -> StationConfig:
-    """The same station on a simulated board. Its readers stay out: cards are `evse sim swipe`. A
-    station that says itself that its board is simulated keeps them, to be tried at a desk."""
+    """The same station on a simulated board; that of a native one keeps its profile, and with it
+    the drivers. Its readers stay out: cards are `evse sim swipe`. A station that says itself that
+    its board is simulated keeps them, to be tried at a desk."""
     if config.board.kind == "simulated":
         return config
     board = msgspec.structs.replace(config.board, kind="simulated")
@@ -148,7 +149,8 @@ def units(
         metal = ("--config", str(path), "--run-dir", str(run_dir))
         found.append(python_unit("plant", "hil.plant.process", *metal, simulated_metal=True))
         board = f"{run_dir}/board.tty"
-        found.append(python_unit("guard", "hil.plant.guard_process", *metal, leaves=(board,)))
+        guard = "hil.pi.guard_process" if config.board.profile else "hil.plant.guard_process"
+        found.append(python_unit("guard", guard, *metal, leaves=(board,)))
         found += [_meter(name, meter, str(run_dir)) for name, meter in fitted(config)]
     elif config.board.kind == "native":
         where = ("--config", str(path), "--run-dir", str(run_dir))

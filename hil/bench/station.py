@@ -40,15 +40,17 @@ class StationSetup(msgspec.Struct, frozen=True, kw_only=True):
     unlock_after_stop: bool = True
     timing: dict[str, int] = {}
     """Sparse changes of the guard's times, for tests of the bench itself."""
+    native: bool = False
+    """Real processes only: the guard's pins are those of the native board, on fakes."""
 
     def toml(self, *, meter_ports: tuple[str, ...] = (), ocpp_url: str = "") -> str:
         """The configuration file; without `ocpp_url` there is no back office. `meter_ports` are
         the meters' serial ports, one an EVSE, where there are any."""
-        lines = ["[station]", 'identity = "BENCH-1"', "[board]", 'kind = "simulated"']
+        lines = ["[station]", 'identity = "BENCH-1"', "[board]", *self._board()]
         if self.fuse_a is not None:
             lines.insert(2, f"fuse_a = {self.fuse_a}")
         for evse in range(1, self.evses + 1):
-            lines += self._evse(evse, meter_ports[evse - 1] if meter_ports else "")
+            lines += self._evse(evse, meter_ports[evse - 1] if meter_ports else self._port)
         lines += ["[authorization]", f'mode = "{self.authorization}"']
         if self.authorization == "list":
             lines.append(f"tokens = {list(TOKENS)}")
@@ -57,6 +59,16 @@ class StationSetup(msgspec.Struct, frozen=True, kw_only=True):
         if self.default_a is not None:
             lines += ["[limits]", f"default_a = {self.default_a}"]
         return "\n".join(lines) + "\n"
+
+    @property
+    def _port(self) -> str:
+        """A native station must name one, which a simulation then leaves alone."""
+        return "/dev/ttyAMA0" if self.native else ""
+
+    def _board(self) -> list[str]:
+        if not self.native:
+            return ['kind = "simulated"']
+        return ['kind = "native"', 'profile = "pievse-reference"', "bench = true"]
 
     def _evse(self, evse: int, meter_port: str) -> list[str]:
         lines = [

@@ -19,7 +19,7 @@ from hil.plant.virtual_board import guard_host, identity
 PLANT_WAIT_S = 10.0
 
 
-def _reach_plant(path: Path) -> RemotePins:
+def reach_plant(path: Path) -> RemotePins:
     """Raises OSError when no plant comes up within PLANT_WAIT_S."""
     give_up_s = time.monotonic() + PLANT_WAIT_S
     while True:
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     die_with_parent()
     log_to_stderr("guard")
-    pins = _reach_plant(given.run_dir / "pins.sock")
+    pins = reach_plant(given.run_dir / "pins.sock")
     port = PtyPort(given.run_dir / "board.tty")
     config, clock = load(given.config), MonotonicClock()
     flights = FlightWriter(given.run_dir, clock, station=config.station.identity)
@@ -49,7 +49,6 @@ def main(arguments: list[str] | None = None) -> None:
         port,
         flights=flights,
     )
-
     raise SystemExit(live(loop, flights, clock, (port, pins)))
 
 
