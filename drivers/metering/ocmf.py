@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -25,6 +25,8 @@ LONGEST_RECORD = 65_536
 """Bytes; records of real meters have 400 to 2 500 (own)."""
 MOST_READINGS = 1_000
 """In one record (own)."""
+MOST_DIGITS = 30
+"""Of a number (own)."""
 DEFAULT_ALGORITHM = "ECDSA-secp256r1-SHA256"
 """Where the record names none (Table 22)."""
 
@@ -215,11 +217,21 @@ def _section(text: bytes, type_: Any, name: str) -> Any:
 
 
 def _number(text: str) -> Decimal:
-    """Kept as printed. A wild exponent is refused: written out, it would fill the memory."""
-    number = Decimal(text)
-    if not -30 <= number.adjusted() <= 30 or len(text) > 40:
+    """Kept as printed."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal("NaN")  # an exponent beyond all that can be held
+    if not _is_sane(number):
         raise ValueError(f"{text[:20]} is no meter's number")
     return number
+
+
+def _is_sane(number: Decimal) -> bool:
+    """A wild exponent, written out, would fill the memory."""
+    if not number.is_finite():
+        return False
+    return len(number.as_tuple().digits) <= MOST_DIGITS and abs(number.adjusted()) <= MOST_DIGITS
 
 
 def _no_number(text: str) -> None:
@@ -248,6 +260,8 @@ def _filled_in(raw: Sequence[_Reading]) -> Iterator[Reading]:
 def _reading(raw: _Reading, number: int) -> Reading:
     if raw.state is None:
         raise OcmfMalformed(f"payload: reading {number} has no state of the meter (ST)")
+    if raw.value is not None and not _is_sane(raw.value):  # some meters print it as a text
+        raise OcmfMalformed(f"payload: RV of reading {number} is no meter's number")
     time, time_state = _time(raw.time or "", number)
     return Reading(
         time=time,

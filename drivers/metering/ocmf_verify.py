@@ -81,7 +81,7 @@ def key_bytes(text: str) -> bytes:
     if found := OCA_KEY.fullmatch(text):
         text = found[2]
     digits = re.sub(r"[\s:]|^0[xX]", "", text)
-    with_hex = re.fullmatch(r"(?:[0-9A-Fa-f]{2}){24,300}", digits)
+    with_hex = re.fullmatch(r"(?:[0-9A-Fa-f]{2}){1,300}", digits)
     if with_hex:
         return bytes.fromhex(digits)
     try:

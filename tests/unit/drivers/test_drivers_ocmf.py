@@ -94,6 +94,12 @@ def test_what_a_reading_leaves_out_is_as_in_the_one_before() -> None:
     assert (end.unit, end.identification, end.state) == ("kWh", "1-b:1.8.0", MeterState.OK)
 
 
+def test_a_value_may_be_printed_as_a_text() -> None:
+    """As in the example of the Open Charge Alliance's application note, 5.2."""
+    (begin, end) = record(BEGIN | {"RV": "0.000"}, END | {"RV": "0.636"}).readings
+    assert (str(begin.value), end.value_wh) == ("0.000", 636)
+
+
 def test_the_decimal_places_stay_as_printed() -> None:
     text = '{"PG":"T1","RD":[{"TM":"2026-01-01T00:00:00,000+0000 S","RV":1.500,"ST":"G"}]}'
     (reading,) = parse(f'OCMF|{text}|{{"SD":"3006"}}').readings
@@ -113,6 +119,15 @@ def test_the_decimal_places_stay_as_printed() -> None:
         ('OCMF|{"PG":"T1","PG":"T2"}|{}', "PG is there twice"),
         ('OCMF|{"PG":"T1","RD":[{"RV":NaN}]}|{}', "NaN is no number"),
         ('OCMF|{"PG":"T1","RD":[{"RV":1e999999999}]}|{}', "is no meter's number"),
+        ('OCMF|{"PG":"T1","RD":[{"RV":1e99999999999999999999}]}|{}', "is no meter's number"),
+        (
+            'OCMF|{"PG":"T1","RD":[{"RV":"1e999999999","ST":"G"}]}|{"SD":"00"}',
+            "RV of reading 1 is no meter's number",
+        ),
+        (
+            'OCMF|{"PG":"T1","RD":[{"RV":"NaN","ST":"G"}]}|{"SD":"00"}',
+            "RV of reading 1 is no meter's number",
+        ),
         ("OCMF|" + "[" * 30_000 + "|{}", "payload: "),
         ('OCMF|{"PG":"T1","RD":[{"TM":"yesterday","ST":"G"}]}|{"SD":"00"}', "TM of reading 1"),
         (
@@ -132,6 +147,26 @@ def test_what_is_no_record_is_refused_in_words(text: str | bytes, sentence: str)
     with pytest.raises(OcmfMalformed) as caught:
         parse(text)
     assert sentence in str(caught.value)
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30)
+LETTERS = st.sampled_from(
+    ["FV", "PG", "MS", "IS", "IF", "IT", "ID", "RD", "TM", "TX", "RV", "RI", "RU", "EF", "ST"]
+)
+ANY_JSON = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(LETTERS, inner, max_size=8),
+    max_leaves=20,
+)
+
+
+@given(ANY_JSON, ANY_JSON)
+def test_any_json_is_read_or_refused_and_what_is_read_can_be_judged(one: Any, two: Any) -> None:
+    body = {**PAYLOAD, "RD": [BEGIN, END], **(one if isinstance(one, dict) else {"RD": [one]})}
+    with suppress(OcmfMalformed):
+        judge([parse(f"OCMF|{json.dumps(body)}|{json.dumps({'SD': '3006'})}")])
+    with suppress(OcmfMalformed):
+        parse(f"OCMF|{json.dumps(PAYLOAD)}|{json.dumps(two)}")
 
 
 @given(st.one_of(st.binary(max_size=200), st.text(max_size=200)))
@@ -229,6 +264,7 @@ def _rsa() -> str:
     [
         ("not a key!", "neither hexadecimal nor Base64"),
         ("30" * 30, "no point of secp256r1, nor DER"),
+        ("00", "no point of secp256r1, nor DER"),
         ("04" + "11" * 64, "no point of secp256r1, nor DER"),
         (_rsa(), "not one of an elliptic curve"),
     ],
