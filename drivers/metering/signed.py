@@ -103,13 +103,11 @@ class SigningMeter:
         self._unit = unit
         self._model = model
         self._unix_s = unix_s
-        self._key = ""
 
     async def public_key(self) -> str:
-        """Read once. Raises MeterError."""
-        if not self._key:
-            self._key = await self._run(self._model.identify())
-        return self._key
+        """Asked for each time: a meter may be replaced while the station runs. Raises
+        MeterError."""
+        return await self._run(self._model.identify())
 
     async def begin(self, request: TransactionReq) -> SignedMeterValue:
         """Raises MeterError; then the meter may have begun all the same, and `end` is due."""

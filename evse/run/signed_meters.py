@@ -66,6 +66,8 @@ class SignedMeters:
         self._meters = {
             table.id: _meter(table, bus_of(table.id), serial, clock) for table in signing
         }
+        self._keys: dict[int, str] = {}
+        """As told last."""
         self._jobs: dict[int, asyncio.Queue[Job]] = {t.id: asyncio.Queue() for t in signing}
 
     def begin(self, evse: int, request: TransactionReq) -> None:
@@ -84,32 +86,39 @@ class SignedMeters:
             await asyncio.get_running_loop().create_future()
 
     async def _serve(self, evse: int) -> None:
-        known = False
         while True:
-            known = known or await self._told_key(evse)
+            if evse not in self._keys:
+                await self._read_key(evse)
             try:
-                async with asyncio.timeout(None if known else KEY_RETRY_S):
+                async with asyncio.timeout(None if evse in self._keys else KEY_RETRY_S):
                     job = await self._jobs[evse].get()
             except TimeoutError:
                 continue
             await self._carry_out(evse, job)
 
-    async def _told_key(self, evse: int) -> bool:
+    async def _read_key(self, evse: int) -> None:
         try:
             async with asyncio.timeout(BUDGET_S):
-                self._on_key(evse, await self._meters[evse].public_key())
-        except MeterError as error:
-            _log.warning("evse=%d meter: its public key can not be read: %s", evse, error)
-            return False
-        except TimeoutError:
-            return False
-        return True
+                self._note_key(evse, await self._meters[evse].public_key())
+        except (MeterError, TimeoutError) as error:
+            why = str(error) or f"no answer in {BUDGET_S:g} s"
+            _log.warning("evse=%d meter: its public key can not be read: %s", evse, why)
+
+    def _note_key(self, evse: int, key: str) -> None:
+        before = self._keys.get(evse)
+        if key == before:
+            return
+        if before is not None:
+            _log.warning("evse=%d meter: it has another public key than before: %s", evse, key)
+        self._keys[evse] = key
+        self._on_key(evse, key)
 
     async def _carry_out(self, evse: int, job: Job) -> None:
         meter, what = self._meters[evse], "begin" if job.begins else "end"
         try:
             async with asyncio.timeout(BUDGET_S):
                 value = await (meter.begin if job.begins else meter.end)(job.request)
+            self._note_key(evse, str(value.public_key))
             self._answer(evse, job, TransactionRequestStatus.OK, signed_meter_value=value)
         except (MeterError, TimeoutError) as error:
             why = str(error) or f"no answer in {BUDGET_S:g} s"

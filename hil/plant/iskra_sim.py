@@ -72,7 +72,6 @@ class SimulatedIskra(SimulatedMeter):
         self, truth: Callable[[], MeterTruth | None], *, unit: int = 33, seed: int = 1
     ) -> None:
         super().__init__(truth, unit=unit)
-        self._private = private_key(seed)
         self._memory = dict.fromkeys(range(FIRST, LAST), 0)
         self._page = 0
         self._time = (0, 0)
@@ -82,11 +81,16 @@ class SimulatedIskra(SimulatedMeter):
         self._had_supply = True
         self.refuses: Status | None = None
         """What every command is answered with; None: they are carried out."""
+        self._memory[STATUS] = Status.IDLE
+        self.replace_by(seed)
+
+    def replace_by(self, seed: int) -> None:
+        """Another meter hangs on the line, idle as this one."""
+        self._private = private_key(seed)
         point = self._private.public_key().public_bytes(
             Encoding.X962, PublicFormat.UncompressedPoint
         )
         self._put(KEY, point[1:])
-        self._memory[STATUS] = Status.IDLE
 
     @property
     def public_key(self) -> str:
@@ -104,11 +108,11 @@ class SimulatedIskra(SimulatedMeter):
     def feed(self, data: bytes, now_ms: int) -> bytes:
         supplied = self._truth() is not None
         if supplied and not self._had_supply:
-            self._lose_power()
+            self.lose_power()
         self._had_supply = supplied
         return super().feed(data, now_ms)
 
-    def _lose_power(self) -> None:
+    def lose_power(self) -> None:
         """6.6: time, input and output are gone, an open transaction is kept."""
         for address in range(TIME, SIGNATURE_BYTES + 1):
             self._memory[address] = 0

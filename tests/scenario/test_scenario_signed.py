@@ -183,6 +183,18 @@ def test_a_power_cut_in_the_middle_is_signed_once_the_power_is_back(bench: Bench
     assert sim_of(bench).signer.meters[bench.evse].state is State.IDLE
 
 
+def test_a_meter_that_lost_its_power_in_the_middle_signs_the_end_all_the_same(bench: Bench) -> None:
+    """6.6: it is given time and customer anew."""
+    charged(bench, minutes=2)
+    sim_of(bench).signer.meters[bench.evse].lose_power()
+    bench.clock.run_for(60)
+    ended(bench)
+    end = record(end_value(bench))
+    assert judge([end]).holds
+    assert float(judge([end]).energy_wh or 0) == billed_wh(bench)
+    assert end.payload.identification_data == TOKEN
+
+
 def test_a_killed_core_ends_in_the_meter_what_it_began(bench: Bench) -> None:
     charged(bench, minutes=5)
     bench.faults.kill(Process.CORE)

@@ -146,6 +146,20 @@ def test_a_meter_that_does_not_answer_is_told_as_an_error_and_found_again(tmp_pa
     on_rig(tmp_path / "meter", scenario)
 
 
+def test_a_meter_that_was_replaced_is_known_by_its_new_key(tmp_path: Path) -> None:
+    async def scenario(rig: Rig) -> None:
+        await rig.until(1)
+        rig.meter.replace_by(seed=2)
+        rig.signed.begin(1, REQUEST)
+        old, new, begun = await rig.until(3)
+        assert (old[0], new) == ("key", ("key", 1, rig.meter.public_key))
+        assert old[2] != new[2]
+        value = begun[3].signed_meter_value
+        assert verify(parse(value.signed_meter_data), value.public_key).valid
+
+    on_rig(tmp_path / "meter", scenario)
+
+
 def test_a_model_that_does_not_sign_is_refused_in_words() -> None:
     with pytest.raises(MeterMapError, match=r"sdm630 can not be asked to sign here; iskra_wm3m4"):
         SignedMeters(
