@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 from drivers.errors import BoardError
-from evse.cli.places import default_state_dir, load_or_explain
+from evse.cli.places import default_state_dir
 from evse.cli.places import run_dir as run_dir_of
+from evse.config.load import load
+from evse.config.read import ConfigError
 from evse.run.process import die_with_parent, log_to_stderr
 from firmware_bridge.errors import PortError
 
@@ -29,8 +31,11 @@ def add(parser: argparse.ArgumentParser, _name: str) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    config = load_or_explain(arguments.config)
-    if config is None:
+    # The meters' drivers, which others ask too, bring half an interpreter into locked memory.
+    try:
+        config = load(arguments.config)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
         return 1
     if config.board.kind != "native":
         print(f'[board] kind = "{config.board.kind}" has no guard here', file=sys.stderr)

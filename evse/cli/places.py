@@ -9,7 +9,6 @@ import socket
 import sys
 from pathlib import Path
 
-from drivers.metering.settings import meter_problems
 from evse.config.load import load
 from evse.config.read import ConfigError
 from evse.config.station import StationConfig
@@ -88,6 +87,8 @@ def somebody_at(path: Path) -> bool:
 
 def load_or_explain(path: Path) -> StationConfig | None:
     """The configuration, or None after all its mistakes were printed."""
+    from drivers.metering.settings import meter_problems  # not for those who ask for a path alone
+
     try:
         config = load(path)
     except ConfigError as error:

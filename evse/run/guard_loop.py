@@ -8,7 +8,7 @@ in here waits but the sleep between two turns.
 from __future__ import annotations
 
 import logging
-import secrets
+import os
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -80,7 +80,7 @@ class GuardLoop:
         """Ring 1 as after a restart: nothing is believed, and the core is told by the boot id."""
         self.host: GuardHost = self._make_host()
         self.host.panel = self._panel
-        boot_id = secrets.randbits(32)
+        boot_id = _boot_id()
         if self._flights is not None:
             self._flights.watch(self.host, boot_id, now_ms)
         session = BoardSession(self._identify(boot_id))
@@ -157,3 +157,8 @@ class GuardLoop:
         elif isinstance(event, CommandReceived):
             status = self.host.command(event.evse, event.verb, now_ms)
             self._server.session.send_result(event.id, status)
+
+
+def _boot_id() -> int:
+    """32 random bits, without a library that brings OpenSSL into locked memory."""
+    return int.from_bytes(os.urandom(4), "big")

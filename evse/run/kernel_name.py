@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
+import zlib
 from pathlib import Path
 
 KERNEL = (
@@ -27,8 +27,9 @@ KERNEL = (
 
 def kernel_name() -> str:
     """Of the text of all that decides, sixteen hexadecimal digits. Reads it: ask before time
-    counts."""
-    text = hashlib.sha256()
-    for name in KERNEL:
-        text.update(Path(importlib.import_module(name).__file__ or "").read_bytes())
-    return text.hexdigest()[:16]
+    counts. Two CRCs, of the text and of its mirror image: a name, no seal, and OpenSSL would be
+    four megabytes of locked memory."""
+    text = b"".join(
+        Path(importlib.import_module(name).__file__ or "").read_bytes() for name in KERNEL
+    )
+    return f"{zlib.crc32(text):08x}{zlib.crc32(text[::-1]):08x}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 
 from drivers.board.fitted import of_station
@@ -13,6 +12,7 @@ from drivers.board.profile import BoardProfile, load_profile
 from drivers.errors import BoardError
 from drivers.machine import Machine
 from drivers.pilot import hardware_pwm
+from evse import __version__
 from evse.clock import MonotonicClock
 from evse.config.load import guard_config_crc
 from evse.config.station import StationConfig
@@ -46,7 +46,7 @@ def native_identity(
         capabilities &= hardware.capabilities()
     return BoardIdentity(
         board=f"native {profile.name}"[:24],
-        firmware=f"pievse {version('pievse')}"[:24],
+        firmware=f"pievse {__version__}"[:24],
         boot_id=boot_id,
         capabilities=capabilities,
         config_crc=guard_config_crc(config),
