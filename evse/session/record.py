@@ -82,7 +82,8 @@ class Snapshot(msgspec.Struct):
 
 def powermeter(reading: MeterReading, utc: datetime) -> Powermeter:
     """A reading in the shape of the interface page."""
-    v, a = reading.voltage_v, reading.current_a
+    one_v, two_v, three_v = _given(reading.voltage_v)
+    one_a, two_a, three_a = _given(reading.current_a)
     return Powermeter(
         timestamp=rfc3339(utc),
         energy_Wh_import=Energy(total=reading.energy_import_wh),
@@ -90,8 +91,8 @@ def powermeter(reading: MeterReading, utc: datetime) -> Powermeter:
         if reading.energy_export_wh is None
         else Energy(total=reading.energy_export_wh),
         power_W=_power(reading),
-        voltage_V=Voltage(L1=_given(v[0]), L2=_given(v[1]), L3=_given(v[2])),
-        current_A=Current(L1=_given(a[0]), L2=_given(a[1]), L3=_given(a[2])),
+        voltage_V=Voltage(L1=one_v, L2=two_v, L3=three_v),
+        current_A=Current(L1=one_a, L2=two_a, L3=three_a),
         frequency_Hz=UNSET if reading.frequency_hz is None else Frequency(L1=reading.frequency_hz),
     )
 
@@ -106,12 +107,24 @@ def not_below(known: Powermeter | None, heard: Powermeter) -> Powermeter:
 def _power(reading: MeterReading) -> Power | msgspec.UnsetType:
     if reading.power_w is None:
         return UNSET
-    one, two, three = reading.power_phase_w
-    return Power(total=reading.power_w, L1=_given(one), L2=_given(two), L3=_given(three))
+    one_w, two_w, three_w = _given(reading.power_phase_w)
+    return Power(total=reading.power_w, L1=one_w, L2=two_w, L3=three_w)
 
 
-def _given(value: float | None) -> float | msgspec.UnsetType:
-    return UNSET if value is None else value
+_Given = float | msgspec.UnsetType
+
+
+def _given(
+    phases: tuple[float | None, float | None, float | None],
+) -> tuple[_Given, _Given, _Given]:
+    one, two, three = phases
+    if one is None or two is None or three is None:
+        return (
+            UNSET if one is None else one,
+            UNSET if two is None else two,
+            UNSET if three is None else three,
+        )
+    return one, two, three
 
 
 class EventWriter:
