@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from evse.guard.lock_drive import LockDrive
-from evse.model import LockTarget, PilotState
+from evse.model import BoardFault, LockTarget, PilotState
 from hil.explore.moment import Invariant, Moment, When
 
 
 def _unlock_is_asked(m: Moment) -> bool:
     if m.after.lock.drive is not LockDrive.UNLOCK or m.opening:
+        return True
+    if m.hardware.unlocks_on_power_loss and BoardFault.POWER_LOSS in m.seen.faults:
         return True
     if m.leave is not None:
         return m.leave.lock is LockTarget.UNLOCK
@@ -50,7 +52,8 @@ PLUG_LOCK = (
     ),
     Invariant(
         "unlocks_only_when_asked",
-        "Lease lost: the lock stays, and opens at A (or F) with the contactor open after its time.",
+        "Lease lost: the lock stays, and opens at A (or F) with the contactor open after its time; "
+        "mains lost: where it has a supply of its own it opens.",
         ("lease", "idle", "opening"),
         _unlock_is_asked,
     ),

@@ -137,6 +137,18 @@ WORLDS = {
             leaves_out=_STEADY_DIODE + _STEADY_LEVELS,
         ),
         World(
+            "power loss",
+            Hardware(lock=True, unlocks_on_power_loss=True),
+            timing=_BRISK,
+            bands=(C,),
+            mirror=(False, True),
+            lock=(LockState.UNLOCKED, LockState.LOCKED),
+            permits=(None, _LOCKED),
+            faults=(BoardFault(0), BoardFault.POWER_LOSS),
+            commands=(),
+            leaves_out=_STEADY_DIODE + _STEADY_LEVELS,
+        ),
+        World(
             "phases",
             Hardware(phase_switch=True),
             timing=_BRISK,

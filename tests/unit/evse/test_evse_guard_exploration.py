@@ -26,6 +26,7 @@ REACHED = {
     "socket": {"closed", "PROXIMITY"},
     "lock": {"closed", "LOCK", "jammed", "forced_unlock"},
     "veto": {"closed", "LOCK", "WELD", "jammed", "forced_unlock"},
+    "power loss": {"closed", "BOARD_FAULT", "LOCK"},
     "phases": {"closed on 1", "closed on 3", "MIRROR", "WELD"},
     "phases read back": {"closed on 1", "closed on 3", "PHASE_CONTACT"},
     "swap": {"PROXIMITY", "PILOT_FAULT"},
