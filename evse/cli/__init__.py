@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "meter": ("evse.cli.meter", "read, search and diagnose energy meters on a serial line"),
     "rfid": ("evse.cli.rfid", "watch what a reader of cards reads"),
     "replay": ("evse.cli.replay", "what ring 1 recorded around a fault, decided again"),
+    "board": ("evse.cli.board", "commission a board: walk through its inputs and outputs"),
     "guard": ("evse.cli.guard", "one process of `run`: ring 1 on this computer's own pins"),
     "support": ("evse.cli.support", "one file for whoever helps, without secrets"),
     "core": ("evse.cli.run", "one process of `run`: the core"),
