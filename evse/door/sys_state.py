@@ -71,6 +71,8 @@ def _evse(core: Core, evse: int, session: Session) -> dict[str, Any]:
         "lock": status.lock.name.lower(),
         "cable_a": status.cable_a,
         "reason": status.reason.name,
+        "wiring": [str(flag.name).lower() for flag in status.wiring],
+        "light": session.light.name.lower(),
         "permit": {"close": wish.close, "duty_bp": wish.duty_bp, "lock": wish.lock.name.lower()},
         "limit_a": limit.limit_a,
         "limit_source": limit.source,

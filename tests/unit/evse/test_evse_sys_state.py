@@ -10,6 +10,7 @@ from station_rig import station
 from evse.door.roles import Role
 from evse.door.sys_state import sys_state
 from firmware_bridge.host_session import HostSession
+from hil.bench.station import StationSetup
 from hil.sim.simulation import Simulation
 
 
@@ -90,3 +91,15 @@ def test_a_bad_line_at_the_door_is_counted() -> None:
 class _Deaf:
     def send(self, line: bytes) -> None:
         """Nobody listens."""
+
+
+def test_what_ring_1_doubts_and_what_the_light_shows_can_be_asked() -> None:
+    sim = Simulation(StationSetup().config())
+    sim.run_for(2_000)
+    sim.plants[1].set_board_fault("MIRROR_FLOATING")
+    sim.wake()
+    sim.run_for(1_000)
+    assert sim.station is not None
+    (evse,) = sys_state(sim.station.core, sim.station.hub)["evses"]
+    assert evse["wiring"] == ["mirror_floating"]
+    assert evse["light"] == "available"
