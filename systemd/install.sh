@@ -88,6 +88,7 @@ uninstall() {
         say "stopping the station"
         systemctl disable --quiet --now pievse.target 2>/dev/null || true
         systemctl stop 'pievse-*' 2>/dev/null || true
+        systemctl reset-failed 'pievse-*' 2>/dev/null || true
     else
         within systemctl disable --quiet pievse.target 2>/dev/null || true
     fi
@@ -207,6 +208,7 @@ enable() {
         --subsystem-match=pwm 2>/dev/null || true
     if [ "$start" = yes ]; then
         say "starting the station"
+        systemctl reset-failed 'pievse-*' 2>/dev/null || true
         systemctl restart pievse.target
     fi
 }
