@@ -172,7 +172,7 @@ def _contacts(evse: int, inputs: dict[str, str]) -> Iterator[Step]:
 def _contact_shows(flag: BoardFault | None) -> Shows:
     def shows(inputs: Inputs) -> str:
         on = inputs.emergency_stop if flag is None else bool(inputs.faults & flag)
-        return "reads: active" if on else "reads: at rest"
+        return "contact: active" if on else "contact: at rest"
 
     return shows
 

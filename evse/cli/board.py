@@ -119,8 +119,8 @@ def _check(arguments: argparse.Namespace, config: StationConfig, profile: BoardP
     from drivers.raspberry_pi import RaspberryPi
     from evse.cli.board_keeper import keeper
 
-    with keeper(arguments.config, config.board.profile):
-        return _walk(arguments, config, profile, steps, RaspberryPi())
+    watched = keeper(arguments.config, config.board.profile)
+    return _walk(arguments, config, profile, steps, RaspberryPi(), watched=watched)
 
 
 def _on_desk(
@@ -133,7 +133,8 @@ def _on_desk(
 
     desk = Desk(profile, len(config.evses), MonotonicClock().now_ms)
     print("A SIMULATED board: what is read here proves nothing of any metal.")
-    return _walk(arguments, config, profile, steps, desk.pi, desk)
+    watched = contextlib.nullcontext()
+    return _walk(arguments, config, profile, steps, desk.pi, watched=watched, hand=desk)
 
 
 def _wanted(names: list[str], config: StationConfig, profile: BoardProfile) -> list[Step] | None:
@@ -164,9 +165,12 @@ def _walk(
     profile: BoardProfile,
     steps: list[Step],
     machine: Machine,
+    *,
+    watched: contextlib.AbstractContextManager[None],
     hand: Hand | None = None,
 ) -> int:
-    """Raises BoardError where the pins can not be had."""
+    """`watched`: entered for as long as pins are held. Raises BoardError where they can not be
+    had."""
     from drivers.board.native import NativeBoard
     from drivers.errors import GpioUnavailable
     from evse.cli.board_terminal import LineTerminal
@@ -188,7 +192,7 @@ def _walk(
         hand=hand,
         yes_interlock=arguments.yes_interlock,
     )
-    with ends_by_signal():
+    with watched, ends_by_signal():
         try:
             walker.walk(steps)
         except GpioUnavailable as error:

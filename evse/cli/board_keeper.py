@@ -30,7 +30,8 @@ def keeper(config: Path, profile: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def watched(command: Sequence[str]) -> Iterator[None]:
-    """`command` runs when this process dies inside, however it dies."""
+    """`command` runs when this process dies inside, however it dies; an exception that leaves it
+    is a death too, for nobody knows what it has left behind."""
     # In a session of its own: what ends the terminal's programs does not end it.
     with subprocess.Popen(
         ["/bin/sh", "-c", _WAITS, "keeper", *command],
