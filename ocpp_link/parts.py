@@ -149,6 +149,7 @@ class Parts:
             send=self.transactions.send,
             note=self.transactions.note,
         )
+        self._events.on_start = self.sampling.begun
         self.pricing = part.pricing(
             pricing,
             self.station,

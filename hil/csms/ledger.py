@@ -98,7 +98,8 @@ class Ledger:
             self.complaints.append(f"MeterValues after the stop of {line.transaction_id}")
         for value in payload["meterValue"]:
             for sample in value["sampledValue"]:
-                if sample.get("measurand") == "Energy.Active.Import.Register":
+                raw = sample.get("format", "Raw") == "Raw"
+                if raw and sample.get("measurand") == "Energy.Active.Import.Register":
                     self._register(line, int(sample["value"]))
 
     def _register(self, line: BillLine, register_wh: int) -> None:

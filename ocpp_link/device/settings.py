@@ -63,6 +63,8 @@ class Settings(msgspec.Struct, frozen=True):
     """Between samples of a transaction; 0 = none."""
     start_measurands: tuple[str, ...] = ("Energy.Active.Import.Register",)
     """Of the reading that goes with a transaction's start, by the versions that tell one."""
+    begin_measurands: tuple[str, ...] = ()
+    """The same in a message of its own, by the versions whose start tells a number alone."""
     sampled_measurands: tuple[str, ...] = DEFAULT_MEASURANDS
     aligned_interval_s: int = 0
     """Between samples on the clock's grid from midnight UTC; 0 = none."""

@@ -21,6 +21,7 @@ FRESH_MS = 90_000
 IN_SERIES = frozenset({SampleContext.PERIODIC, SampleContext.CLOCK})
 LISTS = (
     "start_measurands",
+    "begin_measurands",
     "sampled_measurands",
     "aligned_measurands",
     "stop_sampled_measurands",

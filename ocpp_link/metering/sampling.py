@@ -21,7 +21,7 @@ from ocpp_link.device.model import DeviceModel
 from ocpp_link.device.settings import Settings
 from ocpp_link.metering.clock_grid import ClockGrid
 from ocpp_link.metering.samples import Samples
-from ocpp_link.records import SampleContext, TxRecord
+from ocpp_link.records import RecordKind, SampleContext, TxRecord
 from ocpp_link.station import Station
 
 OWN, OF_END = "sample", "end_sample"
@@ -92,6 +92,16 @@ class Sampling:
             self._send(record)
 
     # --- in a transaction -------------------------------------------------------------------------
+
+    def begun(self, record: TxRecord) -> None:
+        """A transaction's start was told, which some versions do with a number alone: the reading
+        follows it as a sample, where that is wanted (OCA, Signed Meter Values in OCPP 1.0, 3.1.2).
+        """
+        station = self._station
+        if station.dialect.end_samples_apart or not station.settings.begin_measurands:
+            return
+        kind, seq = RecordKind.SAMPLE, station.utc_ms()
+        self._append(msgspec.structs.replace(record, kind=kind, seq=seq, is_for_end=False))
 
     def _interval_ms(self, timer: str) -> int:
         settings = self._station.settings

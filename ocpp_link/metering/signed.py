@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from evse.types.powermeter import Powermeter, SignedMeterValue
 from ocpp_link.device.settings import Settings
-from ocpp_link.records import RecordKind, TxRecord
+from ocpp_link.records import RecordKind, SampleContext, TxRecord
 
 MOST_CHARS = 2_500
 """Of signedMeterData and of publicKey (OCPP 2.0.1 part 2 §2.46)."""
@@ -35,7 +35,8 @@ class Seal(enum.Enum):
 def seal_of(record: TxRecord, settings: Settings) -> Seal:
     """3.3.3 to 3.3.7, 4.3.3 to 4.3.7: the begin is signed on its own where that is asked for too,
     the end where anything is. The key goes once with the end, or with each."""
-    if record.kind is RecordKind.STARTED and settings.sign_sampled and settings.sign_started:
+    starts = record.kind is RecordKind.STARTED or record.context is SampleContext.BEGIN
+    if starts and settings.sign_sampled and settings.sign_started:
         return Seal.WITH_KEY if settings.public_key_with == EVERY else Seal.BARE
     if record.kind is RecordKind.FINISHED and (settings.sign_sampled or settings.sign_aligned):
         return Seal.BARE if settings.public_key_with == NEVER else Seal.WITH_KEY

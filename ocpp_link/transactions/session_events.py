@@ -63,6 +63,8 @@ class SessionEvents:
         self._remote_starts = remote_starts
         self._ends = ends
         self._on_unreadable = on_unreadable
+        self.on_start: Callable[[TxRecord], None] = lambda _record: None
+        """Hears of each transaction's start once it is queued."""
         self.forgotten = ForgottenEvents(station, self._session_lost)
 
     def will_end(self, session: str, reason: StopTransactionReason) -> None:
@@ -135,6 +137,8 @@ class SessionEvents:
             changed = noted(changed, placed) if placed else changed
             self._station.states[state.evse] = changed
             self._queue.keep(changed, placed, seq, lambda: self._durable(done, placed))
+            if placed is not None and placed.kind is RecordKind.STARTED:
+                self.on_start(placed)
         self._after(event.event, state.evse)
 
     def _timed(self, event: SessionEvent) -> SessionEvent:

@@ -34,6 +34,8 @@ def meter_value(
 def wanted_in_sample(record: TxRecord, settings: Settings) -> tuple[str, ...]:
     """Of MeterValues. Samples that are to be sent hold the register at least (§9.1.17, TC_070); so
     do those that a cost is reckoned from."""
+    if record.context is SampleContext.BEGIN:
+        return settings.begin_measurands
     on_grid = record.context is SampleContext.CLOCK
     listed = settings.aligned_measurands if on_grid else settings.sampled_measurands
     if record.context is SampleContext.OTHER and ENERGY not in listed:

@@ -8,6 +8,7 @@ from typing import Any
 from evse.types.session import StopTransactionReason
 from ocpp_link.device.settings import Settings
 from ocpp_link.metering.measurands import register_wh
+from ocpp_link.metering.signed import seal_of
 from ocpp_link.records import Message, RecordKind, TxAnswer, TxRecord
 from ocpp_link.v16.authorization import verdict_of
 from ocpp_link.v16.meter_values import meter_value, transaction_data, wanted_in_sample
@@ -61,7 +62,7 @@ def _start(record: TxRecord, _transaction_id: int, _settings: Settings) -> Messa
 
 
 def _sample(record: TxRecord, transaction_id: int, settings: Settings) -> Message | None:
-    value = meter_value(record, wanted_in_sample(record, settings))
+    value = meter_value(record, wanted_in_sample(record, settings), seal_of(record, settings))
     if value is None:
         return None
     payload: dict[str, Any] = {"connectorId": record.evse, "meterValue": [value]}

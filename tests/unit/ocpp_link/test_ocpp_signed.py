@@ -209,6 +209,37 @@ def test_3_3_3_nothing_is_signed_where_nobody_wants_it_in_1_6() -> None:
     assert signed16(stopped(settings)["transactionData"]) == []
 
 
+def begins(settings: Settings) -> list[dict[str, Any]]:
+    rig = Rig(settings=settings, meter_signs=True).start()
+    charged(rig)
+    order = [action for action, _ in rig.brain.log if action in ("StartTransaction", "MeterValues")]
+    assert order[0] == "StartTransaction"
+    values = [m["meterValue"][0] for m in rig.brain.sent("MeterValues")]
+    return [v for v in values if v["sampledValue"][0]["context"] == "Transaction.Begin"]
+
+
+def test_3_3_4_the_start_has_values_of_its_own_where_they_are_wanted() -> None:
+    assert begins(Settings()) == []
+    (value_,) = begins(Settings(begin_measurands=(REGISTER, "Voltage")))
+    told_ = {s["measurand"] for s in value_["sampledValue"]}
+    assert told_ == {REGISTER, "Voltage"}
+    assert signed16([value_]) == []
+
+
+def test_3_3_5_the_start_is_signed_where_that_is_wanted_in_1_6() -> None:
+    settings = Settings(begin_measurands=(REGISTER,), sign_started=True)
+    ((context, part),) = signed16(begins(settings))
+    assert (context, decoded(part), part["publicKey"]) == ("Transaction.Begin", BEGIN, "")
+
+
+def test_the_start_s_values_change_nothing_of_what_the_end_repeats() -> None:
+    one, two = (
+        stopped(Settings(stop_sampled_measurands=(REGISTER,), begin_measurands=begin))
+        for begin in ((), (REGISTER,))
+    )
+    assert len(one["transactionData"]) == len(two["transactionData"])
+
+
 def test_3_3_6_samples_between_are_never_signed() -> None:
     rig = Rig(settings=Settings(), meter_signs=True).start()
     charged(rig)
@@ -219,6 +250,7 @@ def test_3_3_6_samples_between_are_never_signed() -> None:
 def test_3_3_the_keys_of_1_6_are_there_only_where_a_meter_signs() -> None:
     keys = [
         "SampledDataSignReadings",
+        "SampledDataSignStartedReadings",
         "SampledDataSignUpdatedReadings",
         "AlignedDataSignReadings",
         "AlignedDataSignUpdatedReadings",
@@ -232,7 +264,7 @@ def test_3_3_the_keys_of_1_6_are_there_only_where_a_meter_signs() -> None:
     assert found == dict(
         zip(
             keys,
-            ("true", "false", "false", "false", "OncePerTransaction", public_key_text(KEY)),
+            ("true", *["false"] * 4, "OncePerTransaction", public_key_text(KEY)),
             strict=True,
         )
     )
