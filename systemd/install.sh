@@ -109,6 +109,10 @@ found = sys.version_info[:2]
 if not (3, 11) <= found < (3, 14):
     sys.exit("this Python is %d.%d" % found)
 ' || fail "PiEVSE needs Python 3.11 to 3.13; name one: --python python3.12"
+    within "$python" -c '
+import sys
+sys.exit(sys.base_prefix.startswith(("/home/", "/root/")))
+' || fail "this Python lies in a home directory, which the units may not see. Type: apt install python3"
     within "$python" -c 'import ensurepip, venv' 2>/dev/null ||
         fail "this Python can not make a virtual environment. Type: apt install python3-venv"
     for program in systemctl systemd-sysusers systemd-tmpfiles; do

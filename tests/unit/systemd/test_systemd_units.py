@@ -9,6 +9,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -208,23 +209,29 @@ def test_the_script_says_how_it_is_used() -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the script refuses whoever is not root before that")
-@pytest.mark.parametrize(("version", "code"), [("(3, 10)", 1), ("(3, 14)", 1), ("(2, 7)", 1)])
-def test_the_script_refuses_a_python_that_the_project_does_not_run_on(
-    tmp_path: Path, version: str, code: int
+@pytest.mark.parametrize(
+    ("pretended", "words"),
+    [
+        ("version_info = (3, 10)", "PiEVSE needs Python 3.11 to 3.13"),
+        ("version_info = (3, 14)", "PiEVSE needs Python 3.11 to 3.13"),
+        ("version_info = (2, 7)", "PiEVSE needs Python 3.11 to 3.13"),
+        ('base_prefix = "/home/pi/.pyenv/versions/3.11.9"', "lies in a home directory"),
+        ('base_prefix = "/root/.local"', "lies in a home directory"),
+    ],
+)
+def test_the_script_refuses_a_python_that_the_units_can_not_run_on(
+    tmp_path: Path, pretended: str, words: str
 ) -> None:
     """And has changed nothing: here it could not, for it finds no program to do it with."""
-    for program in ("sh", "id", "uname", "dirname", "python3"):
+    for program in ("sh", "id", "uname", "dirname"):
         found = shutil.which(program)
         assert found is not None
         (tmp_path / program).symlink_to(found)
     python = tmp_path / "python"
-    python.write_text(
-        f"#!/bin/sh\nprintf 'import sys\\nsys.version_info = {version}\\n%s' \"$2\" |"
-        " exec python3 -\n",
-        "utf-8",
-    )
+    pretends = f"import sys\\nsys.version_info = (3, 11)\\nsys.{pretended}\\n%s"
+    script = f"#!/bin/sh\nprintf '{pretends}' \"$2\" | exec {sys.executable} -\n"
+    python.write_text(script, "utf-8")
     python.chmod(0o755)
     done = install("--python", str(python), "--no-start", path=str(tmp_path))
-    assert done.returncode == code
-    assert "PiEVSE needs Python 3.11 to 3.13" in done.stderr
-    assert done.stdout == ""
+    assert (done.returncode, done.stdout) == (1, "")
+    assert words in done.stderr
