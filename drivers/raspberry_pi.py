@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import functools
+import importlib
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from drivers.errors import GpioUnavailable
@@ -73,20 +78,56 @@ class RaspberryPi:
         return _lgpio_factory()
 
 
+WORKING_DIRECTORY = "LG_WD"
+"""Where lgpio makes its pipe, and goes to stay; without it, where the process happens to be."""
+
+
 def _lgpio_factory() -> Factory:
-    try:
-        import lgpio
-    except ImportError as error:
-        raise GpioUnavailable(f"lgpio is not installed: {HOW_TO_GET_LGPIO}") from error
+    lgpio = _lgpio()
     if not hasattr(lgpio, "gpiochip_open"):
         # A wheel of that name without any code is what pip finds where there is no build.
         raise GpioUnavailable(
             f"the lgpio that is installed ({lgpio.__file__}) is an empty placeholder: "
             f"uninstall it, then {HOW_TO_GET_LGPIO}"
         )
-    from gpiozero.pins.lgpio import LGPIOFactory
-
     try:
+        from gpiozero.pins.lgpio import LGPIOFactory
+
         return LGPIOFactory()
     except Exception as error:  # lgpio has an error class of its own beside OSError
         raise GpioUnavailable(f"the GPIO chip can not be opened: {error}") from error
+
+
+def _lgpio() -> ModuleType:
+    """The library. Its import opens a pipe in a directory, which is made for that moment alone and
+    gone before anybody sees it. Raises GpioUnavailable."""
+    try:
+        with _elsewhere():
+            return importlib.import_module("lgpio")
+    except ModuleNotFoundError as error:
+        raise GpioUnavailable(f"lgpio is not installed: {HOW_TO_GET_LGPIO}") from error
+    except Exception as error:  # whatever a library of C raises while it is loaded
+        raise GpioUnavailable(
+            f"lgpio can not be loaded: {error}: {HOW_TO_GET_LGPIO}; its pipe needs a directory "
+            "for temporary files that can be written (TMPDIR)"
+        ) from error
+
+
+@contextlib.contextmanager
+def _elsewhere() -> Iterator[None]:
+    """A private directory for lgpio; working directory and environment are as before then."""
+    named = os.environ.get(WORKING_DIRECTORY)
+    here = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with tempfile.TemporaryDirectory(prefix="pievse-lgpio-") as private:
+            os.environ[WORKING_DIRECTORY] = private
+            try:
+                yield
+            finally:
+                os.fchdir(here)
+    finally:
+        os.close(here)
+        if named is None:
+            os.environ.pop(WORKING_DIRECTORY, None)
+        else:
+            os.environ[WORKING_DIRECTORY] = named
