@@ -7,7 +7,6 @@ OCMF-en.md); tables named below are its.
 
 from __future__ import annotations
 
-import enum
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ import msgspec
 from msgspec import Meta, field
 
 from drivers.errors import OcmfMalformed
+from drivers.metering.ocmf_words import MeterState, Reason, TimeState
 
 HEADER = b"OCMF|"
 LONGEST_RECORD = 65_536
@@ -35,59 +35,6 @@ _TIME = re.compile(
 )
 Number = Annotated[Decimal, Meta(description="as printed: its decimal places say how exact it is")]
 Text = Annotated[str, Meta(max_length=1_000)]
-
-
-class Reason(enum.StrEnum):
-    """Why a reading was taken: `TX` (Table 7)."""
-
-    BEGIN = "B"
-    CHARGING = "C"
-    EXCEPTION = "X"
-    """An error while charging: from here on time or energy can not be used."""
-    END = "E"
-    ENDED_LOCALLY = "L"
-    ENDED_REMOTELY = "R"
-    ABORTED = "A"
-    POWER_FAILED = "P"
-    SUSPENDED = "S"
-    TARIFF_CHANGE = "T"
-
-
-ENDS = frozenset(
-    {
-        Reason.END,
-        Reason.ENDED_LOCALLY,
-        Reason.ENDED_REMOTELY,
-        Reason.ABORTED,
-        Reason.POWER_FAILED,
-    }
-)
-
-
-class MeterState(enum.StrEnum):
-    """State of the meter at a reading: `ST` (Table 10)."""
-
-    NOT_PRESENT = "N"
-    OK = "G"
-    TIMEOUT = "T"
-    DISCONNECTED = "D"
-    NOT_FOUND = "R"
-    MANIPULATED = "M"
-    EXCHANGED = "X"
-    INCOMPATIBLE = "I"
-    OUT_OF_RANGE = "O"
-    SUBSTITUTE = "S"
-    OTHER_ERROR = "E"
-    READ_ERROR = "F"
-
-
-class TimeState(enum.StrEnum):
-    """How good the time of a reading is (Table 19)."""
-
-    UNKNOWN = "U"
-    INFORMATIVE = "I"
-    SYNCHRONISED = "S"
-    RELATIVE = "R"
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):

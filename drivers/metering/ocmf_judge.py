@@ -14,7 +14,8 @@ from decimal import Decimal
 
 import msgspec
 
-from drivers.metering.ocmf import ENDS, MeterState, OcmfRecord, Reading, Reason, TimeState
+from drivers.metering.ocmf import OcmfRecord, Reading
+from drivers.metering.ocmf_words import ENDS, MeterState, Reason, TimeState
 from evse.types.ocmf import OCMFIdentificationType
 
 KNOWN_MAJORS = ("0", "1")

@@ -17,7 +17,8 @@ import msgspec
 from drivers.errors import MeterGarbled, MeterTimeout, OcmfMalformed
 from drivers.metering.bus import ModbusBus
 from drivers.metering.map import Request
-from drivers.metering.ocmf import Reason, parse
+from drivers.metering.ocmf import parse
+from drivers.metering.ocmf_words import Reason
 from evse.types.ocmf import TransactionReq
 from evse.types.powermeter import SignedMeterValue
 

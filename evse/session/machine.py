@@ -16,7 +16,6 @@ from evse.clock import Clock
 from evse.config.energy import LimitsTable
 from evse.config.evse import EvseTable
 from evse.faults import CoreCondition, Severity, conditions, events, may_acknowledge
-from evse.metering.signed import request_of
 from evse.model import CommandVerb, Reason
 from evse.ports import SessionPorts
 from evse.session.chart import Act
@@ -25,6 +24,7 @@ from evse.session.plug import PlugState
 from evse.session.record import EventWriter, Snapshot, end_of_interrupted
 from evse.session.rules import Facts, next_event
 from evse.session.self_test import SelfTestRun
+from evse.session.signature import ask_to_sign
 from evse.types.session import (
     EnableDisableSource,
     SessionEvent,
@@ -92,7 +92,7 @@ class SessionMachine(PlugState):
             self._note_departure()
             facts = self.facts()
             if self.signing.fitted:
-                self._ask_to_sign(facts)
+                ask_to_sign(self, self._ports, facts, self._clock.now_ms())
             event = next_event(self.state, facts)
             if event is not None:
                 self._move(event, facts)
@@ -234,32 +234,10 @@ class SessionMachine(PlugState):
     def _emit(self, event: SessionEvent) -> None:
         self._ports.emit(event, self.record.encode())
 
-    # --- the meter's signature --------------------------------------------------------------------
-
-    def _ask_to_sign(self, facts: Facts) -> None:
-        """The begin once nothing else is missing, the end once no energy can flow any more."""
-        token, now_ms = self.record.token, self._clock.now_ms()
-        if self.signing.may_ask and token is not None and self._may_begin(facts):
-            request = request_of(self.config.evse_id, self.record.uuid, token)
-            self._ports.sign_begin(self.signing.ask_begin(request, now_ms))
-        elif self._is_over(facts) and (open_ := self.signing.ask_end(now_ms)):
-            self._ports.sign_end(open_)
-
     def _forget_signature(self) -> None:
         """The customer has gone, or is another one."""
         if left_open := self.signing.rest():
             self._ports.sign_end(left_open)
-
-    def _may_begin(self, facts: Facts) -> bool:
-        waits = self.state == "waiting_auth" and facts.plugged and facts.ready_to_begin
-        return waits and not (facts.over or facts.blocked)
-
-    def _is_over(self, facts: Facts) -> bool:
-        if not self.record.transaction:
-            return False
-        if self.state == "booting":
-            return self.board.known and not facts.energised
-        return self.state == "stopping" and facts.over and facts.opened
 
     # --- reservation ------------------------------------------------------------------------------
 

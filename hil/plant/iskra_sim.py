@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from hil.plant.iskra_bytes import as_firmware_writes, iskra_inputs, private_key
 from hil.plant.meter_sim import (
     BUSY,
     ILLEGAL_ADDRESS,
@@ -58,11 +58,6 @@ INPUT_BYTES, OUTPUT_BYTES, SIGNATURE_BYTES = 7056, 7057, 7058
 INPUT, OUTPUT, KEY, SIGNATURE = 7100, 7612, 8124, 8188
 DEAD_BEFORE_S = 1_577_836_800
 """A clock before 2020 was never set."""
-
-
-def private_key(seed: int) -> ec.EllipticCurvePrivateKey:
-    """The same for the same seed, as a meter keeps its own."""
-    return ec.derive_private_key(0x1517A + seed, ec.SECP256R1())
 
 
 class SimulatedIskra(SimulatedMeter):
@@ -260,27 +255,3 @@ class SimulatedIskra(SimulatedMeter):
         padded = data + bytes(len(data) % 2)
         for at in range(0, len(padded), 2):
             self._memory[address + at // 2] = int.from_bytes(padded[at : at + 2], "big")
-
-
-def as_firmware_writes(signature: bytes) -> bytes:
-    """Each number has 32 bytes, with zeros ahead where it needs fewer, as DER forbids."""
-    parts = b""
-    for number in decode_dss_signature(signature):
-        length = 33 if number >> 255 else 32
-        parts += bytes([0x02, length]) + number.to_bytes(length, "big")
-    return bytes([0x30, len(parts)]) + parts
-
-
-def iskra_inputs(truth: MeterTruth) -> dict[int, int]:
-    """Input registers: T5 and T6 have a decimal exponent above 24 bits; the counter has its own."""
-    scaled: dict[int, float] = {105: truth.frequency_hz, 140: sum(truth.power_w)}
-    for phase in range(3):
-        scaled[107 + 2 * phase] = truth.voltage_v[phase]
-        scaled[126 + 2 * phase] = truth.current_a[phase]
-        scaled[142 + 2 * phase] = truth.power_w[phase]
-    words: dict[int, int] = {}
-    for address, value in scaled.items():
-        mantissa = round(value * 100) & 0xFFFFFF
-        words[address], words[address + 1] = 0xFE00 | mantissa >> 16, mantissa & 0xFFFF
-    wh = int(truth.energy_import_wh)
-    return words | {414: 0, 415: 0, 418: wh >> 16, 419: wh & 0xFFFF, 420: 0, 421: 0}

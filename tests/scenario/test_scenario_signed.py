@@ -25,9 +25,10 @@ from scenario_steps import (
 )
 
 from drivers.errors import OcmfMalformed
-from drivers.metering.ocmf import OcmfRecord, Reason, parse
+from drivers.metering.ocmf import OcmfRecord, parse
 from drivers.metering.ocmf_judge import judge
 from drivers.metering.ocmf_verify import verify
+from drivers.metering.ocmf_words import Reason
 from evse.faults import of_code
 from evse.types.powermeter import SignedMeterValue
 from hil.bench.bench import Bench, Process

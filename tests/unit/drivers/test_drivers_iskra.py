@@ -27,7 +27,8 @@ from evse.types.ocmf import (
     OCMFUserIdentificationStatus,
     TransactionReq,
 )
-from hil.plant.iskra_sim import SimulatedIskra, State, Status, as_firmware_writes
+from hil.plant.iskra_bytes import as_firmware_writes
+from hil.plant.iskra_sim import SimulatedIskra, State, Status
 from hil.plant.meter_process import MeterPort
 from hil.plant.meter_sim import MeterMode
 from hil.plant.model import MeterTruth

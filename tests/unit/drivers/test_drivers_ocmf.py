@@ -22,9 +22,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.errors import OcmfMalformed, OcmfUnsupported
-from drivers.metering.ocmf import MeterState, OcmfRecord, Reason, TimeState, parse
+from drivers.metering.ocmf import OcmfRecord, parse
 from drivers.metering.ocmf_judge import Weight, judge
 from drivers.metering.ocmf_verify import CURVES, key_bytes, supported, verify
+from drivers.metering.ocmf_words import MeterState, Reason, TimeState
 
 DATA = Path(__file__).parents[2] / "data" / "ocmf"
 KEBA = (DATA / "keba_kcp30.txt").read_bytes()
