@@ -71,7 +71,7 @@ def _hints(faults: Iterable[Fault]) -> Iterator[str]:
     yield "|---|---|---|"
     for fault in faults:
         note = f" *{fault.note}*" if fault.note else ""
-        yield f"| {_name(fault)} | {fault.says} | {fault.hint}{note} |"
+        yield f'| <a id="{anchor(fault)}"></a>{_name(fault)} | {fault.says} | {fault.hint}{note} |'
 
 
 def _not_raised(faults: Iterable[Fault]) -> Iterator[str]:
@@ -87,6 +87,11 @@ def _codes() -> Iterator[str]:
     for fault in catalogue():
         codes = f"{fault.ocpp16} | {fault.vendor_code} | {fault.ocpp2_reason}"
         yield f"| {_name(fault)} | {codes} |"
+
+
+def anchor(fault: Fault) -> str:
+    """By which other pages link to what to do."""
+    return "-".join((fault.code.replace("/", "-"), *filter(None, [fault.sub_type]))).lower()
 
 
 def _name(fault: Fault) -> str:

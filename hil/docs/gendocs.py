@@ -11,6 +11,8 @@ from firmware_bridge.protocol_doc import protocol_markdown
 from hil.demo.demo import readme_picture
 from hil.docs.conformance import conformance_markdown
 from hil.docs.faults import faults_markdown
+from hil.docs.front_end_svg import coil_svg, lock_svg, pilot_svg
+from hil.docs.hardware import hardware_markdown
 from hil.docs.indicator import indicator_markdown, indicator_svg
 from hil.docs.interface import interface_markdown
 from hil.docs.meter_models import meter_models_markdown
@@ -24,6 +26,10 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "conformance.md": conformance_markdown,
     "faults.md": faults_markdown,
+    "front-end-coil.svg": coil_svg,
+    "front-end-lock.svg": lock_svg,
+    "front-end-pilot.svg": pilot_svg,
+    "hardware.md": hardware_markdown,
     "indicator.md": indicator_markdown,
     "indicator.svg": indicator_svg,
     "interface.md": interface_markdown,
