@@ -21,7 +21,8 @@ SESSION_EVENT = "evse_manager.session_event"
 FAULTS = "sys.faults"
 RESERVATION = "reservation.reservation_update"
 PUBLIC_KEY = "evse_manager.powermeter_public_key_ocmf"
-PROVIDED = ("ocpp", "ocpp_1_6_charge_point", "auth_token_validator")
+PROVIDED = ("auth_token_validator", "ocpp_1_6_charge_point", "ocpp")
+"""In this order: to whoever `ocpp` answers, a token can be validated too."""
 VALIDATE_TOKEN = "auth_token_validator.validate_token"
 RETRY_S = 0.5
 """Between attempts to reach the door; it is on this machine."""
