@@ -107,7 +107,7 @@ def test_no_watchdog_is_fed_where_none_is_wanted_of_this_process(
     assert told.messages == []
 
 
-@pytest.mark.parametrize("pid", ["", str(os.getpid())])
+@pytest.mark.parametrize("pid", ["", str(os.getpid())], ids=["anybody", "us"])
 def test_the_pace_is_the_manager_s(pid: str) -> None:
     dog = watchdog(Told(), {"WATCHDOG_USEC": "10000000", "WATCHDOG_PID": pid})
     assert dog.pace_ms == 10_000 // SHARE
