@@ -186,11 +186,12 @@ class ConnectorLock:
 
     def write(self, drive: LockDrive, now_ms: int) -> None:
         """Drive, or go on driving: an order lapses after 100 ms without another, at the next
-        `read`. Without enough reserve to unlock again no locking begins.
+        `read`. Without enough reserve to unlock again no locking begins, and `read` says so.
 
         Raises GpioUnavailable, with everything off that can be."""
         begins = drive is LockDrive.LOCK and self._drive is not LockDrive.LOCK
         if begins and self._reserve and not self._reserve.enough:
+            self._reserve.refuse()
             drive = LockDrive.OFF
         self._drive = drive
         self._actuator.write(drive, now_ms)

@@ -77,6 +77,10 @@ class ReserveWatch:
         self.enough = False
         """At this moment: a pulse may begin."""
 
+    def refuse(self) -> None:
+        """A pulse was wanted and not begun: LOCK_CAPACITOR from now on, until there is enough."""
+        self._charged = False
+
     def step(self, reserve_mv: int | None, now_ms: int) -> BoardFault:
         """LOCK_CAPACITOR while it is not charged, and when it has been low for long. `reserve_mv`
         None: it can not be measured; in the first FIRST_LOOK_MS that is no fault yet."""

@@ -21,7 +21,7 @@ from evse.guard.rules import Rules
 from evse.guard.sense import sense
 from evse.guard.state import GuardState
 from evse.guard.view import View, lock_goal
-from evse.model import X1_BP, LockTarget, Permit, Reason, SelfTest
+from evse.model import X1_BP, BoardFault, LockTarget, Permit, Reason, SelfTest
 from evse.pilot import is_pwm, sound_duty_bp
 
 
@@ -121,6 +121,13 @@ def vetoed(rules: Rules, v: View) -> bool:
     return any(rule.holds(v) for rule in rules.vetoes)
 
 
+def _lock_vetoed(rules: Rules, v: View) -> bool:
+    """Unlocking under load; locking without the reserve that unlocks again on a power loss."""
+    if v.lock_goal is LockTarget.UNLOCK:
+        return vetoed(rules, v)
+    return v.lock_goal is LockTarget.LOCK and BoardFault.LOCK_CAPACITOR in v.seen.faults
+
+
 def _lock(rules: Rules, v: View) -> LockMotor:
     motor, timing = v.state.lock, v.timing
     if not v.hardware.lock:
@@ -129,7 +136,7 @@ def _lock(rules: Rules, v: View) -> LockMotor:
         motor,
         v.lock_goal,
         v.seen.lock,
-        v.lock_goal is LockTarget.UNLOCK and vetoed(rules, v),
+        _lock_vetoed(rules, v),
         v.now_ms,
         pulse_ms=timing.lock_pulse_ms,
         pause_ms=timing.lock_pause_ms,

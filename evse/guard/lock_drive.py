@@ -2,8 +2,8 @@
 
 Responsibility: turns a wanted position into motor pulses. It guarantees that the motor is never
 driven longer than one pulse at a time, never reversed without a pause, and not for ever; it does
-not decide *whether* unlocking is safe: the guard does, and says so with `vetoed`, which stops an
-unlocking pulse in the same step.
+not decide *whether* moving is safe: the guard does, and says so with `vetoed`, which stops a pulse
+in the same step.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def drive_lock(
     pause_ms: int,
     max_tries: int,
 ) -> LockMotor:
-    """One step towards `goal`. `vetoed`: unlocking is forbidden now."""
+    """One step towards `goal`. `vetoed`: that is forbidden now, and costs no try."""
     if goal is not motor.goal:
         resting_since_ms = motor.since_ms if motor.drive is LockDrive.OFF else now_ms
         motor = LockMotor(goal, since_ms=resting_since_ms)
@@ -68,7 +68,7 @@ def drive_lock(
         motor, age_ms = LockMotor(motor.goal, motor.drive, motor.tries, motor.jammed), None
     if goal is LockTarget.KEEP or _reached(goal, position):
         return LockMotor(goal, since_ms=motor.since_ms) if motor.tries else motor
-    blocked = motor.jammed or (vetoed and goal is LockTarget.UNLOCK) or age_ms is not None
+    blocked = motor.jammed or vetoed or age_ms is not None
     if blocked:
         return motor
     return LockMotor(goal, _DIRECTION[goal], motor.tries + 1, since_ms=now_ms)
@@ -84,7 +84,7 @@ def _pulsing(
 ) -> LockMotor:
     if _reached(motor.goal, position):
         return LockMotor(motor.goal, since_ms=now_ms)
-    if vetoed and motor.drive is LockDrive.UNLOCK:
+    if vetoed:
         return LockMotor(motor.goal, tries=motor.tries - 1, since_ms=now_ms)
     if not spent:
         return motor

@@ -24,6 +24,7 @@ from drivers.gpio.lock_watch import (
     RECOVERY_MS,
     SHOWN_MS,
     STEADY_MS,
+    ReserveWatch,
 )
 from drivers.gpio.pulse import FRESH_MS
 from drivers.gpio.wires import Contact, InputPin, OutputPin
@@ -286,6 +287,16 @@ def test_no_locking_begins_before_the_reserve_is_charged() -> None:
     rig.at(40, OFF)
     assert rig.hold(100, 10_000) == {BoardFault(0)}
     assert rig.at(200, LOCK) == "lock"
+
+
+def test_a_refused_pulse_is_told_until_there_is_enough_again() -> None:
+    watch = ReserveWatch(10_000)
+    assert not watch.step(12_000, 0)
+    assert not watch.step(9_000, 10), "it may sag for a while"
+    watch.refuse()
+    assert watch.step(9_000, 20) is BoardFault.LOCK_CAPACITOR
+    assert watch.step(9_000, 30) is BoardFault.LOCK_CAPACITOR
+    assert not watch.step(12_000, 40)
 
 
 def test_a_reserve_that_sags_while_the_motor_runs_stops_nothing() -> None:

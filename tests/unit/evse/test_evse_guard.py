@@ -681,6 +681,19 @@ def test_the_coil_vetoes_unlocking_also_while_the_mirror_still_reads_open() -> N
     assert rig.command(CommandVerb.FORCE_UNLOCK) is CommandStatus.REFUSED
 
 
+def test_a_lock_without_reserve_waits_for_it_and_does_not_jam() -> None:
+    rig = GuardRig(SOCKET)
+    rig.readings = {"faults": BoardFault.LOCK_CAPACITOR, "lock_unlocked": True, "pp_ohm": 220}
+    rig.plug_in()
+    rig.lock = LockTarget.LOCK
+    rig.run(10_000)
+    assert rig.outputs.lock_drive is LockDrive.OFF
+    assert rig.status.lock is LockState.UNLOCKED
+    rig.readings = {"lock_unlocked": True, "pp_ohm": 220}
+    rig.run(20)
+    assert rig.outputs.lock_drive is LockDrive.LOCK
+
+
 def test_unlocking_is_vetoed_until_the_contactor_is_confirmed_open() -> None:
     rig = GuardRig(SOCKET)
     rig.readings = dict(LOCKED)

@@ -110,10 +110,11 @@ def test_a_veto_gives_back_its_own_try_and_no_other() -> None:
     assert drive(second, UNLOCK, MOVING, 10, vetoed=True) == LockMotor(UNLOCK, tries=1, since_ms=10)
 
 
-def test_a_veto_does_not_hinder_locking() -> None:
+def test_a_veto_of_locking_begins_no_pulse_and_costs_no_try() -> None:
     motor = drive(LockMotor(), LOCK, UNLOCKED, 0, vetoed=True)
-    assert motor.drive is LockDrive.LOCK
-    assert drive(motor, LOCK, MOVING, 10, vetoed=True) is motor
+    assert motor.drive is LockDrive.OFF
+    pulsing = drive(LockMotor(), LOCK, UNLOCKED, 0)
+    assert drive(pulsing, LOCK, MOVING, 10, vetoed=True) == LockMotor(LOCK, since_ms=10)
 
 
 def test_keep_drives_nothing_and_ends_a_pulse() -> None:
@@ -147,5 +148,5 @@ def test_no_pulse_is_longer_than_allowed_and_no_veto_is_crossed(
             began_ms = now_ms
         if motor.drive is not LockDrive.OFF:
             assert now_ms - began_ms < PULSE_MS
-        assert not (vetoed and motor.drive is LockDrive.UNLOCK)
+        assert not (vetoed and motor.drive is not LockDrive.OFF)
         assert motor.tries <= TRIES
