@@ -53,6 +53,14 @@ _BROKEN = {
     Input.TILT.value: "tilted",
     Input.STOP_BUTTON.value: "never pressed",
 }
+_NO_SENSE = "no sense from the converter: opens, [named](service.md#wiring-faults)"
+_BROKEN_KERNEL = {
+    "SPI chip select": _NO_SENSE,
+    "SPI MISO": _NO_SENSE,
+    "SPI MOSI": _NO_SENSE,
+    "SPI clock": _NO_SENSE,
+    "pilot PWM": "pilot steady at +12 V: no offer",
+}
 
 
 class Wire(NamedTuple):
@@ -136,5 +144,5 @@ def _how(pin: OutputPin | InputPin | None) -> str:
 
 def _broken(function: str, pin: OutputPin | InputPin | None) -> str:
     if pin is None:
-        return "see [service.md](service.md)"
+        return _BROKEN_KERNEL[function]
     return "off" if isinstance(pin, OutputPin) else _BROKEN[function]

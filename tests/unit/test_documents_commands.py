@@ -10,7 +10,10 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from drivers.board.fitted import board_problems, missing
+from drivers.board.profile import parse_profile
 from evse.cli import COMMANDS
 from evse.config.load import parse
 from evse.faults import catalogue
@@ -75,11 +78,22 @@ def test_each_wiring_fault_has_its_row_with_what_decides() -> None:
         assert f"| [{fault.sub_type}](faults.md#{anchor(fault)}) | " in section
 
 
-def test_the_first_configuration_of_the_way_is_a_valid_one() -> None:
-    page = (DOCS / "install.md").read_text("utf-8")
-    whole = [
-        block for kind, block in FENCE.findall(page) if kind == "toml" and "[station]" in block
-    ]
-    assert len(whole) == 1
-    config = parse(whole[0])
+def tables_of(page: str, first: str) -> str:
+    """The one TOML block of the page that has the line `first`."""
+    blocks = FENCE.findall((DOCS / page).read_text("utf-8"))
+    (found,) = (text for kind, text in blocks if kind == "toml" and first in text.splitlines())
+    return found
+
+
+def test_the_way_begins_with_a_configuration_that_the_reference_board_can_be() -> None:
+    config = parse(tables_of("install.md", "[station]"))
     assert config.board.bench
+    assert board_problems(config) == []
+
+
+def test_the_least_board_of_the_way_suits_a_station_with_a_cable() -> None:
+    profile = parse_profile(tables_of("install.md", "[heartbeat]"), "board.toml")
+    config = parse(tables_of("install.md", "[station]"))
+    (socket,) = config.evses
+    assert missing(profile, (socket,)) != []
+    assert missing(profile, (replace(socket, connector="cable", lock=None),)) == []
