@@ -7,7 +7,7 @@ fail slower, and that `make_safe` tries every part.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -42,20 +42,24 @@ class EvsePins:
         profile: BoardProfile,
         section: EvseSection,
         slow_path: str,
+        pause: Callable[[int], None],
     ) -> None:
-        """Claims the lines, outputs off. Raises ProfileError, GpioUnavailable."""
+        """Claims the lines, outputs off: the phase contact last, when a contactor that a dead
+        process has left on has let go. `pause`: lets so many milliseconds pass. Raises
+        ProfileError, GpioUnavailable."""
+        self._pause = pause
         pilot = section.pilot
         lines.reserve(pilot.pwm_gpio, "pilot PWM")
         self._contactor = Contactor(lines, section.contactor)
         self._lock = None if section.lock is None else ConnectorLock(lines, section.lock)
         self._rcd = None if section.rcd is None else Rcd(lines, section.rcd)
         self._contacts = Contacts(lines, section.inputs)
-        self._phase_coil, self._phase_feedback = _phase_contact(lines, section)
         self._light = None if section.light is None else StatusLight(lines, section.light)
         self._buzzer = None if section.buzzer is None else Buzzer(lines, section.buzzer)
         self._pwm = HardwarePwm(machine, gpio=pilot.pwm_gpio, inverted=pilot.inverted)
         self._source: PilotSource = pilot_source(machine, lines, profile, section)
         self._analog = Analog(machine, profile, section, slow_path)
+        self._phase_coil, self._phase_feedback = self._phase_contact(lines, section)
         self._pwm_wiring = Wiring(0)
         self._last = Inputs()
 
@@ -138,10 +142,17 @@ class EvsePins:
             self._buzzer.signal(sound, now_ms)
         return self._light is not None or self._buzzer is not None
 
+    def open(self) -> Iterator[BoardError]:
+        """Coil off, for good; yields what could not be."""
+        try:
+            self._contactor.make_safe()
+        except GpioUnavailable as error:
+            yield error
+
     def make_safe(self) -> Iterator[BoardError]:
-        """Coil off, pilot at X1, lock and test at rest, for good; yields what could not be."""
+        """After `open`: pilot at X1, lock and test at rest, and, once the contactor has let go, the
+        phase contact; for good; yields what could not be."""
         parts = (
-            self._contactor,
             self._pwm,
             self._lock,
             self._rcd,
@@ -155,6 +166,12 @@ class EvsePins:
                     part.make_safe()
             except (GpioUnavailable, PwmGone) as error:
                 yield error
+        if self._phase_coil is not None and self._phase_coil.is_on:
+            self._contactor.wait_open(self._pause)
+            try:
+                self._phase_coil.write(False)
+            except GpioUnavailable as error:
+                yield error
 
     def close(self) -> None:
         """Leave the pilot at X1, enabled."""
@@ -163,14 +180,14 @@ class EvsePins:
     def _phases(self, now_ms: int) -> bool | None:
         return None if self._phase_feedback is None else self._phase_feedback.read(now_ms)
 
-
-def _phase_contact(
-    lines: Lines, section: EvseSection
-) -> tuple[OutputLine | None, InputLine | None]:
-    pins = section.phase_contact
-    if pins is None:
-        return None, None
-    coil = lines.power(pins.coil, "phase contact")
-    if pins.feedback is None:
-        return coil, None
-    return coil, lines.input(pins.feedback, "phase contact feedback")
+    def _phase_contact(
+        self, lines: Lines, section: EvseSection
+    ) -> tuple[OutputLine | None, InputLine | None]:
+        pins = section.phase_contact
+        if pins is None:
+            return None, None
+        self._contactor.wait_open(self._pause)
+        coil = lines.power(pins.coil, "phase contact")
+        if pins.feedback is None:
+            return coil, None
+        return coil, lines.input(pins.feedback, "phase contact feedback")

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 from drivers.board.evse_pins import EvsePins
 from drivers.board.profile import SPI0_PINS, BoardProfile
@@ -31,14 +32,26 @@ SLOW_PATH = "/run/pievse/temperature"
 _log = logging.getLogger(__name__)
 
 
+def sleep_ms(span_ms: int) -> None:
+    """Real time passes."""
+    time.sleep(span_ms / 1_000)
+
+
 class NativeBoard:
     """evse.guard.host.Pins and Panel over `profile`'s wires."""
 
     def __init__(
-        self, machine: Machine, profile: BoardProfile, evses: int, *, slow_path: str = SLOW_PATH
+        self,
+        machine: Machine,
+        profile: BoardProfile,
+        evses: int,
+        *,
+        slow_path: str = SLOW_PATH,
+        pause: Callable[[int], None] = sleep_ms,
     ) -> None:
         """Claims every line; all outputs are off. `slow_path`: the file that the reader of slow
-        temperature sensors keeps. Raises ProfileError, GpioUnavailable."""
+        temperature sensors keeps. `pause`: lets so many milliseconds pass; asked for at the begin
+        and the end alone. Raises ProfileError, GpioUnavailable."""
         self._lines = Lines(machine.gpio)
         self._gone_ms: int | None = None
         self._standing = Wiring(0)
@@ -55,7 +68,7 @@ class NativeBoard:
             )
             self._evses = {
                 number: EvsePins(
-                    machine, self._lines.of(f"evse {number}"), profile, section, slow_path
+                    machine, self._lines.of(f"evse {number}"), profile, section, slow_path, pause
                 )
                 for number, section in zip(range(1, evses + 1), profile.evse, strict=False)
             }
@@ -123,6 +136,8 @@ class NativeBoard:
             pins.close()
 
     def _each_made_safe(self) -> Iterator[Exception]:
+        for pins in self._evses.values():
+            yield from pins.open()
         for pins in self._evses.values():
             yield from pins.make_safe()
         if self._heartbeat is not None:

@@ -12,6 +12,8 @@ see drivers/gpio/release.py.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from drivers.errors import GpioUnavailable, ProfileError
@@ -20,6 +22,9 @@ from drivers.gpio.lines import Lines
 from drivers.gpio.wires import InputPin, OutputPin
 from evse.model import Wiring
 
+RELEASES_MS = 250
+"""Longest wait for a contactor that lets go: as long as the guard waits for its mirror contact."""
+LOOK_MS = 10
 PULL_IN_MS = 200
 """Contactors of this size close in 10 to 50 ms; the rest is for a supply that sags."""
 
@@ -95,6 +100,20 @@ class Contactor:
         """Open, for good: nothing that is written later closes it. Raises GpioUnavailable."""
         self._safe = True
         self._open()
+
+    def wait_open(self, pause: Callable[[int], None]) -> None:
+        """Returns when its mirror contacts read open, or after RELEASES_MS: for what must not move
+        under load. `pause`: lets so many milliseconds pass."""
+        for _look in range(RELEASES_MS // LOOK_MS):
+            if self._looks_open():
+                return
+            pause(LOOK_MS)
+
+    def _looks_open(self) -> bool:
+        try:
+            return not any(mirror.active for mirror in self._mirrors)
+        except GpioUnavailable:  # who can not be asked may be closed
+            return False
 
     def _energise(self, now_ms: int) -> None:
         if self._since_ms is None:

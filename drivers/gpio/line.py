@@ -162,12 +162,7 @@ class InputLine:
 
     def read(self, now_ms: int) -> bool:
         """Is it active? Raises GpioUnavailable."""
-        if self._pin is None:
-            raise GpioUnavailable(f"{self.name} is closed")
-        try:
-            high = bool(self._pin.state)
-        except library_errors() as error:
-            raise GpioUnavailable(f"{self.name} can not be read: {error}") from error
+        high = self._level()
         if high is not self._high:
             self._high = high
             self._chatter.changed(now_ms)
@@ -176,6 +171,19 @@ class InputLine:
         if self._chatter.floating and self._when_floating is not None:
             return self._when_floating
         return high is self._active_high
+
+    @property
+    def active(self) -> bool:
+        """Now, whether it floats or not; not part of the watch. Raises GpioUnavailable."""
+        return self._level() is self._active_high
+
+    def _level(self) -> bool:
+        if self._pin is None:
+            raise GpioUnavailable(f"{self.name} is closed")
+        try:
+            return bool(self._pin.state)
+        except library_errors() as error:
+            raise GpioUnavailable(f"{self.name} can not be read: {error}") from error
 
     @property
     def wiring(self) -> Wiring:

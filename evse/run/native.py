@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from drivers.board.fitted import of_station
-from drivers.board.native import NativeBoard
+from drivers.board.native import NativeBoard, sleep_ms
 from drivers.board.profile import BoardProfile, load_profile
 from drivers.errors import BoardError
 from drivers.machine import Machine
@@ -96,9 +96,11 @@ def run_native(config: StationConfig, run_dir: Path, machine: Machine) -> int:
         manager.stopping()
 
 
-def make_safe(config: StationConfig, machine: Machine) -> list[str]:
+def make_safe(
+    config: StationConfig, machine: Machine, *, pause: Callable[[int], None] = sleep_ms
+) -> list[str]:
     """After a guard that ended in any way: pilots at X1, every output off and released. What could
-    not be done, as sentences."""
+    not be done, as sentences. `pause`: lets so many milliseconds pass."""
     profile = load_profile(config.board.profile)
     problems = []
     for section in profile.evse[: len(config.evses)]:
@@ -108,7 +110,7 @@ def make_safe(config: StationConfig, machine: Machine) -> list[str]:
         except BoardError as error:
             problems.append(str(error))
     try:
-        NativeBoard(machine, profile, len(config.evses)).close()
+        NativeBoard(machine, profile, len(config.evses), pause=pause).close()
     except BoardError as error:
         problems.append(str(error))
     return problems
