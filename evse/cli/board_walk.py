@@ -10,18 +10,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+import msgspec
+
 from drivers.board.native import NativeBoard
+from evse.board_check.judge import OF_CONVERTER
 from evse.board_check.record import Finding
 from evse.board_check.step import Step, StepRun, Turn, Verdict
 from evse.clock import Clock
-from evse.guard.facts import Inputs
+from evse.guard.facts import Inputs, Timing
 from evse.guard.host import PERIOD_MS, SAFE
 from evse.model import Indicator
+from evse.pilot import PilotSample
 
 REDRAW_MS = 200
 SETTLE_MS = 600
 """Before the first step: every channel of the converter has been read."""
 NEEDS_YES = "left out: add --yes-interlock once nobody can touch the outlet and it may be live"
+STALL_MS = Timing().stall_ms
 HELP = "Enter begins, s leaves it out, q ends the walk"
 
 
@@ -72,6 +77,7 @@ class Walker:
         self._due_ms = clock.now_ms()
         self._drawn_ms = self._due_ms
         self._inputs: dict[int, Inputs] = {}
+        self._sampled: dict[int, tuple[PilotSample, int]] = {}
         self._indicator = Indicator.OFF
 
     def walk(self, steps: Sequence[Step]) -> None:
@@ -192,11 +198,22 @@ class Walker:
         self._terminal.wait_until(self._due_ms)
         now_ms = self._clock.now_ms()
         for evse in self._evses:
-            self._inputs[evse] = self._board.read(evse, now_ms)
+            self._inputs[evse] = self._held(evse, self._board.read(evse, now_ms), now_ms)
         if step is not None and now_ms - self._drawn_ms >= REDRAW_MS:
             self._drawn_ms = now_ms
             self._terminal.live(f"  reads: {step.shows(self._inputs[target])}")
         return self._inputs[target]
+
+    def _held(self, evse: int, inputs: Inputs, now_ms: int) -> Inputs:
+        """Peak detectors give no reading every other period: the last one stands as long as the
+        guard would let it."""
+        if inputs.sample is not None:
+            self._sampled[evse] = (inputs.sample, now_ms)
+            return inputs
+        sample, taken_ms = self._sampled.get(evse, (None, 0))
+        if inputs.wiring & OF_CONVERTER or now_ms - taken_ms > STALL_MS:
+            return inputs
+        return msgspec.structs.replace(inputs, sample=sample)
 
     def _rest(self, span_ms: int) -> None:
         until_ms = self._clock.now_ms() + span_ms

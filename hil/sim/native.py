@@ -8,7 +8,7 @@ import msgspec
 
 from drivers.board.fitted import of_station
 from drivers.board.native import NativeBoard
-from drivers.board.profile import load_profile
+from drivers.board.profile import BoardProfile, PeaksSection, load_profile
 from evse.config.station import StationConfig
 from evse.guard.facts import Inputs, Outputs
 from evse.guard.host import PERIOD_MS, GuardHost
@@ -19,7 +19,7 @@ from hil.pi.machine import FakePi
 from hil.plant.plant import Plant
 from hil.plant.virtual_board import PlantPins
 
-REFERENCE = "pievse-reference"
+REFERENCE, PEAKS = "pievse-reference", "pievse-peaks"
 SETTLE_MS = 400
 """Longer than any filter of the drivers; what they watch for longer needs a test of its own."""
 TURNS_MS = 100
@@ -36,18 +36,19 @@ class NativeSimBoard:
         config: StationConfig,
         plants: Mapping[int, Plant],
         now_ms: Callable[[], int],
-        profile: str = REFERENCE,
+        profile: str = "",
     ) -> None:
-        """Raises ProfileError where the board lacks what the station needs."""
+        """`profile`: left out, the shipped one with enough EVSEs. Raises ProfileError where the
+        board lacks what the station needs."""
         self._config = config
-        self._profile = load_profile(profile)
+        self._profile = load_profile(profile or (REFERENCE if len(plants) == 1 else PEAKS))
         self._fitted = of_station(self._profile, config.evses)
         self.pi = FakePi(self._profile, dict.fromkeys(plants, PlantPins(plants)), now_ms)
         self.board: NativeBoard | None = None
 
     def start(self) -> GuardHost:
-        self.board = NativeBoard(self.pi, self._profile, len(self._config.evses))
-        pins = SettlingPins(self.board)
+        self.board = NativeBoard(self.pi, self._profile, len(self._config.evses), pause=in_no_time)
+        pins = SettlingPins(self.board, skips=not has_peaks(self._profile))
         host = native_host(self._config, self._fitted, pins)
         host.panel = pins
         return host
@@ -61,12 +62,23 @@ class NativeSimBoard:
         self.pi.header.die(keeps_outputs=True)
 
 
+def in_no_time(_span_ms: int) -> None:
+    """A simulation's time does not pass inside a call."""
+
+
+def has_peaks(profile: BoardProfile) -> bool:
+    """Peak detectors tell of the last 50 ms: nobody skips them."""
+    return any(isinstance(section.pilot, PeaksSection) for section in profile.evse)
+
+
 class SettlingPins:
     """A native board that is asked for every period only while something is on its way through
     its filters: so that a simulation may skip the rest of the time."""
 
-    def __init__(self, board: NativeBoard) -> None:
+    def __init__(self, board: NativeBoard, *, skips: bool = True) -> None:
+        """`skips` False: it is asked for every period, whatever happens."""
         self._board = board
+        self._skips = skips
         self._inputs: dict[int, Inputs] = {}
         self._outputs: dict[int, Outputs] = {}
         self._now_ms = 0
@@ -75,7 +87,7 @@ class SettlingPins:
 
     @property
     def next_deadline_ms(self) -> int | None:
-        settled = self._until_ms is not None and self._now_ms >= self._until_ms
+        settled = self._skips and self._until_ms is not None and self._now_ms >= self._until_ms
         return None if settled else self._now_ms + PERIOD_MS
 
     def read(self, evse: int, now_ms: int) -> Inputs:

@@ -79,7 +79,7 @@ class Room:
         self.desk = Desk(self.profile, evses, self.clock.now_ms, watchdog_ms=watchdog_ms)
         self.plant = self.desk.plants[1]
         self.technician = Technician(self.clock, answers)
-        self.board = NativeBoard(self.desk.pi, self.profile, evses)
+        self.board = NativeBoard(self.desk.pi, self.profile, evses, pause=self._pause)
         self.steps: list[Step] = walk(fitting_of(self.profile, evses, "relay K1"))
         self.walker = Walker(
             self.board,
@@ -89,6 +89,9 @@ class Room:
             hand=self.desk,
             yes_interlock=True,
         )
+
+    def _pause(self, span_ms: int) -> None:
+        self.clock.advance_to(self.clock.now_ms() + span_ms)
 
     def walk(self, *names: str) -> dict[str, Finding]:
         """Those steps, or all; the board is closed then."""
