@@ -24,6 +24,9 @@ PACKAGES = (
 )
 BOOT_S = 60.0
 STOP_S = 30.0
+REBOOT_S = 90.0
+REBOOTS = 133
+"""How systemd-nspawn ends where the system inside wants to begin anew, and not only to stop."""
 
 
 class Said(str):
@@ -60,7 +63,7 @@ def make_tree(place: Path) -> Path:
         _bootstrap(base)
     shutil.rmtree(wheels, ignore_errors=True)
     python = (sys.executable, "-m", "pip", "wheel", "--quiet", "--wheel-dir", str(wheels))
-    subprocess.run((*python, str(SOURCE)), check=True)
+    subprocess.run((*python, str(SOURCE), "gpiozero"), check=True)
     subprocess.run(("rm", "-rf", "--one-file-system", str(tree)), check=True)
     subprocess.run(("cp", "-a", "--reflink=auto", str(base), str(tree)), check=True)
     install(tree, wheels)
@@ -139,10 +142,19 @@ class Machine:
         up = ("running", "degraded")
         until(lambda: self.run("systemctl is-system-running").strip() in up, BOOT_S)
 
+    def await_reboot(self) -> None:
+        """Until the system has gone down to reboot, and is up again. Raises RuntimeError where it
+        went down for good, TimeoutExpired or TimeoutError."""
+        assert self._nspawn is not None
+        code = self._nspawn.wait(REBOOT_S)
+        if code != REBOOTS:
+            raise RuntimeError(f"the container ended with {code}; see {self._log}")
+        self.boot()
+
     def halt(self) -> None:
         """Whatever state it is in."""
         nspawn = self._nspawn
-        if nspawn is None:
+        if nspawn is None or nspawn.poll() is not None:
             return
         self.run("systemctl --no-block poweroff")
         try:

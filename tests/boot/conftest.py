@@ -69,6 +69,7 @@ def machine() -> Iterator[Machine]:
     clock = tree / "etc/systemd/system/pievse-set-clock@.service.d/recorded.conf"
     clock.parent.mkdir()
     clock.write_text(CLOCK, "utf-8")
+    shutil.copytree(place / "wheels", tree / "root/wheels")
     _make_packages(tree, place)
     made = Machine(tree, place / "console.log")
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from boot_machine import SOURCE, Machine, cache
+from boot_machine import SOURCE, Machine
 from test_boot_station import all_up, evse, pids
 
 pytestmark = [pytest.mark.boot, pytest.mark.timeout(300)]
@@ -20,7 +20,6 @@ def test_an_installed_station_is_brought_up_to_date_where_it_runs(machine: Machi
     inside = machine.tree / "root"
     for part in ("systemd", "docs"):
         shutil.copytree(SOURCE / part, inside / "pievse" / part)
-    shutil.copytree(cache() / "wheels", inside / "wheels")
     config = machine.run("md5sum /etc/pievse/station.toml")
     done = machine.run(SCRIPT, timeout_s=200)
     assert done.code == 0, done
