@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from drivers.adc.plateau import FrontEnd
+from drivers.board.pins import Use, channels, pins, twice
 from drivers.errors import ProfileError
 from drivers.gpio.contactor import ContactorPins
 from drivers.gpio.indicator import LightPins
@@ -22,6 +23,7 @@ from drivers.gpio.inputs import Input
 from drivers.gpio.lock import LockPins
 from drivers.gpio.rcd import RcdPins
 from drivers.gpio.wires import InputPin, OutputPin
+from drivers.temperature.slow import FORM, is_sensor
 from evse.config.read import nearest
 
 MAX_FILE_BYTES = 65_536
@@ -29,6 +31,9 @@ Channel = Annotated[int, Meta(ge=0, le=7)]
 Gpio = Annotated[int, Meta(ge=0, le=27)]
 SPI0_PINS = (8, 9, 10, 11)
 """CE0, MISO, MOSI, SCLK of the header: never anybody else's while a converter is fitted."""
+
+PWM_PINS = (12, 13, 18, 19)
+"""Of the header, on every model (drivers/pilot/pwm_chip.py)."""
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -192,7 +197,21 @@ def contradictions(profile: BoardProfile) -> list[str]:
             "[[evse]] two bursts do not fit into ring 1's period of 10 ms: give all but one EVSE "
             'peak detectors, method = "peaks"'
         )
+    reserved = [Use(gpio, "SPI") for gpio in SPI0_PINS]
+    problems += twice("GPIO", [*reserved, *pins(profile)])
+    problems += twice("channel ", channels(profile))
     for number, each in enumerate(profile.evse, start=1):
+        if each.pilot.pwm_gpio not in PWM_PINS:
+            problems.append(
+                f"[evse {number}] pilot.pwm_gpio = {each.pilot.pwm_gpio} has no hardware PWM: one "
+                f"of {', '.join(map(str, PWM_PINS))}"
+            )
+        if isinstance(each.temperature, SlowSection):
+            problems += [
+                f"[evse {number}] temperature.sensors: {text!r} is none: as {FORM}"
+                for text in each.temperature.sensors
+                if not is_sensor(text)
+            ]
         reserve = each.lock is not None and each.lock.reserve_min_mv is not None
         if reserve != (each.lock_reserve is not None):
             problems.append(
@@ -200,6 +219,15 @@ def contradictions(profile: BoardProfile) -> list[str]:
                 "the channel where it is measured"
             )
     return problems
+
+
+def slow_sensors(profile: BoardProfile, evses: int) -> list[str]:
+    """Those that a process of their own has to read, each once."""
+    found: dict[str, None] = {}
+    for section in profile.evse[:evses]:
+        if isinstance(section.temperature, SlowSection):
+            found |= dict.fromkeys(section.temperature.sensors)
+    return list(found)
 
 
 def _read(path: Path) -> str:

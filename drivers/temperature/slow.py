@@ -8,6 +8,7 @@ and an old temperature is none.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -25,6 +26,9 @@ FRESH_MS = 3_000
 """The guard itself waits for `Timing.temperature_lost_ms` on top of it."""
 FORM = "w1:28-0316a2795bff, lm75:/dev/i2c-1:0x48, tmp102:... or mcp9808:..."
 
+_NAME = re.compile(
+    rf"w1:[0-9a-f]{{2}}-[0-9a-f]{{12}}|({'|'.join(CHIPS)}):/dev/i2c-[0-9]{{1,3}}:0x[0-7][0-9a-f]"
+)
 _SILENT = Temperature(None, Wiring.TEMPERATURE_SILENT)
 
 
@@ -48,6 +52,11 @@ def sensor_of(machine: Machine, text: str) -> Sensor:
         return I2cSensor(machine, path, int(address, 0), chip)
     except ValueError as error:
         raise ProfileError(f"temperature sensor {text!r}: {error}") from error
+
+
+def is_sensor(text: str) -> bool:
+    """Is it the name of one, as `sensor_of` takes it and the file carries it?"""
+    return _NAME.fullmatch(text) is not None
 
 
 def _spaced(text: str) -> bool:

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("evse.cli.replay", "what ring 1 recorded around a fault, decided again"),
     "board": ("evse.cli.board", "commission a board: walk through its inputs and outputs"),
     "guard": ("evse.cli.guard", "one process of `run`: ring 1 on this computer's own pins"),
+    "temperature": ("evse.cli.temperature", "one process of `run`: reads slow sensors for ring 1"),
     "support": ("evse.cli.support", "one file for whoever helps, without secrets"),
     "core": ("evse.cli.run", "one process of `run`: the core"),
     "ocpp": ("evse.cli.ocpp", "the way to the back office: doctor, log; or the link's process"),

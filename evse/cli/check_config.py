@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 
 from drivers.metering.settings import meter_warnings
-from evse.cli.places import load_or_explain
+from evse.cli.places import board_explained, load_or_explain
+from evse.cli.temperature import sensors_of
 from evse.config.load import effective
 from evse.config.station import StationConfig
 from evse.door.peer import access
 
-UNITS = ("guard", "sim", "ocpp")
+UNITS = ("guard", "sim", "ocpp", "temperature")
 """Processes that not every configuration needs."""
 NOT_NEEDED = 3
 """Another exit code than that of a configuration that can not be read."""
@@ -34,6 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     if arguments.needs:
         return 0 if needs(config, arguments.needs) else NOT_NEEDED
+    if not board_explained(config, arguments.config):
+        return 1
     for warning in meter_warnings(config):
         print(f"warning: {warning}", file=sys.stderr)
     access(config.door, lambda words: print(words, file=sys.stderr))
@@ -45,4 +48,6 @@ def needs(config: StationConfig, unit: str) -> bool:
     """Whether a station of this configuration has the process `unit`, one of UNITS."""
     if unit == "ocpp":
         return config.ocpp is not None
+    if unit == "temperature":
+        return bool(sensors_of(config))
     return config.board.kind == {"guard": "native", "sim": "simulated"}[unit]

@@ -98,3 +98,16 @@ def load_or_explain(path: Path) -> StationConfig | None:
         print("\n".join(f"{path.name}: {problem}" for problem in problems), file=sys.stderr)
         return None
     return config
+
+
+def board_explained(config: StationConfig, path: Path) -> bool:
+    """False after everything was printed that keeps a native board from being used. Not for a core
+    or a link: it brings the libraries of the pins."""
+    if config.board.kind != "native":
+        return True
+    from drivers.board.fitted import board_problems
+
+    problems = board_problems(config)
+    if problems:
+        print("\n".join(f"{path.name}: {problem}" for problem in problems), file=sys.stderr)
+    return not problems

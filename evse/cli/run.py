@@ -15,12 +15,14 @@ from evse.cli.greeting import first_screen
 from evse.cli.places import (
     DOOR_SOCKET,
     MAX_SOCKET_PATH,
+    board_explained,
     default_state_dir,
     load_or_explain,
     make_state_dir,
     somebody_at,
 )
 from evse.cli.places import run_dir as run_dir_of
+from evse.cli.temperature import sensors_of
 from evse.config.evse import MeterTable
 from evse.config.meters import fitted
 from evse.config.read import ConfigError
@@ -76,6 +78,8 @@ def add(parser: argparse.ArgumentParser, name: str) -> None:
 def run(arguments: argparse.Namespace) -> int:
     config = load_or_explain(arguments.config)
     if config is None:
+        return 1
+    if arguments.command == "run" and not board_explained(config, arguments.config):
         return 1
     if arguments.sim:
         config = simulated(config)
@@ -155,6 +159,8 @@ def units(
     elif config.board.kind == "native":
         where = ("--config", str(path), "--run-dir", str(run_dir))
         found.append(python_unit("guard", "evse", "guard", *where))
+        if sensors_of(config):
+            found.append(python_unit("temperature", "evse", "temperature", *where))
     recorded = () if record is None else ("--record", str(record))
     found.append(python_unit("core", "evse", "core", *ours, *recorded))
     if config.ocpp is not None:

@@ -10,6 +10,7 @@ from drivers.board.fitted import of_station
 from drivers.board.native import NativeBoard, sleep_ms
 from drivers.board.profile import BoardProfile, load_profile
 from drivers.errors import BoardError
+from drivers.gpio.release import HOW_TO_RELEASE, outputs_outlive_process
 from drivers.machine import Machine
 from drivers.pilot import hardware_pwm
 from evse import __version__
@@ -24,7 +25,7 @@ from evse.run.flight import FlightWriter
 from evse.run.guard_loop import GuardLoop
 from evse.run.guard_process import live
 from evse.run.notify import notifier, watchdog
-from evse.run.process import BOARD_SOCKET
+from evse.run.process import BOARD_SOCKET, TEMPERATURES
 from evse.run.realtime import become_realtime, freeze_garbage
 from firmware_bridge.board_ports import SocketPort
 
@@ -71,7 +72,10 @@ def run_native(config: StationConfig, run_dir: Path, machine: Machine) -> int:
     profile = load_profile(config.board.profile)
     fitted = of_station(profile, config.evses)
     clock = MonotonicClock()
-    board = NativeBoard(machine, profile, len(config.evses))
+    slow = str(run_dir / TEMPERATURES)
+    board = NativeBoard(machine, profile, len(config.evses), slow_path=slow)
+    if outputs_outlive_process(machine) is not False:
+        _log.warning("%s", HOW_TO_RELEASE)
     port = SocketPort(run_dir / BOARD_SOCKET)
     refused = become_realtime()
     for sentence in refused:

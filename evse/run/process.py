@@ -18,6 +18,8 @@ BOOT_ID_VARIABLE = "PIEVSE_BOOT_ID"
 kernel's."""
 BOARD_SOCKET = "board.sock"
 """In the run directory: where a native guard waits for its core."""
+TEMPERATURES = "temperature"
+"""In the run directory: what the reader of slow sensors has found (drivers/temperature/slow.py)."""
 EXIT_RESTART_APPLICATION = 80
 """Of a link whose back office wants the station's programs to begin anew."""
 EXIT_RESTART_HARDWARE = 81

@@ -18,6 +18,7 @@ from drivers.machine import Device
 from hil.pi.header import MockHeader
 from hil.pi.metal_wires import Edges, EvseWires, Metal
 from hil.pi.pwm import PwmChannel, PwmChip, SysfsPwm, refuse
+from hil.pi.slow_file import SlowFile
 from hil.pi.spi import Mcp3x08
 
 CHANNELS = {12: 0, 13: 1, 18: 0, 19: 1}
@@ -47,6 +48,7 @@ class FakePi:
             bufsiz=BUFSIZ,
         )
         edges = Edges(self.header, self.converter, self._channel, now_ms)
+        self.slow = SlowFile(profile, metal, now_ms)
         self.wires = {
             number: EvseWires(edges, profile, section, metal[number], number)
             for number, section in zip(sorted(metal), profile.evse, strict=False)
@@ -77,8 +79,8 @@ class FakePi:
             raise refuse(errno.ENOENT, path)
         return self.converter.open()
 
-    def _owner(self, path: str) -> SysfsPwm | Mcp3x08:
-        for part in (self.pwm, self.converter):
+    def _owner(self, path: str) -> SysfsPwm | Mcp3x08 | SlowFile:
+        for part in (self.pwm, self.converter, self.slow):
             if part.owns(path):
                 return part
         raise refuse(errno.ENOENT, path)

@@ -28,6 +28,7 @@ EXPOSURE = {
     "pievse-core.service": 2.0,
     "pievse-ocpp.service": 2.0,
     "pievse-guard.service": 1.5,
+    "pievse-temperature.service": 1.5,
     "pievse-sim.service": 1.5,
     "pievse-console@.service": 1.5,
     "pievse-install-release.service": 3.0,
