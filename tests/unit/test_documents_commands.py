@@ -75,7 +75,7 @@ def test_each_wiring_fault_has_its_row_with_what_decides() -> None:
     ]
     assert wiring
     for fault in wiring:
-        assert f"| [{fault.sub_type}](faults.md#{anchor(fault)}) | " in section
+        assert f"| [{fault.sub_type}](faults.md#{anchor(fault)})" in section
 
 
 def tables_of(page: str, first: str) -> str:
