@@ -11,7 +11,9 @@ from firmware_bridge.protocol_doc import protocol_markdown
 from hil.demo.demo import readme_picture
 from hil.docs.conformance import conformance_markdown
 from hil.docs.faults import faults_markdown
-from hil.docs.front_end_svg import coil_svg, lock_svg, pilot_svg
+from hil.docs.front_end_coil_svg import coil_svg
+from hil.docs.front_end_lock_svg import lock_svg
+from hil.docs.front_end_pilot_svg import pilot_svg
 from hil.docs.hardware import hardware_markdown
 from hil.docs.indicator import indicator_markdown, indicator_svg
 from hil.docs.interface import interface_markdown

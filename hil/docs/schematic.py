@@ -9,6 +9,10 @@ _HALF = 9
 """Half the width of a resistor, pixels."""
 
 
+def kilo(ohm: float) -> str:
+    return f"{ohm / 1_000:g} kΩ"
+
+
 class Sheet:
     """A drawing that grows by calls; coordinates in pixels from the top left."""
 

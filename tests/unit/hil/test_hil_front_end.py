@@ -11,7 +11,9 @@ from evse.guard.proximity import cable_rating_a
 from evse.model import PilotState
 from evse.pilot import classify
 from hil.docs import front_end as fe
-from hil.docs.front_end_svg import coil_svg, lock_svg, pilot_svg
+from hil.docs.front_end_coil_svg import coil_svg
+from hil.docs.front_end_lock_svg import lock_svg
+from hil.docs.front_end_pilot_svg import pilot_svg
 from hil.docs.front_end_tables import CODES, PROFILE, proximity_extremes, tables
 from hil.docs.front_end_wires import HEADER_PINS, PULLED_UP_UP_TO, wires
 from hil.docs.hardware import hardware_markdown, refreshed
