@@ -12,6 +12,7 @@ import random
 import sys
 import tempfile
 import time
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from evse.guard.host import GuardHost
 from evse.guard.pace import Pace
 from evse.model import LockTarget, Permit
 from evse.pilot import PilotSample
+from evse.run.flight import FlightWriter
 from evse.run.guard_loop import GuardLoop
 from evse.run.native import native_identity
 from evse.run.realtime import become_realtime, freeze_garbage
@@ -126,7 +128,7 @@ class Lateness(Pace):
 
     def __init__(self, room: int) -> None:
         super().__init__()
-        self.late_us = [0] * room
+        self.late_us = array("I", bytes(4 * room))
         self.count = 0
 
     def turn(self, now_ms: int, late_us: int) -> None:
@@ -165,6 +167,7 @@ def measure(config: StationConfig, runs: int, folder: Path) -> dict[str, Any]:
         board,
         port,
         panel=board,
+        flights=FlightWriter(folder, clock, station=config.station.identity),
         on_turn=on_turn,
     )
     pace = loop.pace = Lateness(runs * 40 + 2_000)
@@ -172,11 +175,12 @@ def measure(config: StationConfig, runs: int, folder: Path) -> dict[str, Any]:
     loop.run()
     board.close()
     port.close()
+    rss_kb = _rss_kb()
     return {
         "opened_ms": metal.opened_ms,
-        "late_us": pace.late_us[: pace.count],
+        "late_us": list(pace.late_us[: pace.count]),
         "refused": refused,
-        "rss_kb": _rss_kb(),
+        "rss_kb": rss_kb,
     }
 
 
