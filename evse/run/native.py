@@ -92,7 +92,9 @@ def run_native(config: StationConfig, run_dir: Path, machine: Machine) -> int:
         on_turn=watchdog(manager.tell).fed,
         on_trouble=Trouble(board, Wiring.NO_REALTIME if refused else Wiring(0)),
     )
-    manager.ready(f"ring 1 on {profile.name}, {len(config.evses)} EVSE(s)")
+    tier = f"T3 on {profile.name}: {config.board.interlock or 'no interlock, a bench'}"
+    _log.info("%s; ring 1 of %d EVSE(s) runs on this computer", tier, len(config.evses))
+    manager.ready(tier)
     freeze_garbage()
     try:
         return live(loop, flights, clock, (board, port))
