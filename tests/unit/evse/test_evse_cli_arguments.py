@@ -46,6 +46,12 @@ mode = "free"
 OCPP = '[ocpp]\nurl = "ws://127.0.0.1:9/ocpp"\n'
 
 
+@pytest.fixture
+def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With a short name, wherever it is: sockets are to be in it."""
+    return tmp_path_factory.mktemp("t")
+
+
 def station(kind: str = "simulated", extra: str = "") -> StationConfig:
     port = "" if kind == "simulated" else "/dev/ttyS0"
     return parse(TOML.format(kind=kind, port=port) + extra, "station.toml")
