@@ -7,18 +7,22 @@ from evse.core import Core
 from evse.energy.standing import standing
 from evse.energy.wording import clock, shortage
 from evse.metering.trouble import told
-from evse.model import LockState, Reason, SelfTest
+from evse.model import LockState, Reason, SelfTest, Wiring
 from evse.session import availability
 from evse.session.session import Session
 from evse.types.session import EnableSource, PauseReason
 
+_OF_WIRES = frozenset(
+    f"wiring {flag.name}" for flag in Wiring if flag not in Wiring.OVERSLEPT | Wiring.NO_REALTIME
+)
+"""Rows of the catalogue; the two left out are the computer's and open nothing."""
 START_FAILED = "evse_manager/PowermeterTransactionStartFailed"
 
 
 def why(core: Core, evse: int) -> str:
     """Raises KeyError for an EVSE that the station does not have."""
     session = core.sessions[evse]
-    return f"EVSE {evse} {_cause(core, session)}"
+    return f"EVSE {evse} {_cause(core, session)}{_wires(session)}"
 
 
 def _cause(core: Core, session: Session) -> str:
@@ -33,6 +37,12 @@ def _cause(core: Core, session: Session) -> str:
                 says = f"{says}: {session.signing.why}"
             return f"is not charging because {says} ({fault.code}). {hint}"
     return _BY_STATE[session.state](core, session)
+
+
+def _wires(session: Session) -> str:
+    """What ring 1 finds wrong with its own wires: the cause behind a trip, or one in waiting."""
+    found = [fault for fault in session.faults if _OF_WIRES.intersection(fault.raised_by)]
+    return "".join(f" The board finds: {fault.says}. {fault.hint}" for fault in found)
 
 
 def _booting(_core: Core, _session: Session) -> str:

@@ -28,7 +28,14 @@ from drivers.pilot.hardware_pwm import HardwarePwm
 from evse.guard.facts import Inputs, Outputs
 from evse.model import BoardFault, Indicator, Sound, Wiring
 
-_GONE = Wiring.ADC_SILENT | Wiring.ADC_ALL_ONES | Wiring.ADC_ALL_ZEROS | Wiring.PWM_GONE
+_GONE = (
+    Wiring.ADC_SILENT
+    | Wiring.ADC_ALL_ONES
+    | Wiring.ADC_ALL_ZEROS
+    | Wiring.PWM_GONE
+    | Wiring.MIRROR_FLOATING
+    | Wiring.LOCK_FLOATING
+)
 """A part that is not there: whatever it was good for, ring 1 must not go on without."""
 
 

@@ -2,7 +2,8 @@
 
 A mirror contact (IEC 60947-4-1 Annex F) is normally closed and can not be closed while a main
 contact is: wire it to ground as "nc", and a broken wire reads as a closed contactor, which forbids
-closing. A normally open auxiliary contact ("no") works, but a broken wire then hides a weld.
+closing; so does one that floats. A normally open auxiliary contact ("no") works, but a broken wire
+then hides a weld.
 
 The coil's line needs a pull-down outside, of 10 kohm at most where it is GPIO4 to GPIO8, which have
 a pull-up of about 50 kohm from power-on. Before this driver has claimed the line, after it has
@@ -64,7 +65,9 @@ class Contactor:
         """Those that are let go after the pull-in."""
         self._all: list[OutputLine] = [*self._pull_in, *self._hold]
         self._mirrors = [
-            lines.input(pin, "mirror contact", floating=Wiring.MIRROR_FLOATING)
+            lines.input(
+                pin, "mirror contact", floating=Wiring.MIRROR_FLOATING, when_floating=True
+            )
             for pin in pins.mirrors
         ]
         self._pull_in_ms = pins.pull_in_ms

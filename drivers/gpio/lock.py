@@ -162,9 +162,12 @@ class ConnectorLock:
             if isinstance(pins.actuator, TwoWayPins)
             else HeldSolenoid(lines, pins.actuator)
         )
-        self._locked = lines.input(pins.locked, "locked switch", floating=Wiring.LOCK_FLOATING)
+        floating = Wiring.LOCK_FLOATING
+        self._locked = lines.input(
+            pins.locked, "locked switch", floating=floating, when_floating=False
+        )
         self._unlocked = (
-            lines.input(pins.unlocked, "unlocked switch", floating=Wiring.LOCK_FLOATING)
+            lines.input(pins.unlocked, "unlocked switch", floating=floating, when_floating=False)
             if pins.unlocked
             else None
         )

@@ -38,17 +38,19 @@ class NativeSimBoard:
         now_ms: Callable[[], int],
         profile: str = "",
     ) -> None:
-        """`profile`: left out, the shipped one with enough EVSEs. Raises ProfileError where the
-        board lacks what the station needs."""
+        """`profile`: left out, the configuration's, or the shipped one with enough EVSEs. Raises
+        ProfileError where the board lacks what the station needs."""
         self._config = config
-        self._profile = load_profile(profile or (REFERENCE if len(plants) == 1 else PEAKS))
+        shipped = REFERENCE if len(plants) == 1 else PEAKS
+        self._profile = load_profile(profile or config.board.profile or shipped)
         self._fitted = of_station(self._profile, config.evses)
         self.pi = FakePi(self._profile, dict.fromkeys(plants, PlantPins(plants)), now_ms)
         self.board: NativeBoard | None = None
+        self.pins: SettlingPins | None = None
 
     def start(self) -> GuardHost:
         self.board = NativeBoard(self.pi, self._profile, len(self._config.evses), pause=in_no_time)
-        pins = SettlingPins(self.board, skips=not has_peaks(self._profile))
+        pins = self.pins = SettlingPins(self.board, skips=not has_peaks(self._profile))
         host = native_host(self._config, self._fitted, pins)
         host.panel = pins
         return host
@@ -58,7 +60,7 @@ class NativeSimBoard:
 
     def died(self) -> None:
         """As Raspberry Pi OS leaves them: every output keeps its level."""
-        self.board = None
+        self.board = self.pins = None
         self.pi.header.die(keeps_outputs=True)
 
 
@@ -76,9 +78,10 @@ class SettlingPins:
     its filters: so that a simulation may skip the rest of the time."""
 
     def __init__(self, board: NativeBoard, *, skips: bool = True) -> None:
-        """`skips` False: it is asked for every period, whatever happens."""
         self._board = board
-        self._skips = skips
+        self.skips = skips
+        """False: it is asked for every period, whatever happens. For what changes by itself, such
+        as a wire that hums."""
         self._inputs: dict[int, Inputs] = {}
         self._outputs: dict[int, Outputs] = {}
         self._now_ms = 0
@@ -87,7 +90,7 @@ class SettlingPins:
 
     @property
     def next_deadline_ms(self) -> int | None:
-        settled = self._skips and self._until_ms is not None and self._now_ms >= self._until_ms
+        settled = self.skips and self._until_ms is not None and self._now_ms >= self._until_ms
         return None if settled else self._now_ms + PERIOD_MS
 
     def read(self, evse: int, now_ms: int) -> Inputs:
