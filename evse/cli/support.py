@@ -34,6 +34,7 @@ from ocpp_link.wire.rotated_file import parts as log_parts
 CONFIG = Path("/etc/pievse/station.toml")
 MAX_CONFIG_BYTES = 65_536
 MAX_KEY_BYTES = 64
+MAX_CREDENTIALS_BYTES = 65_536
 RECORD_WAIT_S = 20.0
 POLL_S = 0.2
 README = """\
@@ -144,7 +145,10 @@ def _texts(
 def _link_dir(state_dir: Path) -> Path:
     """Where the link keeps what is its own: under systemd it is another user's."""
     own = state_dir.with_name(f"{state_dir.name}-ocpp")
-    return own if own.is_dir() else state_dir
+    with contextlib.suppress(OSError):  # who may not look there finds nothing in either
+        if own.is_dir():
+            return own
+    return state_dir
 
 
 def _tail(log: Path) -> bytes:
@@ -177,7 +181,8 @@ def _secrets(config: StationConfig | None, link_dir: Path) -> set[str]:
         with contextlib.suppress(OSError), Path(config.ocpp.basic_auth_key_file).open("rb") as file:
             found.add(file.read(MAX_KEY_BYTES).strip())
     with contextlib.suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
-        kept = (link_dir / SECURITY / CREDENTIALS).read_bytes()
+        with stored.plain(link_dir / SECURITY / CREDENTIALS) as file:
+            kept = file.read(MAX_CREDENTIALS_BYTES)
         found |= set(msgspec.json.decode(kept, type=Credentials).passwords)
     texts = {key.decode("utf-8", errors="replace") for key in found}
     return texts | {key.hex() for key in found} | {key.hex().upper() for key in found}
@@ -189,10 +194,10 @@ def _secrets(config: StationConfig | None, link_dir: Path) -> set[str]:
 def _record(run_dir: Path) -> bool:
     """Ask ring 1 for a recording, and wait for it. False where none came; it was told why."""
     directory = run_dir / DIRECTORY
-    if not directory.is_dir():
-        print(f"{directory} is not there: no ring 1 on this computer records", file=sys.stderr)
-        return False
     try:
+        if not directory.is_dir():
+            print(f"{directory} is not there: no ring 1 on this computer records", file=sys.stderr)
+            return False
         before = {path.name for path in by_age(directory)}
         ask_for_flight(directory, "evse support")
         give_up_s = time.monotonic() + RECORD_WAIT_S

@@ -54,7 +54,7 @@ def pack(
         gzip.GzipFile(fileobj=counted, mode="wb", compresslevel=6, mtime=utc_s) as packed,
         tarfile.open(fileobj=packed, mode="w|") as tar,
     ):
-        for part in parts:
+        for part in map(_told, parts):
             packed.flush()
             room = max_bytes - counted.bytes - SPARE_BYTES
             reason = part.missing or _too_large(part.content, room)
@@ -63,6 +63,17 @@ def pack(
             listed.append(_line(part, reason))
         _add(tar, CONTENTS, "".join(f"{line}\n" for line in listed).encode(), utc_s)
     return listed
+
+
+def _told(part: Part) -> Part:
+    """Names and reasons may hold what others chose: they may break no line of the list, and act on
+    no terminal that it is shown on."""
+    name, missing = _on_one_line(part.name), _on_one_line(part.missing)
+    return msgspec.structs.replace(part, name=name, missing=missing)
+
+
+def _on_one_line(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
 def _too_large(content: bytes, room: int) -> str:

@@ -99,16 +99,21 @@ def _without_password(word: re.Match[str]) -> str:
     return f"{scheme}://{user}:{HIDDEN}@{host}" if colon else word[0]
 
 
-def tokens_in(value: Any, name: str = "", within: bool = False) -> set[str]:
-    """Every token in `value`, of JSON: a text under the name of a token, or the value in one."""
+def tokens_in(value: Any, name: str = "", within: bool = False, depth: int = 0) -> set[str]:
+    """Every token in `value`, of JSON: a text under the name of a token, or the value in one. None
+    from so deep that `redacted` hides it."""
+    if depth > MAX_DEPTH:
+        return set()
     if isinstance(value, dict):
         inside = within or _TOKEN.search(name) is not None
         found = (
-            tokens_in(member, str(key), inside) for key, member in value.items() if key not in _KIND
+            tokens_in(member, str(key), inside, depth + 1)
+            for key, member in value.items()
+            if key not in _KIND
         )
         return set().union(*found)
     if isinstance(value, list | tuple):
-        return set().union(*(tokens_in(member, name, within) for member in value))
+        return set().union(*(tokens_in(member, name, within, depth + 1) for member in value))
     named = _TOKEN.search(name) or (within and name == "value")
     return {value} if named and isinstance(value, str) and value else set()
 

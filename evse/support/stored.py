@@ -1,17 +1,22 @@
 """What the state directory tells of a station, whether or not the station lives.
 
-Everything is only read. What can not be read becomes a part that says why, and stops nothing.
+Everything is only read. What can not be read becomes a part that says why, and stops nothing. Who
+writes there faces the internet, and who packs is often root: nothing is followed that points
+elsewhere, and nothing is opened that could keep its reader waiting.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import os
 import sqlite3
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from evse.journal.rows import records
 from evse.support.pack import Part
@@ -33,7 +38,17 @@ _FAILURES = (OSError, sqlite3.Error, ValueError)
 
 def text(value: object) -> bytes:
     """JSON for people."""
-    return (json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n").encode()
+    shown = json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n"
+    return shown.encode(errors="replace")  # a name of a file may be no text
+
+
+def plain(path: Path) -> BinaryIO:
+    """The file at `path`, for reading. Raises OSError, also for a link, a pipe or a device."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is no plain file", str(path))
+    return os.fdopen(handle, "rb")
 
 
 def part(name: str, make: Callable[[], bytes], note: str = "") -> Part:
@@ -48,10 +63,11 @@ def part(name: str, make: Callable[[], bytes], note: str = "") -> Part:
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """A database of another process, or of none. Raises FileNotFoundError or sqlite3.Error."""
-    if not path.exists():
-        raise FileNotFoundError(path)
-    closed = not path.with_name(path.name + "-wal").exists()  # then no file is made to read it
+    """A database of another process, or of none. Raises OSError or sqlite3.Error."""
+    beside = [path.with_name(path.name + end) for end in ("-wal", "-shm")]
+    for file in (path, *(one for one in beside if os.path.lexists(one))):
+        plain(file).close()
+    closed = not beside[0].exists()  # then no file is made to read it
     uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' * closed}"
     with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=1.0)) as db:
         yield db
@@ -76,10 +92,10 @@ def journal(state_dir: Path, pseudonym: Pseudonym) -> bytes:
     )
 
 
-def _decoded(body: bytes) -> Any:
+def _decoded(body: bytes | str) -> Any:
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return f"{len(body)} bytes that are no JSON"
 
 
@@ -145,8 +161,9 @@ def tokens(state_dir: Path, link_dir: Path) -> set[str]:
     ):
         with contextlib.suppress(*_FAILURES), opened(path) as db:
             for kind, name, body in db.execute(query, (MAX_TOKENS,)):
-                found |= tokens_in(_decoded(body))
-                if kind in TOKEN_ITEMS:
+                if isinstance(body, bytes | str):
+                    found |= tokens_in(_decoded(body))
+                if kind in TOKEN_ITEMS and isinstance(name, str):
                     found.add(name)
     return found
 
@@ -155,7 +172,7 @@ def tail(paths: Iterable[Path]) -> bytes:
     """The newest lines of a log that is in several files, the oldest first. Raises OSError."""
     kept = b""
     for path in paths:
-        with path.open("rb") as file:
+        with plain(path) as file:
             file.seek(0, 2)
             file.seek(max(0, file.tell() - MAX_LOG_BYTES))
             kept = (kept + file.read(MAX_LOG_BYTES))[-MAX_LOG_BYTES:]
@@ -166,20 +183,32 @@ def tail(paths: Iterable[Path]) -> bytes:
 
 def flights(directories: Iterable[Path]) -> Iterator[Part]:
     """The newest recordings of ring 1, unchanged: their checksums hold, and nobody is named."""
-    found = {
-        path.name: path
-        for directory in directories
-        if directory.is_dir()
-        for path in directory.glob("*.flight*")
-        if path.is_file() and not path.is_symlink()
-    }
-    newest = sorted(found.values(), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    found: dict[str, tuple[int, Path]] = {}
+    for directory in directories:
+        try:
+            found |= {path.name: (at_ns, path) for at_ns, path in _recorded(directory)}
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            yield Part(f"flight/of-{directory.parent.name}.txt", missing=str(error))
+    newest = [path for _, path in sorted(found.values(), reverse=True)]
     if not newest:
         yield Part("flight/none.txt", missing="nothing was recorded")
     for path in newest[:MAX_FLIGHTS]:
         yield part(f"flight/{path.name}", partial(_read, path, MAX_FLIGHT_BYTES))
 
 
+def _recorded(directory: Path) -> list[tuple[int, Path]]:
+    """(when it was written in ns, path) of what ring 1 left in `directory`. Raises OSError."""
+    found = []
+    for path in [path for path in directory.iterdir() if ".flight" in path.name]:
+        with contextlib.suppress(FileNotFoundError):  # the core has just taken it away
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode):
+                found.append((status.st_mtime_ns, path))
+    return found
+
+
 def _read(path: Path, limit: int) -> bytes:
-    with path.open("rb") as file:
+    with plain(path) as file:
         return file.read(limit)

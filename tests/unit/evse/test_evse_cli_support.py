@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import random
 import socketserver
 import sqlite3
@@ -394,3 +395,61 @@ def test_a_bundle_never_grows_over_its_bound(sizes: list[int], seed: int) -> Non
     assert len(names) == len(parts) - len(left_out) + 1
     assert names[-1] == CONTENTS
     assert all("the bundle is full" in line for line in left_out)
+
+
+# --- what others put there ------------------------------------------------------------------------
+
+
+def test_no_link_of_others_is_followed(station: Station) -> None:
+    """Who packs is often root, and the link's directory belongs to what faces the internet."""
+    shadow = station.root / "shadow"
+    shadow.write_text("CANARYPEM")
+    for name in (FRAME_LOG, SECURITY_LOG, "core.db", "ocpp.db"):
+        (station.state_dir / name).unlink()
+        (station.state_dir / name).symlink_to(shadow)
+    (station.state_dir / DIRECTORY / "a.flight").symlink_to(shadow)
+    assert station.support() == 0
+    bundle = station.bundle()
+    assert not any("CANARYPEM" in part for name, part in bundle.items() if name != "services.log")
+    assert "MISSING  ocpp-frames.jsonl: it can not be read" in bundle[CONTENTS]
+
+
+def test_nothing_is_opened_that_keeps_its_reader_waiting(station: Station) -> None:
+    for name in (FRAME_LOG, "core.db", "ocpp.db", f"{SECURITY}/{CREDENTIALS}"):
+        (station.state_dir / name).unlink()
+        os.mkfifo(station.state_dir / name)
+    os.mkfifo(station.state_dir / DIRECTORY / "a.flight")
+    assert station.support() == 0
+    assert "journal.jsonl: it can not be read" in station.bundle()[CONTENTS]
+
+
+def test_a_file_whose_name_is_no_text_is_packed_and_acts_on_no_terminal(
+    station: Station, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = os.fsencode(station.state_dir / DIRECTORY) + b"/\xff\n\x1b[2J.flight"
+    with open(odd, "wb") as file:
+        file.write(b"odd")
+    assert station.support() == 0
+    assert station.bundle()["flight/? ?[2J.flight"] == "odd"
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_a_directory_that_may_not_be_read_is_told_and_stops_nothing(station: Station) -> None:
+    directory = station.state_dir / DIRECTORY
+    (directory / "flight-evse1-1-1.flight").unlink()
+    directory.rmdir()
+    directory.write_text("no directory")
+    assert station.support() == 0
+    assert "MISSING  flight/of-state.txt: " in station.bundle()[CONTENTS]
+
+
+def test_rows_that_nobody_would_write_stop_nothing(station: Station) -> None:
+    with sqlite3.connect(station.state_dir / "ocpp.db") as db:
+        db.execute("PRAGMA ignore_check_constraints = ON")
+        db.execute("INSERT INTO item VALUES ('token', x'00ff', '[]')")
+        db.execute("INSERT INTO item VALUES ('listed', 'deep', ?)", (b"[" * 100_000,))
+        nested = b'{"a":' * 300 + b"1" + b"}" * 300
+        db.execute("INSERT INTO item VALUES ('listed', 'deeper', ?)", (nested,))
+    db.close()
+    assert station.support() == 0
+    assert secrets_in(station.bundle()) == []
