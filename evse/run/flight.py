@@ -34,6 +34,7 @@ PART = ".part"
 REQUEST = "request"
 """A file of this name in the run directory's asks for a recording; its first line says why."""
 FILE_MODE = 0o640
+REQUEST_MODE = 0o644
 DIRECTORY_MODE = 0o770
 """The core, of the same group, takes the files away."""
 MAX_FILES = 8
@@ -213,7 +214,11 @@ def ask_for_flight(directory: Path, why: str) -> None:
     """Have the guard that writes to `directory` record its last minute. Raises OSError,
     FileNotFoundError where there is no such guard."""
     fresh = directory / f"{REQUEST}.new"
-    fresh.write_text(f"{why}\n", "utf-8")
+    fresh.unlink(missing_ok=True)
+    # who asks may be root: nothing is written where a link of others points to
+    with open(fresh, "xb", opener=_private) as file:
+        os.fchmod(file.fileno(), REQUEST_MODE)  # whatever the umask
+        file.write(f"{why}\n".encode(errors="replace"))
     fresh.rename(directory / REQUEST)
 
 

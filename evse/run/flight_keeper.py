@@ -96,6 +96,8 @@ class FlightKeeper:
             _log.warning("%s is kept: `evse replay` shows what happened", name)
         if trouble and trouble != self._trouble:
             _log.error("flights can not be kept: %s", trouble)
+        if trouble:  # a card that fails is not worn out by trying
+            self._due_ms = self._clock.now_ms() + EVERY_MS
         self._trouble = trouble
 
     def _copy(self, path: Path) -> None:

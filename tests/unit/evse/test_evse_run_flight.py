@@ -32,6 +32,7 @@ from evse.run.flight import (
     REQUEST,
     TURN_BUDGET_NS,
     FlightWriter,
+    ask_for_flight,
     by_age,
 )
 from evse.run.flight_keeper import BURST, EVERY_MS, LOOK_MS, FlightKeeper
@@ -297,6 +298,10 @@ class KeeperRig:
             path.write_bytes(b"x" * size)
             os.utime(path, (self.number, self.number))
 
+    @property
+    def source_names(self) -> list[str]:
+        return [path.name for path in self.source.iterdir()]
+
     def wait(self, span_ms: int = LOOK_MS) -> None:
         self.clock.advance_to(self.clock.now_ms() + span_ms)
         self.keeper.poll()
@@ -361,6 +366,41 @@ def test_a_flight_that_can_not_be_taken_away_is_copied_once(
     kept.rename(tmp_path / "moved")
     rig.wait()
     assert list(rig.target.iterdir()) == []
+
+
+def test_a_card_that_fails_is_not_worn_out_by_trying(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = KeeperRig(tmp_path)
+    rig.put()
+    tries: list[int] = []
+
+    def fail(handle: int) -> None:
+        tries.append(rig.clock.now_ms())
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", fail)
+        for _ in range(2 * EVERY_MS // LOOK_MS):
+            rig.wait()
+    assert len(tries) <= 3
+    rig.wait(EVERY_MS)
+    assert rig.kept == [1]
+    assert rig.source_names == []
+
+
+def test_a_request_is_written_where_no_link_of_others_points_to(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    (tmp_path / f"{REQUEST}.new").symlink_to(mine)
+    before = os.umask(0o077)
+    try:
+        ask_for_flight(tmp_path, "so")
+    finally:
+        os.umask(before)
+    assert mine.read_text() == "mine"
+    assert (tmp_path / REQUEST).read_text() == "so\n"
+    assert (tmp_path / REQUEST).stat().st_mode & 0o777 == 0o644, "ring 1 is another user"
 
 
 def test_a_disk_that_hangs_is_asked_once(tmp_path: Path) -> None:
