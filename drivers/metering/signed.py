@@ -18,7 +18,7 @@ from drivers.errors import MeterGarbled, MeterTimeout, OcmfMalformed
 from drivers.metering.bus import ModbusBus
 from drivers.metering.map import Request
 from drivers.metering.ocmf import parse
-from drivers.metering.ocmf_words import Reason
+from drivers.metering.ocmf_words import ENDS, Reason
 from evse.types.ocmf import TransactionReq
 from evse.types.powermeter import SignedMeterValue
 
@@ -72,9 +72,12 @@ class SigningModel(Protocol):
         """Ends the transaction that `request` began. The record of its begin and end."""
 
 
-def signed_value(record: str, public_key: str, request: TransactionReq) -> SignedMeterValue:
-    """The record of a meter as the interface has it. Raises MeterGarbled for one that is none, or
-    that names another customer: what a meter signs may not be passed on as what it did not."""
+def signed_value(
+    record: str, public_key: str, request: TransactionReq, *, ended: bool
+) -> SignedMeterValue:
+    """The record of a meter as the interface has it, of a transaction's begin or (`ended`) of both
+    its ends. Raises MeterGarbled for one that is none, that names another customer, or that is
+    still the one before: what a meter signs may not be passed on as what it did not."""
     try:
         found = parse(record)
     except OcmfMalformed as error:
@@ -85,6 +88,9 @@ def signed_value(record: str, public_key: str, request: TransactionReq) -> Signe
         raise MeterGarbled("the meter's record is of another customer")
     if found.readings[0].reason is not Reason.BEGIN:
         raise MeterGarbled("the meter's record does not hold the begin of the transaction")
+    if (found.readings[-1].reason in ENDS) is not ended:
+        lacks = "does not hold the end of the transaction" if ended else "is of one that is over"
+        raise MeterGarbled(f"the meter's record {lacks}")
     return SignedMeterValue(
         signed_meter_data=record,
         signing_method="",  # the record itself names it (OCA, Signed Meter Values, Table 1)
@@ -113,12 +119,12 @@ class SigningMeter:
     async def begin(self, request: TransactionReq) -> SignedMeterValue:
         """Raises MeterError; then the meter may have begun all the same, and `end` is due."""
         key = await self.public_key()
-        return signed_value(await self._run(self._model.begin(request)), key, request)
+        return signed_value(await self._run(self._model.begin(request)), key, request, ended=False)
 
     async def end(self, request: TransactionReq) -> SignedMeterValue:
         """Raises MeterError."""
         key = await self.public_key()
-        return signed_value(await self._run(self._model.end(request)), key, request)
+        return signed_value(await self._run(self._model.end(request)), key, request, ended=True)
 
     async def _run(self, script: Script[T]) -> T:
         sent: list[int] | None = None

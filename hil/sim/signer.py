@@ -171,7 +171,8 @@ class SimSigner:
             if record is None:
                 return
             key = self.meters[evse].public_key
-            found: dict[str, Any] = {"signed_meter_value": signed_value(record, key, job.request)}
+            value = signed_value(record, key, job.request, ended=not job.begins)
+            found: dict[str, Any] = {"signed_meter_value": value}
             status = TransactionRequestStatus.OK
         except MeterError as error:
             found = {"error": str(error)}

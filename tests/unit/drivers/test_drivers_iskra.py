@@ -240,7 +240,7 @@ def test_a_bar_in_a_token_can_not_split_the_record(world: World) -> None:
     odd = replace(REQUEST, identification_data='a|b"c')
     record = world.run(MODEL.begin(odd))
     assert parse(record).payload.identification_data == 'a b"c'
-    assert signed_value(record, "", odd).signed_meter_data == record
+    assert signed_value(record, "", odd, ended=False).signed_meter_data == record
 
 
 def test_what_the_meter_can_not_hold_is_refused_before_it_is_written(world: World) -> None:
@@ -252,13 +252,24 @@ def test_what_the_meter_can_not_hold_is_refused_before_it_is_written(world: Worl
 def test_a_record_of_another_customer_is_never_passed_on(world: World) -> None:
     record = world.run(MODEL.begin(REQUEST))
     with pytest.raises(MeterGarbled, match="another customer"):
-        signed_value(record, "", replace(REQUEST, identification_data="CAFE0002"))
+        signed_value(record, "", replace(REQUEST, identification_data="CAFE0002"), ended=False)
 
 
 @pytest.mark.parametrize("record", ["", "OCMF|{}|{}"])
 def test_what_is_no_record_is_never_passed_on(record: str) -> None:
     with pytest.raises(MeterGarbled, match="can not be read"):
-        signed_value(record, "", REQUEST)
+        signed_value(record, "", REQUEST, ended=False)
+
+
+def test_a_record_that_is_still_the_one_before_is_never_passed_on(world: World) -> None:
+    """Of the same customer, so that nothing else tells them apart."""
+    begin = world.run(MODEL.begin(REQUEST))
+    with pytest.raises(MeterGarbled, match="does not hold the end"):
+        signed_value(begin, "", REQUEST, ended=True)
+    end = world.run(MODEL.end(REQUEST))
+    assert signed_value(end, "", REQUEST, ended=True).signed_meter_data == end
+    with pytest.raises(MeterGarbled, match="of one that is over"):
+        signed_value(end, "", REQUEST, ended=False)
 
 
 def test_the_driver_signs_over_a_real_line(tmp_path: Path) -> None:
