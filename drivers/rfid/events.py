@@ -21,7 +21,9 @@ class Refused(msgspec.Struct, frozen=True):
     """Something was presented that is no token here; told once for each presentation."""
 
     says: str
-    """A whole sentence."""
+    """A whole sentence, without what was read: it may be logged."""
+    read: str = ""
+    """What was read, for whoever watches: it may be somebody's card."""
 
 
 class Lost(msgspec.Struct, frozen=True):

@@ -30,7 +30,7 @@ MAX_HELD = 8
 BURST_MS = 30_000
 """Within which at most TokenRules.burst presentations are told."""
 SHOWN_CHARACTERS = 24
-"""How much of what can not be read a sentence repeats."""
+"""How much of what can not be read is repeated for whoever watches."""
 
 FLOOD = "Tokens come faster than people present them: those beyond 10 in 30 s are not heard."
 _RANDOM = "a random UID"
@@ -92,8 +92,9 @@ class Presentations:
         if is_random and not self._rules.allow_random:
             return self._tell(
                 Refused(
-                    f"A phone or card with a random UID ({_spelled(ordered)}) was held to the "
-                    "reader: it is another one each time and tells nobody apart. Use a card or tag."
+                    "A phone or card with a random UID was held to the reader: it is another one "
+                    "each time and tells nobody apart. Use a card or tag.",
+                    _spelled(ordered),
                 ),
                 now_ms,
             )
@@ -102,8 +103,9 @@ class Presentations:
             lengths = "1 to 18" if allowed is OTHER_LENGTHS else " or ".join(map(str, allowed))
             return self._tell(
                 Refused(
-                    f"A UID of {len(ordered)} bytes was read ({_spelled(ordered)}); one of "
-                    f"{self._rules.type.value} has {lengths}. Check format and token_type."
+                    f"A UID of {len(ordered)} bytes was read; one of {self._rules.type.value} has "
+                    f"{lengths}. Check format and token_type.",
+                    _spelled(ordered),
                 ),
                 now_ms,
             )
@@ -125,7 +127,7 @@ class Presentations:
         if self._is_held(_UNREADABLE, now_ms):
             return []
         shown = ascii(text[:SHOWN_CHARACTERS])
-        return self._tell(Refused(f"The reader sent {shown}, which is {says}."), now_ms)
+        return self._tell(Refused(f"The reader sent what is {says}.", shown), now_ms)
 
     @property
     def _what(self) -> str:

@@ -92,7 +92,8 @@ def _line(number: int, table: RfidTable, event: ReaderEvent) -> str:
     if isinstance(event, Token):
         return f"reader {number}: {event.value}  ({event.type.value})"
     if isinstance(event, Refused):
-        return f"reader {number}: refused. {event.says}"
+        read = f" It read: {event.read}" if event.read else ""
+        return f"reader {number}: refused. {event.says}{read}"
     if isinstance(event, Lost):
         return f"{name(number, table)} {event.why}. {event.hint}"
     return f"{name(number, table)} {event.says}. Hold a card to it; Ctrl-C ends."

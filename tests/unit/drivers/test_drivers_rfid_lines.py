@@ -84,6 +84,13 @@ def test_what_is_no_token_is_refused_in_words(
     assert isinstance(event, Refused)
     assert says in event.says
     assert len(event.says) < 250
+    assert text not in event.says, "a log repeats no card"
+
+
+def test_whoever_watches_sees_what_was_read_of_a_card_that_is_refused() -> None:
+    (event,) = rules(format="decimal").line("04A2B3C4D5E6F7", 0)
+    assert isinstance(event, Refused)
+    assert event.read == "'04A2B3C4D5E6F7'"
 
 
 def test_a_code_that_is_refused_is_not_repeated() -> None:

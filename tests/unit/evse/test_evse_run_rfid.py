@@ -150,8 +150,12 @@ def test_what_is_awaited_is_bounded(rig: Desk) -> None:
     assert rig.shown.count(((2,), "rejected")) == 1
 
 
-def test_what_is_no_token_is_shown_as_refused_and_presented_to_nobody(rig: Desk) -> None:
-    rig.desk.heard(2, Refused("A phone."))
+def test_what_is_no_token_is_shown_as_refused_and_presented_to_nobody(
+    rig: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig.desk.heard(2, Refused("A phone.", "04A2B3C4"))
+    assert "A phone." in caplog.text
+    assert "04A2B3C4" not in caplog.text, "it is somebody's card, read with a wrong setting"
     assert rig.core.presented == []
     assert rig.shown == [((1, 2), "rejected")]
 
