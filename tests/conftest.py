@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -19,11 +18,6 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 for package in ("drivers", "evse", "firmware_bridge", "hil", "ocpp_link"):
     # Before tests/unit is on the path, whose folders have these names and would be taken for them.
     importlib.import_module(package)
-
-MEMORY = Path("/dev/shm")
-if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 1 << 30:
-    # Thousands of fsyncs wait for a disk that nobody will cut off: 3 ms each.
-    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 PROC = b"pytest.mark.proc"
 SEED = int(os.environ.get("PIEVSE_SEED", "20261121"))
