@@ -32,6 +32,8 @@ OF_CONTACTOR = Wiring.MIRROR_FLOATING | Wiring.GPIO_GONE
 OF_RCD = Wiring.RCD_FLOATING | Wiring.GPIO_GONE
 OF_INPUTS = Wiring.INPUT_FLOATING | Wiring.GPIO_GONE
 OF_TEMPERATURE = Wiring.TEMPERATURE_SILENT | Wiring.TEMPERATURE_RANGE
+OF_A_WORKSHOP = BoardFault.ENCLOSURE_OPEN | BoardFault.POWER_LOSS | BoardFault.LOCK_CAPACITOR
+"""So it is while somebody works inside, mains off."""
 _NOMINAL_V = {
     PilotState.A: "+12 V",
     PilotState.B: "+9 V",
@@ -172,7 +174,7 @@ def may_not_be_on(inputs: Inputs) -> str | None:
         return "the emergency stop is pressed"
     if inputs.rcd_tripped:
         return "the residual-current device has tripped"
-    if found := inputs.faults & ~WARNINGS:
+    if found := inputs.faults & ~(WARNINGS | OF_A_WORKSHOP):
         return f"the board says: {of_board(next(iter(found))).says}"
     return next(_of_wires(inputs.wiring & (OF_PILOT | OF_CONTACTOR | OF_RCD)), None)
 

@@ -28,7 +28,10 @@ CHARGES_MS = 60_000
 WORD = "mains"
 _TIMES = Timing()
 _REST, _ON = Outputs(), Outputs(coil=True)
-_WARNING = "MAINS at the outlet for a second: nobody touches it, nothing is plugged in"
+_WARNING = (
+    "MAINS at the outlet for a second: nobody touches it, nothing is plugged in. Hold the pilot "
+    "gate's test button, where there is one"
+)
 _STAYS_OPEN = (
     "the mirror contact does not follow the coil within 250 ms: coil supply (is its watchdog "
     "fed?), contactor, or the mirror contact's wiring"

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from drivers.errors import BoardError
-from evse.cli.places import default_state_dir
+from evse.cli.places import default_state_dir, explain_no_pins
 from evse.cli.places import run_dir as run_dir_of
 from evse.config.load import load
 from evse.config.read import ConfigError
@@ -41,9 +41,12 @@ def run(arguments: argparse.Namespace) -> int:
         print(f'[board] kind = "{config.board.kind}" has no guard here', file=sys.stderr)
         return 1
     # The libraries of the pins are for this process alone.
-    from drivers.raspberry_pi import RaspberryPi
-    from evse.run.native import make_safe, run_native
-
+    try:
+        from drivers.raspberry_pi import RaspberryPi
+        from evse.run.native import make_safe, run_native
+    except ModuleNotFoundError as error:
+        explain_no_pins(error)
+        return 1
     log_to_stderr("guard")
     if arguments.make_safe:
         problems = make_safe(config, RaspberryPi())

@@ -100,13 +100,27 @@ def load_or_explain(path: Path) -> StationConfig | None:
     return config
 
 
+def explain_no_pins(error: ModuleNotFoundError) -> None:
+    """Of a program without the libraries of the pins, which are an extra. Raises `error` where
+    something else is missing."""
+    if error.name != "gpiozero":
+        raise error
+    print(
+        "a native board needs the libraries of the pins: install pievse[gpio] (docs/install.md)",
+        file=sys.stderr,
+    )
+
+
 def board_explained(config: StationConfig, path: Path) -> bool:
     """False after everything was printed that keeps a native board from being used. Not for a core
     or a link: it brings the libraries of the pins."""
     if config.board.kind != "native":
         return True
-    from drivers.board.fitted import board_problems
-
+    try:
+        from drivers.board.fitted import board_problems
+    except ModuleNotFoundError as error:
+        explain_no_pins(error)
+        return False
     problems = board_problems(config)
     if problems:
         print("\n".join(f"{path.name}: {problem}" for problem in problems), file=sys.stderr)

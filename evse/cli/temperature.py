@@ -44,13 +44,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def sensors_of(config: StationConfig) -> list[str]:
-    """Of a native board; a profile that can not be read has none, and somebody else says why."""
+    """Of a native board; a profile that can not be read has none, and the guard says why."""
     if config.board.kind != "native":
         return []
-    from drivers.board.profile import load_profile, slow_sensors
     from drivers.errors import ProfileError
 
     try:
+        from drivers.board.profile import load_profile, slow_sensors
+
         return slow_sensors(load_profile(config.board.profile), len(config.evses))
-    except ProfileError:
+    except (ProfileError, ModuleNotFoundError):
         return []

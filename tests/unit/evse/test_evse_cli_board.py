@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,7 +16,9 @@ import msgspec
 import pytest
 
 from evse.cli import main
+from evse.cli.board_call import ring_1_runs
 from evse.cli.board_keeper import watched
+from evse.cli.board_sensors import read_by_its_own
 
 ROOT = Path(__file__).parents[3]
 ENDED_WITHIN_S = 20
@@ -69,6 +72,32 @@ def test_a_simulated_station_wants_a_profile(capsys: pytest.CaptureFixture[str])
     assert "give --profile, of pievse-" in capsys.readouterr().err
     again = ["board", "check", "--config", simulated, "--list", "--profile", "pievse-reference"]
     assert main(again) == 0
+
+
+def test_without_the_libraries_of_the_pins_every_command_says_how_to_get_them(
+    station: Path, tmp_path: Path
+) -> None:
+    script = (
+        "import sys\n"
+        "sys.modules['gpiozero'] = None\n"
+        "from evse.cli import main\n"
+        "path = sys.argv[1]\n"
+        "print(main(['board', 'check', '--config', path, '--list']))\n"
+        "print(main(['check-config', path]))\n"
+        "print(main(['guard', '--config', path, '--make-safe']))\n"
+        "print(main(['run', '--config', path, '--state-dir', sys.argv[2]]))\n"
+        "print(main(['check-config', path, '--needs', 'temperature']))\n"
+    )
+    done = subprocess.run(
+        (sys.executable, "-c", script, str(station), str(tmp_path / "state")),
+        capture_output=True,
+        text=True,
+        timeout=ENDED_WITHIN_S,
+        check=False,
+    )
+    assert done.stdout.split() == ["1", "1", "1", "1", "3"]
+    assert done.stderr.count("install pievse[gpio]") == 4
+    assert "Traceback" not in done.stderr
 
 
 class Seat:
@@ -154,6 +183,26 @@ def test_however_it_is_ended_the_record_says_that_it_is_not_complete(
     end(seat)
     assert seat.end() == code
     assert msgspec.json.decode(seat.report.read_bytes())["complete"] is False
+
+
+def test_a_guard_that_runs_keeps_its_pins(tmp_path: Path) -> None:
+    assert ring_1_runs(tmp_path, tmp_path) == ""
+    (tmp_path / "run").mkdir()
+    for place, says in ((tmp_path, "systemctl stop pievse-guard"), (tmp_path / "run", "evse run")):
+        with socket.socket(socket.AF_UNIX) as guard:
+            guard.bind(str(place / "board.sock"))
+            guard.listen()
+            assert says in ring_1_runs(tmp_path, tmp_path)
+        (place / "board.sock").unlink()
+
+
+def test_a_check_reads_slow_sensors_by_a_reader_of_its_own() -> None:
+    with read_by_its_own([]) as path:
+        assert not Path(path).exists()
+    with read_by_its_own(["w1:28-000000000000"]) as path:
+        folder = Path(path).parent
+        assert folder.is_dir()
+    assert not folder.exists()
 
 
 # who makes safe after a kill
