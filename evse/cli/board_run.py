@@ -76,6 +76,7 @@ def walk_on(
 
 
 def _claimed(machine: Machine, profile: BoardProfile, evses: int, slow_path: str) -> NativeBoard:
+    _ = machine.gpio  # what is missing or closed says so itself; what fails after it is held
     try:
         return NativeBoard(machine, profile, evses, slow_path=slow_path)
     except GpioUnavailable as error:
