@@ -30,6 +30,7 @@ MOST_DIGITS = 30
 DEFAULT_ALGORITHM = "ECDSA-secp256r1-SHA256"
 """Where the record names none (Table 22)."""
 
+_PRINTED = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
 _TIME = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)[,.](\d{3})(Z|[+-]\d\d:?\d\d) ([UISR])", re.ASCII
 )
@@ -156,7 +157,7 @@ def _section(text: bytes, type_: Any, name: str) -> Any:
             parse_float=_number,
             parse_int=_number,
             parse_constant=_no_number,
-            object_pairs_hook=_once_each,
+            object_pairs_hook=_object,
         )
         return msgspec.convert(values, type_)
     except (ValueError, RecursionError) as error:  # msgspec's and the decoders' are ValueErrors
@@ -185,6 +186,15 @@ def _no_number(text: str) -> None:
     raise ValueError(f"{text} is no number")
 
 
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = _once_each(pairs)
+    if isinstance(printed := values.get("RV"), str):  # some meters print it as a text
+        if not _PRINTED.fullmatch(printed):
+            raise ValueError(f"RV {printed[:20]!r} is no meter's number")
+        values["RV"] = _number(printed)
+    return values
+
+
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Two readers might take different ones of two values; a signed text must mean one thing."""
     values = dict(pairs)
@@ -207,8 +217,6 @@ def _filled_in(raw: Sequence[_Reading]) -> Iterator[Reading]:
 def _reading(raw: _Reading, number: int) -> Reading:
     if raw.state is None:
         raise OcmfMalformed(f"payload: reading {number} has no state of the meter (ST)")
-    if raw.value is not None and not _is_sane(raw.value):  # some meters print it as a text
-        raise OcmfMalformed(f"payload: RV of reading {number} is no meter's number")
     time, time_state = _time(raw.time or "", number)
     return Reading(
         time=time,

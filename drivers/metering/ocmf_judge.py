@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
@@ -19,6 +20,8 @@ from drivers.metering.ocmf_words import ENDS, MeterState, Reason, TimeState
 from evse.types.ocmf import OCMFIdentificationType
 
 KNOWN_MAJORS = ("0", "1")
+EXPORT = re.compile(r"[0-9a-f]+-[0-9a-f]+:0*(2|c[0-3])\.0*8\.", re.IGNORECASE)
+"""OBIS codes of energy that came from the car: 2.8 of IEC 62056-6-1, C0 to C3 of Table 25."""
 
 
 class Weight(enum.IntEnum):
@@ -53,7 +56,7 @@ def judge(records: Sequence[OcmfRecord]) -> Judgement:
     """The records of one transaction, in their order. Raises ValueError for none.
 
     A record may tell of several registers at each of its moments; each is followed by itself, and
-    the energy is that of the first that counts one.
+    the energy is that of the first that counts what the car took.
     """
     if not records:
         raise ValueError("there is no record to judge")
@@ -61,7 +64,11 @@ def judge(records: Sequence[OcmfRecord]) -> Judgement:
     registers: dict[str, list[Reading]] = {}
     for reading in readings:
         registers.setdefault(reading.identification, []).append(reading)
-    counting = [r for r in registers.values() if all(e.value_wh is not None for e in r)]
+    counting = [
+        register
+        for name, register in registers.items()
+        if not EXPORT.match(name) and all(each.value_wh is not None for each in register)
+    ]
     remarks = [
         *_source(records),
         *_pages(records),
@@ -70,9 +77,10 @@ def judge(records: Sequence[OcmfRecord]) -> Judgement:
         *(remark for register in registers.values() for remark in _register(register)),
     ]
     if not counting:
-        remarks.append(_fault("no register counts an energy in Wh or kWh (RV, RU)"))
+        remarks.append(_fault("no register counts an imported energy in Wh or kWh (RI, RV, RU)"))
     billed = counting[0] if counting else readings
-    return Judgement(tuple(remarks), billed[0], billed[-1], _energy_wh(billed[0], billed[-1]))
+    energy_wh = _energy_wh(billed[0], billed[-1]) if counting else None
+    return Judgement(tuple(remarks), billed[0], billed[-1], energy_wh)
 
 
 def _fault(says: str) -> Remark:
@@ -90,10 +98,12 @@ def _energy_wh(begin: Reading, end: Reading) -> Decimal | None:
 
 
 def _source(records: Sequence[OcmfRecord]) -> Iterator[Remark]:
-    known = {(each.payload.serial, each.payload.gateway_serial) for each in records}
-    if len(known) > 1:
-        yield _fault("the records are of different meters (MS, GS)")
-    if ("", "") in known:
+    payloads = [each.payload for each in records]
+    if len({(p.vendor, p.model, p.serial, p.gateway_serial) for p in payloads}) > 1:
+        yield _fault("the records are of different meters (MV, MM, MS, GS)")
+    if len({(p.charge_point_type, p.charge_point) for p in payloads}) > 1:
+        yield _fault("the records are of different charge points (CT, CI)")
+    if any(p.serial == p.gateway_serial == "" for p in payloads):
         yield _fault("no serial number says whose readings they are (MS, GS)")
     for record in records:
         version = record.payload.format_version

@@ -123,12 +123,14 @@ def test_the_decimal_places_stay_as_printed() -> None:
         ('OCMF|{"PG":"T1","RD":[{"RV":1e99999999999999999999}]}|{}', "is no meter's number"),
         (
             'OCMF|{"PG":"T1","RD":[{"RV":"1e999999999","ST":"G"}]}|{"SD":"00"}',
-            "RV of reading 1 is no meter's number",
+            "RV '1e999999999' is no meter's number",
         ),
         (
             'OCMF|{"PG":"T1","RD":[{"RV":"NaN","ST":"G"}]}|{"SD":"00"}',
-            "RV of reading 1 is no meter's number",
+            "RV 'NaN' is no meter's number",
         ),
+        ('OCMF|{"PG":"T1","RD":[{"RV":"2_0"}]}|{}', "RV '2_0' is no meter's number"),
+        ('OCMF|{"PG":"T1","RD":[{"RV":"\u0663"}]}|{}', "is no meter's number"),
         ("OCMF|" + "[" * 30_000 + "|{}", "payload: "),
         ('OCMF|{"PG":"T1","RD":[{"TM":"yesterday","ST":"G"}]}|{"SD":"00"}', "TM of reading 1"),
         (
@@ -304,6 +306,16 @@ def test_several_registers_are_each_followed_by_themselves() -> None:
     assert (found.energy_wh, found.holds) == (Decimal("10250"), True)
 
 
+@pytest.mark.parametrize("export", ["1-b:2.8.0", "01-00:C2.08.00*FF", "1-0:02.8.0"])
+def test_table_25_what_came_from_the_car_is_not_billed_to_it(export: str) -> None:
+    other = {"RI": export, "RV": 5.0}
+    out = (BEGIN | other, END | other | {"RV": 95.25})
+    found = judge([record(*out, BEGIN | {"RI": "1-b:1.8.0"}, END | {"RI": "1-b:1.8.0"})])
+    assert (found.energy_wh, found.holds) == (Decimal("10250"), True)
+    found = judge([record(*out)])
+    assert (found.energy_wh, found.holds) == (None, False)
+
+
 LATER = {**BEGIN, **END}
 FAULTS: list[tuple[str, tuple[OcmfRecord, ...], str]] = [
     ("begin missing", (record(END | BEGIN | {"TX": "C"}, LATER),), "begins no transaction"),
@@ -320,6 +332,8 @@ FAULTS: list[tuple[str, tuple[OcmfRecord, ...], str]] = [
     ("no serial", (record(MS=""),), "no serial number"),
     ("a gap", (record(BEGIN), record(LATER, PG="T9")), "T7 is followed by T9"),
     ("other meter", (record(BEGIN), record(LATER, PG="T8", MS="43")), "different meters"),
+    ("other maker", (record(BEGIN), record(LATER, PG="T8", MV="x")), "different meters"),
+    ("other point", (record(BEGIN), record(LATER, PG="T8", CI="x")), "different charge points"),
     ("other person", (record(BEGIN), record(LATER, PG="T8", ID="x")), "different customers"),
 ]
 
