@@ -193,6 +193,7 @@ class Machine:
             stderr=subprocess.STDOUT,
             timeout=timeout_s,
             check=False,
+            start_new_session=True,  # a signal in there to a whole group is not for the tests
             env={"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C.UTF-8"},
         )
         return Said(done.stdout.decode(errors="replace"), done.returncode)
@@ -208,6 +209,14 @@ class Machine:
 
     def pid(self, unit: str) -> int:
         return int(self.show(unit, "MainPID") or 0)
+
+    def kill(self, unit: str, signal_name: str) -> int:
+        """The process of a unit, once it has one; its id."""
+        until(lambda: self.pid(unit), 20, what=f"a process of {unit}")
+        pid = self.pid(unit)
+        if pid > 1:
+            self.run(f"kill -{signal_name} {pid}")
+        return pid
 
     def journal(self, unit: str = "") -> str:
         of = f"--unit={unit}" if unit else ""

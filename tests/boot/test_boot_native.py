@@ -74,14 +74,14 @@ def test_a_native_station_charges_through_the_guard_s_own_socket(native: Machine
 
 
 def test_the_guard_runs_in_real_time_without_a_privilege(native: Machine) -> None:
-    """That its memory is locked can not be seen here: a container may not lock any."""
+    """That its memory is locked, and that it is killed last of all where memory is short, can not
+    be seen here: a container may have neither."""
     charges(native)
     pid = native.pid("pievse-guard")
     scheduled = native.run(f"chrt --pid {pid}")
     assert "SCHED_FIFO" in scheduled
     assert "current scheduling priority: 50" in scheduled
     assert "CapEff:\t0000000000000000" in native.run(f"cat /proc/{pid}/status")
-    assert native.run(f"cat /proc/{pid}/oom_score_adj").strip() == "-1000"
     tried = native.run(f"nsenter --target={pid} --mount -- touch /opt/pievse/x /run/pievse/x")
     assert tried.count("Read-only file system") == 2
 
@@ -89,10 +89,10 @@ def test_the_guard_runs_in_real_time_without_a_privilege(native: Machine) -> Non
 def test_a_hung_guard_is_aborted_within_two_seconds_and_made_safe(native: Machine) -> None:
     """The core stays, and the session goes on when the guard is back."""
     charges(native)
-    before, core = native.pid("pievse-guard"), native.pid("pievse-core")
+    core = native.pid("pievse-core")
     session = evse(native)["session"]
     began = time.monotonic()
-    native.run(f"kill -STOP {before}")
+    before = native.kill("pievse-guard", "STOP")
     until(lambda: native.pid("pievse-guard") != before, 10, what="the end of the hung guard")
     took_s = time.monotonic() - began
     until(lambda: "safe: watchdog" in native.journal("pievse-guard"), 10, what="made safe")
@@ -104,8 +104,7 @@ def test_a_hung_guard_is_aborted_within_two_seconds_and_made_safe(native: Machin
 
 def test_a_killed_guard_is_made_safe_and_comes_back(native: Machine) -> None:
     charges(native)
-    before = native.pid("pievse-guard")
-    native.run(f"kill -KILL {before}")
+    before = native.kill("pievse-guard", "KILL")
     until(lambda: "safe: signal" in native.journal("pievse-guard"), 10, what="made safe")
     until(lambda: native.pid("pievse-guard") not in (0, before), 20, what="a new guard")
     charges(native)
