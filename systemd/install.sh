@@ -146,8 +146,15 @@ make_venv() {
         say "lgpio is the system's: the venv sees the system's packages"
     fi
     within "$python" -m venv $system "$fresh"
-    what=$source from=
-    if [ -n "$wheels" ]; then
+    what=$root$home/source from=
+    if [ -z "$wheels" ]; then
+        # A copy: building would leave root's files in the checkout, and take old ones from there.
+        rm -rf "$what"
+        install -d "$what"
+        for part in pyproject.toml README.md LICENSE evse drivers firmware_bridge ocpp_link hil; do
+            cp -r "$source/$part" "$what/"
+        done
+    else
         rm -rf "$root$home/wheels"
         cp -r "$wheels" "$root$home/wheels"
         what=pievse from="--no-index --find-links $home/wheels"
@@ -157,7 +164,7 @@ make_venv() {
     # shellcheck disable=SC2086 - options, none of which has a blank
     within "$fresh/bin/python" -m pip install --quiet --disable-pip-version-check \
         --no-cache-dir $from "$what$extra"
-    rm -rf "$root$home/wheels"
+    rm -rf "$root$home/wheels" "$root$home/source"
     if [ "$gpio" = yes ]; then
         within "$fresh/bin/python" -c "$has_lgpio" ||
             fail "lgpio is a placeholder without code. Type: apt install python3-lgpio"

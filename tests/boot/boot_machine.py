@@ -22,6 +22,7 @@ CACHE_VARIABLE = "PIEVSE_BOOT_DIR"
 PACKAGES = (
     "dbus,libpam-systemd,polkitd,procps,python3,python3-venv,systemd,systemd-sysv,udev,util-linux"
 )
+PACKAGED = ("evse", "drivers", "firmware_bridge", "ocpp_link", "hil")
 BOOT_S = 60.0
 STOP_S = 30.0
 REBOOT_S = 90.0
@@ -62,12 +63,23 @@ def make_tree(place: Path) -> Path:
     if not (base / "usr/bin/python3").exists():
         _bootstrap(base)
     shutil.rmtree(wheels, ignore_errors=True)
+    source = _copy_source(place / "source")
     python = (sys.executable, "-m", "pip", "wheel", "--quiet", "--wheel-dir", str(wheels))
-    subprocess.run((*python, str(SOURCE), "gpiozero"), check=True)
+    subprocess.run((*python, str(source), "gpiozero"), check=True)
     subprocess.run(("rm", "-rf", "--one-file-system", str(tree)), check=True)
     subprocess.run(("cp", "-a", "--reflink=auto", str(base), str(tree)), check=True)
     install(tree, wheels)
     return tree
+
+
+def _copy_source(place: Path) -> Path:
+    """What is built from it: a build in the checkout would take what was deleted there long ago."""
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    for part in ("pyproject.toml", "README.md", "LICENSE", *PACKAGED):
+        copy = shutil.copytree if (SOURCE / part).is_dir() else shutil.copy
+        copy(SOURCE / part, place / part)
+    return place
 
 
 def install(tree: Path, wheels: Path, *more: str) -> Said:

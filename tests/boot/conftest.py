@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from boot_machine import Machine, cache, make_tree, missing
+from boot_machine import PACKAGED, Machine, cache, make_tree, missing
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -51,7 +51,6 @@ Description=packages for the test
 [Service]
 ExecStart=/usr/bin/python3 -m http.server --bind 127.0.0.1 --directory /var/lib/packages 8000
 """
-OURS = ("evse", "drivers", "firmware_bridge", "ocpp_link", "hil")
 
 
 @pytest.fixture(scope="session")
@@ -95,7 +94,7 @@ def _make_packages(tree: Path, place: Path) -> None:
     lib = place / "release" / "lib"
     shutil.rmtree(lib.parent, ignore_errors=True)
     installed = next((tree / "opt/pievse/venv/lib").glob("python3.*/site-packages"))
-    for name in OURS:
+    for name in PACKAGED:
         shutil.copytree(installed / name, lib / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(lib.parent, tree / "opt/pievse/releases/1.0.0")
     (tree / "var/lib/packages").mkdir()
