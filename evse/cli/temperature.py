@@ -36,11 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     from drivers.temperature.__main__ import main
 
     die_with_parent()
-    try:
-        return main([str(arguments.run_dir.absolute() / TEMPERATURES), *sensors])
-    except OSError as error:
-        print(f"{arguments.run_dir}: {error.strerror}", file=sys.stderr)
-        return 1
+    return main([str(arguments.run_dir.absolute() / TEMPERATURES), *sensors])
 
 
 def sensors_of(config: StationConfig) -> list[str]:
