@@ -32,6 +32,9 @@ MAX_RECORDS_IN_ALL = 2 * MAX_RECORDS
 MAX_TAKEN = 8
 """Permits and commands remembered of one period; of permits in a row the last one counts."""
 MAX_TRIGGERS = 16
+FEWEST_RECORDS = 3
+"""Kept however old they are: where the first record's own start is not known any more, the two
+oldest tell it and one remains."""
 
 _STOPPING = ~(WARNINGS | BoardFault.RCD_DC | BoardFault.RCD_AC)
 """The two kinds of residual current show in each self-test, and beside a trip of their own."""
@@ -148,7 +151,10 @@ class FlightRecorder:
             inputs = self._inputs
         records.append(Record(now_ms, self._taken, inputs, state, outputs))
         self._taken = ()
-        while len(records) > self._max_records or now_ms - records[0].now_ms > BEFORE_MS + AFTER_MS:
+        oldest_ms = now_ms - BEFORE_MS - AFTER_MS
+        while len(records) > FEWEST_RECORDS and (
+            len(records) > self._max_records or records[0].now_ms < oldest_ms
+        ):
             records.popleft()
             self._start = None
         if inputs.faults is not self._inputs.faults:

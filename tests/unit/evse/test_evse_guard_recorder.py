@@ -243,3 +243,18 @@ def test_pins_that_fail_leave_the_minute_before() -> None:
 
 def test_a_host_that_is_not_recorded_has_no_recorders() -> None:
     assert GuardHost({1: Guard(HARDWARE, Timing())}, Pins()).recorders == {}
+
+
+@pytest.mark.parametrize("before", range(6))
+@pytest.mark.parametrize("after", range(1, 4))
+def test_a_guard_that_slept_for_longer_than_is_kept_still_has_a_recording(
+    before: int, after: int
+) -> None:
+    tape = Tape()
+    tape.run(before * PERIOD_MS)
+    tape.now_ms += BEFORE_MS + 2 * AFTER_MS
+    tape.run(after * PERIOD_MS)
+    tape.recorder.trigger(Cause.PINS_LOST, "", tape.now_ms)
+    flight = tape.recorder.collect(tape.now_ms, at_once=True)
+    assert flight is not None
+    assert flight.records[-1].now_ms == tape.now_ms
