@@ -32,6 +32,7 @@ CHECK_MS = 1_000
 RETRY_MS = 1_000
 """How often a lost output is looked for."""
 
+_POLARITIES = ("normal", "inversed")
 _NOT_YET = (errno.EACCES, errno.EPERM, errno.ENOENT)
 
 
@@ -51,6 +52,8 @@ class HardwarePwm:
         self._duty_bp = X1_BP
         self._waiting_since_ms: int | None = None
         self._checked_ms = 0
+        self._doubted = False
+        """Has the last look back failed?"""
         self._retry_ms: int | None = None
         self._wiring = Wiring(0)
 
@@ -82,6 +85,7 @@ class HardwarePwm:
                 self._refused(error)
             return False
         self._ready = True
+        self._doubted = False
         self._waiting_since_ms = None
         self._checked_ms = now_ms
         return True
@@ -107,19 +111,21 @@ class HardwarePwm:
     def check(self, now_ms: int) -> None:
         """Once a second: is the output still what we asked for?
 
-        Raises PwmAltered when it was not (it is put right first), PwmGone when it is lost.
+        A look that fails is made again by the next call. Raises PwmGone when that fails too, or
+        the output takes no orders; PwmAltered when it was altered (it is put right first).
         """
         if not self._ready or now_ms - self._checked_ms < CHECK_MS:
             return
+        found = self._look_back()
+        if found is None:
+            return
         self._checked_ms = now_ms
-        try:
-            found = self._found()
-            wanted = (PERIOD_NS, self._duty_ns(self._duty_bp), True)
-            if found != wanted:
-                self._bring_to(self._duty_bp)
-        except OSError as error:
-            self._lost(error)
+        wanted = (PERIOD_NS, self._duty_ns(self._duty_bp), True)
         if found != wanted:
+            try:
+                self._bring_to(self._duty_bp)
+            except OSError as error:
+                self._lost(error)
             raise PwmAltered(
                 f"{self._folder}: period, duty, enable were {_named(found)} instead of "
                 f"{_named(wanted)}; put right"
@@ -186,7 +192,10 @@ class HardwarePwm:
             self._write("period", PERIOD_NS)
         self._write("duty_cycle", self._duty_ns(duty_bp))
         self._duty_bp = duty_bp
-        if self._read("polarity") != "normal":
+        polarity = self._read("polarity")
+        if polarity not in _POLARITIES:
+            raise OSError(errno.EIO, f"polarity reads {polarity!r}")
+        if polarity != "normal":
             if enabled:  # drivers refuse to turn a running output over
                 self._write("enable", 0)
                 enabled = False
@@ -194,13 +203,30 @@ class HardwarePwm:
         if not enabled:
             self._write("enable", 1)
 
+    def _look_back(self) -> tuple[int, int, bool] | None:
+        """None: it failed, for the first time in a row. Nothing was written, so the output is as it
+        was; to open the contactor for one disturbed reading would be too eager."""
+        try:
+            found = self._found()
+        except OSError as error:
+            if self._doubted:
+                self._lost(error)
+            self._doubted = True
+            return None
+        self._doubted = False
+        return found
+
     def _found(self) -> tuple[int, int, bool]:
         """Period and duty, nanoseconds, and whether it is enabled."""
-        return (
-            int(self._read("period")),
-            int(self._read("duty_cycle")),
-            self._read("enable") == "1",
-        )
+        return self._number("period"), self._number("duty_cycle"), self._number("enable") == 1
+
+    def _number(self, name: str) -> int:
+        """Raises OSError, also for a file that is empty or half written."""
+        text = self._read(name)
+        try:
+            return int(text)
+        except ValueError as error:
+            raise OSError(errno.EIO, f"{name} reads {text!r}") from error
 
     def _read(self, name: str) -> str:
         return self._machine.read_text(f"{self._folder}/{name}").strip()

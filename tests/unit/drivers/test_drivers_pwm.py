@@ -294,13 +294,89 @@ def test_a_removed_chip_is_told_and_found_again_under_another_number() -> None:
     bench = Bench()
     bench.opened().set_duty_bp(2_667)
     bench.chip.there = False
+    bench.pwm.check(CHECK_MS)
+    assert bench.pwm.ready
     with pytest.raises(PwmGone, match="lost"):
-        bench.pwm.check(CHECK_MS)
+        bench.pwm.check(CHECK_MS + 10)
     assert not bench.pwm.ready
     bench.chip.there = True
     bench.chip.probe_again(number=3)
     assert bench.pwm.open(CHECK_MS + 10)
     assert bench.channel.duty_bp == X1_BP
+
+
+class Torn:
+    """A file that reads as `text`, so many times."""
+
+    def __init__(self, bench: Bench, name: str, text: str, times: int = 1_000) -> None:
+        self.times = times
+        whole = bench.sysfs.read_text
+
+        def read_text(path: str) -> str:
+            if path.endswith(name) and self.times > 0:
+                self.times -= 1
+                return text
+            return whole(path)
+
+        bench.sysfs.read_text = read_text  # type: ignore[method-assign]  # the kernel's whim
+
+
+TORN = [("period", ""), ("duty_cycle", "1e"), ("enable", "\n"), ("polarity", "norm")]
+
+
+@pytest.mark.parametrize(("name", "text"), TORN)
+def test_an_empty_or_torn_file_is_no_output_when_it_is_opened_or_made_safe(
+    name: str, text: str
+) -> None:
+    bench = Bench()
+    torn = Torn(bench, name, text)
+    with pytest.raises(PwmGone, match=name):
+        bench.pwm.open(0)
+    with pytest.raises(PwmGone, match=name):
+        bench.pwm.make_safe()
+    with pytest.raises(PwmGone, match=name):
+        make_safe(bench.machine, 18)
+    torn.times = 0
+    assert bench.pwm.open(0)
+
+
+@pytest.mark.parametrize(("name", "text"), TORN[:3])
+def test_one_torn_look_back_is_looked_at_again_and_two_are_a_lost_output(
+    name: str, text: str
+) -> None:
+    for times, told in ((1, Wiring(0)), (2, Wiring.PWM_GONE)):
+        bench = Bench()
+        bench.pwm.drive(2_667, 0)
+        Torn(bench, name, text, times)
+        found = [bench.pwm.drive(2_667, now_ms) for now_ms in range(CHECK_MS, CHECK_MS + 50, 10)]
+        assert found == [Wiring(0)] + [told] * 4
+        assert bench.channel.duty_bp == 2_667
+
+
+def test_two_single_failures_far_apart_are_none() -> None:
+    bench = Bench()
+    bench.opened()
+    told = set()
+    for now_ms in range(10, 5 * CHECK_MS, 10):
+        bench.sysfs.fails = {"enable": errno.EIO} if now_ms % CHECK_MS == 0 else {}
+        told.add(bench.pwm.drive(2_667, now_ms))
+    assert told == {Wiring(0)}
+
+
+def test_an_alteration_that_can_not_be_put_right_is_a_lost_output_at_once() -> None:
+    bench = Bench()
+    bench.opened().set_duty_bp(2_667)
+    bench.channel.duty_ns = 960_000
+    write = bench.sysfs.write_text
+
+    def refused(path: str, text: str) -> None:
+        raise OSError(errno.EIO, "Input/output error", path)
+
+    bench.sysfs.write_text = refused  # type: ignore[method-assign]  # the kernel's refusal
+    with pytest.raises(PwmGone, match="lost"):
+        bench.pwm.check(CHECK_MS)
+    bench.sysfs.write_text = write  # type: ignore[method-assign]  # and its recovery
+    assert bench.pwm.open(CHECK_MS)
 
 
 def test_drive_tells_in_flags_and_recovers_within_a_second_of_the_chip() -> None:
@@ -453,5 +529,6 @@ def test_the_same_driver_over_real_files_and_links(tmp_path: Path) -> None:
     assert (channel / "enable").read_text() == "1"
     pwm.check(CHECK_MS)
     (channel / "enable").unlink()
+    pwm.check(2 * CHECK_MS)
     with pytest.raises(PwmGone, match="lost"):
-        pwm.check(2 * CHECK_MS)
+        pwm.check(2 * CHECK_MS + 10)
