@@ -16,7 +16,14 @@ from drivers.adc.pilot_sampler import PilotSampler, PilotSource
 from drivers.adc.plateau import FrontEnd
 from drivers.adc.proximity import ProximityDivider
 from drivers.adc.spi import SpiDevice
-from drivers.board.profile import BoardProfile, BurstSection, EvseSection, NtcSection, PeaksSection
+from drivers.board.profile import (
+    BoardProfile,
+    BurstSection,
+    EvseSection,
+    NtcSection,
+    PeaksSection,
+    slow_sensors,
+)
 from drivers.errors import ProfileError
 from drivers.gpio.lines import Lines
 from drivers.machine import Machine
@@ -67,7 +74,12 @@ class Analog:
             reference_mv = profile.converter.reference_mv
             self._ntc = Ntc(reference_mv, heat.pull_up_ohm, heat.ohm_25c, heat.beta_k)
         elif heat is not None:
-            self._slow = SlowTemperatures(machine, slow_path, frozenset(heat.sensors))
+            self._slow = SlowTemperatures(
+                machine,
+                slow_path,
+                frozenset(heat.sensors),
+                sensors=len(slow_sensors(profile, len(profile.evse))),
+            )
 
     def read(self, counts: Mapping[str, int], now_ms: int) -> AnalogValues:
         """`counts`: what the converter has shown of each channel and still stands for."""

@@ -23,7 +23,7 @@ from drivers.gpio.inputs import Input
 from drivers.gpio.lock import LockPins
 from drivers.gpio.rcd import RcdPins
 from drivers.gpio.wires import InputPin, OutputPin
-from drivers.temperature.slow import FORM, is_sensor
+from drivers.temperature.slow import FORM, MOST_SENSORS, is_sensor
 from evse.config.read import nearest
 
 MAX_FILE_BYTES = 65_536
@@ -200,6 +200,12 @@ def contradictions(profile: BoardProfile) -> list[str]:
     reserved = [Use(gpio, "SPI") for gpio in SPI0_PINS]
     problems += twice("GPIO", [*reserved, *pins(profile)])
     problems += twice("channel ", channels(profile))
+    slow = len(slow_sensors(profile, len(profile.evse)))
+    if slow > MOST_SENSORS:
+        problems.append(
+            f"[evse] temperature.sensors: {slow} in all, and one reader can keep {MOST_SENSORS} "
+            "fresh: leave some out, or fit NTCs"
+        )
     for number, each in enumerate(profile.evse, start=1):
         if each.pilot.pwm_gpio not in PWM_PINS:
             problems.append(

@@ -11,11 +11,9 @@ from pathlib import Path
 from drivers.errors import ProfileError
 from drivers.machine import Machine
 from drivers.raspberry_pi import RaspberryPi
-from drivers.temperature.slow import FORM, Publisher, sensor_of
+from drivers.temperature.slow import FORM, MOST_SENSORS, PAUSE_MS, Publisher, sensor_of
 from evse.clock import Clock, MonotonicClock
 
-PAUSE_S = 0.5
-"""After each read, so that a bus is idle most of the time."""
 USAGE = f"usage: python -m drivers.temperature FILE SENSOR ...\nSENSOR is {FORM}"
 
 
@@ -49,13 +47,16 @@ def _read_in_turn(
         if publisher.silent.get(name) != told.get(name):
             print(publisher.silent.get(name, f"{name}: answers again"), file=sys.stderr, flush=True)
         told = dict(publisher.silent)
-        pause(PAUSE_S)
+        if name == names[-1]:
+            pause(PAUSE_MS / 1_000)
 
 
 def _publisher(arguments: Sequence[str], machine: Machine) -> tuple[Publisher, list[str]]:
     if len(arguments) < 2:
         raise ProfileError(USAGE)
     sensors = {text: sensor_of(machine, text) for text in arguments[1:]}
+    if len(sensors) > MOST_SENSORS:
+        raise ProfileError(f"{len(sensors)} sensors: one reader can keep {MOST_SENSORS} fresh")
     return Publisher(sensors, Path(arguments[0])), list(sensors)
 
 

@@ -22,14 +22,32 @@ from evse.model import Wiring
 
 LOOK_MS = 250
 """How often ring 1 opens the file."""
-FRESH_MS = 3_000
-"""The guard itself waits for `Timing.temperature_lost_ms` on top of it."""
+READ_MS = 800
+"""A DS18B20 of 12 bits: 750 ms of conversion (datasheet), and its scratchpad bit by bit. A chip on
+I2C answers sooner."""
+PAUSE_MS = 500
+"""After each round of all sensors, so that a bus is idle some of the time."""
+MARGIN_MS = 400
+OLDEST_MS = 12_000
+"""No temperature is believed for longer: the guard waits for `Timing.temperature_lost_ms` (5 s) on
+top of it, and what heats up in a charging station takes minutes (own decision)."""
+MOST_SENSORS = ((OLDEST_MS - MARGIN_MS) // 2 - PAUSE_MS) // READ_MS
+"""Of one reader, the whole board's: with more, a reading would have to stand for longer."""
+EARLY_MS = 1_000
+"""So far ahead of ring 1's look a reading may lie: the look's own time was taken when its period
+began, and the reader writes meanwhile."""
 FORM = "w1:28-0316a2795bff, lm75:/dev/i2c-1:0x48, tmp102:... or mcp9808:..."
 
 _NAME = re.compile(
     rf"w1:[0-9a-f]{{2}}-[0-9a-f]{{12}}|({'|'.join(CHIPS)}):/dev/i2c-[0-9]{{1,3}}:0x[0-7][0-9a-f]"
 )
 _SILENT = Temperature(None, Wiring.TEMPERATURE_SILENT)
+
+
+def fresh_ms(sensors: int) -> int:
+    """How long a reading stands where one reader reads so many sensors in turn: two rounds, in each
+    of which all of them answer as slowly as they may."""
+    return 2 * (sensors * READ_MS + PAUSE_MS) + MARGIN_MS
 
 
 class Sensor(Protocol):
@@ -92,15 +110,19 @@ class Publisher:
 class SlowTemperatures:
     """Ring 1's side: the hottest of the named sensors."""
 
-    def __init__(self, machine: Machine, path: str, names: frozenset[str]) -> None:
+    def __init__(
+        self, machine: Machine, path: str, names: frozenset[str], *, sensors: int | None = None
+    ) -> None:
+        """`sensors`: how many their reader reads in all; None: these alone."""
         self._machine, self._path, self._names = machine, path, names
+        self._fresh_ms = fresh_ms(len(names) if sensors is None else sensors)
         self._found: dict[str, tuple[int, int]] = {}
         """When taken, and what, by name."""
         self._look_ms: int | None = None
 
     def temperature(self, now_ms: int) -> Temperature:
-        """TEMPERATURE_SILENT, and not known, as soon as one of them is older than FRESH_MS.
-        Never raises, never waits."""
+        """TEMPERATURE_SILENT, and not known, as soon as one of them is older than
+        `fresh_ms`. Never raises, never waits."""
         if self._look_ms is None or now_ms >= self._look_ms:
             self._look_ms = now_ms + LOOK_MS
             self._look()
@@ -108,7 +130,7 @@ class SlowTemperatures:
 
     def _one(self, name: str, now_ms: int) -> Temperature:
         taken_ms, dc = self._found.get(name, (None, 0))
-        if taken_ms is None or not 0 <= now_ms - taken_ms <= FRESH_MS:
+        if taken_ms is None or not -EARLY_MS <= now_ms - taken_ms <= self._fresh_ms:
             return _SILENT
         return Temperature(dc)
 

@@ -96,6 +96,17 @@ def test_two_bursts_are_refused() -> None:
         parse_profile(TEXT + second, "mine.toml")
 
 
+@pytest.mark.parametrize(("count", "fits"), [(6, True), (7, False)])
+def test_more_slow_sensors_than_one_reader_keeps_fresh_are_refused(count: int, fits: bool) -> None:
+    names = ", ".join(f'"w1:28-{index:012x}"' for index in range(count))
+    text = changed((NTC, f'kind = "slow"\ntrip_c = 80\nsensors = [{names}]'))
+    if fits:
+        parse_profile(text, "mine.toml")
+        return
+    with pytest.raises(ProfileError, match="7 in all, and one reader can keep 6 fresh"):
+        parse_profile(text, "mine.toml")
+
+
 def test_a_sensor_that_is_none_is_named() -> None:
     told = refusal((NTC, SLOW.replace("w1:28-0316a2795bff", "w1:../../etc")))
     assert "[evse 1] temperature.sensors: 'w1:../../etc' is none: as w1:28-" in told
