@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from drivers.adc.mcp3x08 import AdcChip
-from drivers.adc.pilot_sampler import PilotReading
+from drivers.adc.pilot_sampler import Failures, PilotReading
 from drivers.adc.plateau import BAND_MV, FrontEnd, PilotWatch
 from drivers.adc.spi import Frame, SpiDevice, SpiMessage
 from drivers.errors import AdcSilent, GpioUnavailable
@@ -70,6 +70,7 @@ class PeakDetectors:
         self._turns = _turns(spi, chip, (highest.channel, lowest.channel), extras or {})
         self._turn = 0
         self._watch = PilotWatch(chip.full_counts)
+        self._failures = Failures()
         self._wiring = Wiring(0)
         self._resetting: bool | None = None
         """Is the reset line set? None: not known, nothing written yet."""
@@ -85,10 +86,10 @@ class PeakDetectors:
         try:
             return PilotReading(self._turn_of_cycle(now_ms), self._wiring)
         except AdcSilent:
-            self._wiring = Wiring.ADC_SILENT
+            self._failed(Wiring.ADC_SILENT)
         except GpioUnavailable:
             self._wiring = Wiring.GPIO_GONE
-        self.extras.clear()
+            self.extras.clear()
         return PilotReading(None, self._wiring)
 
     def make_safe(self) -> None:
@@ -114,9 +115,7 @@ class PeakDetectors:
                 self._set_reset(False, now_ms)
                 self._fresh = True
         elif min(held_ms, now_ms - self._duty_since_ms) >= SETTLE_MS:
-            sample = self._sample(now_ms)
-            self._set_reset(True, now_ms)
-            return sample
+            return self._sample(now_ms)
         return None
 
     def _set_reset(self, on: bool, now_ms: int) -> None:
@@ -124,21 +123,29 @@ class PeakDetectors:
         self._resetting, self._since_ms = on, now_ms
 
     def _sample(self, now_ms: int) -> PilotSample | None:
+        """Raises AdcSilent, GpioUnavailable."""
         extra, message = self._turns[self._turn]
         self._turn = (self._turn + 1) % len(self._turns)
         received = self._spi.run(message)
         counts = self._chip.counts(received)
-        self._wiring = self._chip.dead(received, counts)
-        if self._wiring:
-            self.extras.clear()
+        if dead := self._chip.dead(received, counts):
+            self._failed(dead)
             return None
+        self._failures.none()
         high, low = _median(counts, 0), _median(counts, 1)
         if extra is not None:
             self.extras[extra] = _median(counts, 2)
         sample = self._levels(self._highest.mv(high), self._lowest.mv(low))
         ends = sorted((high, low) * SAMPLES)
         self._wiring = self._watch.look(ends, sample, self._duty_bp, now_ms)
+        self._set_reset(True, now_ms)
         return sample
+
+    def _failed(self, why: Wiring) -> None:
+        """The detectors still hold: the next period asks again."""
+        if self._failures.another():
+            self._wiring = why
+            self.extras.clear()
 
     def _levels(self, high_mv: int, low_mv: int) -> PilotSample:
         if is_pwm(self._duty_bp):

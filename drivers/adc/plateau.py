@@ -2,8 +2,9 @@
 
 A level is the median of the samples near the highest (or lowest) one, and three of them are the
 least that make a level: fewer, and the burst has no verdict on that half-wave, which is not a
-fault. A spike or a sample on an edge is therefore never taken for a level. A half-wave too narrow
-for one burst (the low one at 96 %, the high one at 5 %) is looked for in the last few together.
+fault. A spike or a sample on an edge is therefore never taken for a level, and up to two samples
+beyond a level, as an overshoot at an edge makes them, are left out. A half-wave too narrow for one
+burst (the low one at 96 %, the high one at 5 %) is looked for in the last few together.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections import deque
+from collections.abc import Callable
 
 import msgspec
 
@@ -20,6 +22,8 @@ from evse.pilot import PilotSample, is_pwm
 BAND_MV = 600
 """How far from the extreme a sample may lie and still belong to its level."""
 LEAST_SAMPLES = 3
+MOST_OUTLIERS = 2
+"""At each end: fewer than make a level."""
 STEADY_SHARE = 0.75
 """Of the samples around the median, for a pilot that has but one level."""
 _EXPECTED = 5
@@ -74,13 +78,23 @@ class Plateaus:
         if not is_pwm(duty_bp):
             return self._steady(ordered)
         self._bursts.append(ordered)
-        upper = top_plateau(self._last(self._upper_bursts), self._band)
-        lower = bottom_plateau(self._last(self._lower_bursts), self._band)
+        upper, lower = self._levels()
         high, low = (upper, lower) if self._upright else (lower, upper)
         if high is None:
             return None
         mv = self._front_end.mv
         return PilotSample(mv(high), None if low is None else mv(low))
+
+    def _levels(self) -> tuple[int | None, int | None]:
+        """Upper and lower. What lies beyond the samples that were left out counts only apart from
+        the other half-wave's level: two samples of a narrow half-wave are no outliers."""
+        above, upper = _beyond_outliers(top_plateau, self._last(self._upper_bursts), self._band)
+        below, lower = _beyond_outliers(
+            bottom_plateau, self._last(self._lower_bursts), self._band, first=True
+        )
+        if upper is not None and lower is not None and upper - lower <= self._band:
+            return (None if above else upper), (None if below else lower)
+        return upper, lower
 
     def _new_duty(self, duty_bp: int) -> None:
         self._duty_bp = duty_bp
@@ -118,6 +132,21 @@ def bottom_plateau(ordered: list[int], band: float) -> int | None:
     """Median of the counts within `band` of the lowest, or None where they are too few."""
     found = bisect_right(ordered, ordered[0] + band)
     return ordered[(found - 1) // 2] if found >= LEAST_SAMPLES else None
+
+
+def _beyond_outliers(
+    plateau: Callable[[list[int], float], int | None],
+    ordered: list[int],
+    band: float,
+    *,
+    first: bool = False,
+) -> tuple[int, int | None]:
+    """How many samples had to be left out (of the lowest if `first`), and the level then."""
+    for left_out in range(MOST_OUTLIERS + 1):
+        rest = ordered[left_out:] if first else ordered[: len(ordered) - left_out]
+        if (found := plateau(rest, band)) is not None:
+            return left_out, found
+    return 0, None
 
 
 def bursts_for(share_bp: int, samples: int) -> int:

@@ -220,7 +220,8 @@ def test_all_ones_are_told_and_nothing_is_believed() -> None:
     assert bench.sampler.read(X1_BP, 0).wiring == Wiring(0)
     assert bench.sampler.extras == {"ntc": 0}
     bench.fake.silence = "all_ones"
-    assert bench.sampler.read(X1_BP, 10) == (None, Wiring.ADC_ALL_ONES)
+    assert bench.sampler.read(X1_BP, 10) == (None, Wiring(0))
+    assert bench.sampler.read(X1_BP, 20) == (None, Wiring.ADC_ALL_ONES)
     assert bench.sampler.extras == {}
 
 
@@ -228,16 +229,36 @@ def test_all_zeros_are_told_and_nothing_is_believed() -> None:
     bench = AdcBench()
     bench.show(steady(12_000))
     bench.fake.silence = "all_zeros"
-    assert bench.sampler.read(X1_BP, 0) == (None, Wiring.ADC_ALL_ZEROS)
+    assert bench.sampler.read(X1_BP, 0) == (None, Wiring(0))
+    assert bench.sampler.read(X1_BP, 10) == (None, Wiring.ADC_ALL_ZEROS)
 
 
 def test_a_silent_device_is_told_and_recovers() -> None:
     bench = AdcBench()
     bench.show(steady(12_000))
     bench.fake.errno = errno.ENODEV
-    assert bench.sampler.read(X1_BP, 0) == (None, Wiring.ADC_SILENT)
+    assert bench.sampler.read(X1_BP, 0) == (None, Wiring(0))
+    assert bench.sampler.read(X1_BP, 10) == (None, Wiring.ADC_SILENT)
+    assert bench.sampler.read(X1_BP, 20) == (None, Wiring.ADC_SILENT)
     bench.fake.errno = None
-    assert bench.sampler.read(X1_BP, 10).sample is not None
+    assert bench.sampler.read(X1_BP, 30).sample is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("errno", errno.ETIMEDOUT), ("errno", errno.EIO), ("silence", "all_ones")],
+)
+def test_a_single_burst_that_fails_is_no_verdict_and_no_fault(name: str, value: object) -> None:
+    """Twice in a row it is; the other channels stand for that one period."""
+    bench = AdcBench(extras={"ntc": 2})
+    bench.show(steady(12_000))
+    for now_ms in range(0, 400, 10):
+        fails = now_ms % 20 == 10
+        setattr(bench.fake, name, value if fails else None)
+        reading = bench.sampler.read(X1_BP, now_ms)
+        assert reading.wiring == Wiring(0)
+        assert (reading.sample is None) is fails
+        assert bench.sampler.extras == {"ntc": 0}
 
 
 @pytest.mark.parametrize("name", CHIPS)

@@ -283,6 +283,24 @@ def test_troubles_are_told_and_recover() -> None:
     assert bench.wiring == Wiring(0)
 
 
+@pytest.mark.parametrize("at", range(4, 8))
+@pytest.mark.parametrize(("name", "value"), [("errno", errno.EIO), ("silence", "all_ones")])
+def test_a_single_conversion_that_fails_is_asked_again_within_the_guard_s_stall_time(
+    at: int, name: str, value: object
+) -> None:
+    bench = Bench(extras={"ntc": 5})
+    bench.duty_bp = 2_667
+    seen_ms = []
+    for index in range(20):
+        setattr(bench.fake, name, value if index == at else None)
+        now_ms = bench.now_ms
+        if bench.period() is not None:
+            seen_ms.append(now_ms)
+        assert bench.wiring == Wiring(0)
+    assert bench.peaks.extras
+    assert max(b - a for a, b in itertools.pairwise(seen_ms)) < 40
+
+
 @pytest.mark.parametrize("cause", ["overslept", "silent"])
 def test_what_was_held_through_a_pause_is_not_told(cause: str) -> None:
     bench = Bench()

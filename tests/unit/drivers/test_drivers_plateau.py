@@ -21,7 +21,7 @@ from drivers.adc.plateau import (
     top_plateau,
 )
 from evse.model import F_BP, X1_BP, Wiring
-from evse.pilot import DIODE_LOW_MV, PilotSample, low_level_ok
+from evse.pilot import DIODE_LOW_MV, PilotSample, is_pwm, low_level_ok
 from hil.pi.waveform import PilotWaveform, steady
 
 SCALE_10 = FrontEnd(zero_counts=511.5, gain_mv=30_000 / 1_023)
@@ -128,14 +128,52 @@ def test_a_steady_output_that_still_swings_has_no_verdict(duty_bp: int, phase_us
     assert bench.sampler.read(X1_BP, 0).sample is None
 
 
-@given(spike=st.integers(2_700, 4_095), where=st.integers(0, 63))
-def test_a_spike_is_never_taken_for_a_level(spike: int, where: int) -> None:
-    """At the top of a burst it leaves no verdict on that half, which is not a fault."""
-    low, high = 410, 2_866  # -12 V and 6 V
-    counts = [high] * 17 + [low] * 47
-    counts[where] = spike
+@given(
+    wild=st.lists(st.tuples(st.integers(0, 63), st.integers(0, 4_095)), max_size=2),
+    duty_bp=st.one_of(st.integers(1_000, 9_000), st.just(X1_BP), st.just(F_BP)),
+    hi_mv=st.sampled_from([3_000, 6_000, 9_000, 12_000]),
+    phase_us=st.floats(0, 1_000),
+    gain=st.sampled_from([1, -1]),
+)
+def test_two_wild_samples_anywhere_move_no_level_out_of_its_band(
+    wild: list[tuple[int, int]], duty_bp: int, hi_mv: int, phase_us: float, gain: int
+) -> None:
+    """And hide none, where a half-wave has three samples left."""
+    wave = PilotWaveform(duty_bp, hi_mv, -12_000, phase_us=phase_us)
+    scale = FrontEnd(SCALE_12.zero_counts, gain * SCALE_12.gain_mv)
+    counts = [round(wave(61.3 * index) / scale.gain_mv + scale.zero_counts) for index in range(64)]
+    for where, value in wild:
+        counts[where] = value
+    sample = Plateaus(scale, samples=64).estimate(sorted(counts), duty_bp)
+    assert sample is not None
+    assert abs(sample.hi_mv - (-12_000 if duty_bp == F_BP else hi_mv)) <= BAND_MV
+    assert (sample.lo_mv is None) is not is_pwm(duty_bp)
+    assert sample.lo_mv is None or abs(sample.lo_mv + 12_000) <= BAND_MV
+
+
+@pytest.mark.parametrize("many", [1, 2])
+@pytest.mark.parametrize("by", [83, 200, 1_000])
+def test_an_overshoot_hides_no_level(many: int, by: int) -> None:
+    """At both edges: above the high level by more than the band, and below the low one."""
+    low, high = 1_000, 2_866
+    counts = [high + by] * many + [high] * 17 + [low] * 45 + [low - by] * many
     sample = Plateaus(SCALE_12, samples=64).estimate(sorted(counts), 2_667)
-    assert sample is None or abs(sample.hi_mv - 6_000) < BAND_MV
+    assert sample == PilotSample(SCALE_12.mv(high), SCALE_12.mv(low))
+
+
+def test_three_samples_beyond_a_level_are_a_level() -> None:
+    counts = [410] * 44 + [2_866] * 17 + [3_276] * 3
+    sample = Plateaus(SCALE_12, samples=64).estimate(counts, 2_667)
+    assert sample == PilotSample(SCALE_12.mv(3_276), -11_996)
+
+
+@pytest.mark.parametrize("few", [1, 2])
+def test_the_few_samples_of_a_narrow_half_wave_are_no_outliers(few: int) -> None:
+    """What lies beyond them is the other half-wave's level, which must not be told twice."""
+    high = [2_866] * few + [410] * (64 - few)
+    assert Plateaus(SCALE_12, samples=64).estimate(sorted(high), 500) is None
+    low = [410] * few + [2_866] * (64 - few)
+    assert Plateaus(SCALE_12, samples=64).estimate(sorted(low), 9_600) == PilotSample(5_996)
 
 
 @given(
