@@ -84,6 +84,7 @@ class ModbusBus:
         self.seen = History()
         """The last exchanges (doctor.py)."""
         self._timeout_ms = timeout_ms
+        self._timeouts_ms: dict[int, int] = {}
         self._silence_s = max(SILENCE_CHARACTERS * character_s(line), FASTEST_SILENCE_S)
         self._lock = asyncio.Lock()
         self._turns = Turns()
@@ -146,6 +147,10 @@ class ModbusBus:
         )
         await self._in_turn(ask)
 
+    def set_timeout(self, unit: int, timeout_ms: int) -> None:
+        """Wait so long for `unit`, whatever the others on the line are given."""
+        self._timeouts_ms[unit] = timeout_ms
+
     @property
     def opened(self) -> int:
         """How often the port was opened."""
@@ -200,7 +205,8 @@ class ModbusBus:
             return answer
 
     def _answer_s(self, ask: _Ask) -> float:
-        return self._timeout_ms / 1000 + ask.characters * character_s(self.line)
+        timeout_ms = self._timeouts_ms.get(ask.unit, self._timeout_ms)
+        return timeout_ms / 1000 + ask.characters * character_s(self.line)
 
     async def _transact(self, ask: _Ask) -> ModbusPDU:
         try:

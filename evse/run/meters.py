@@ -95,7 +95,8 @@ class Meters:
         bus = self._buses.get(port)
         if bus is None:
             line = line_settings(table, meter_map)
-            bus = self._buses[port] = ModbusBus(port, line, timeout_ms=table.timeout_ms)
+            bus = self._buses[port] = ModbusBus(port, line)
+        bus.set_timeout(table.unit, table.timeout_ms)
         return ModbusMeter(bus, meter_map, table.unit, self._clock)
 
     def bus_of(self, evse: int) -> ModbusBus:

@@ -300,3 +300,35 @@ def test_why_a_meter_does_not_answer_is_told_in_the_doctors_words(
     assert trouble.do.startswith("Plug it in")
     assert trouble.says in caplog.text
     assert "poll_ms = 100 can not be met" in caplog.text
+
+
+def test_each_meter_of_a_line_is_waited_for_as_its_table_says(tmp_path: Path) -> None:
+    """Not as the first one on the line is."""
+    first, second, rest = BOTH.split('port = "/dev/ttyUSB0"\n')
+    first, second = f"{first}timeout_ms = 50\n", f"{second}timeout_ms = 1000\n"
+    config = parse("baud = 115200\nport = '/dev/ttyUSB0'\n".join((first, second, rest)))
+
+    async def body() -> int:
+        answered: asyncio.Queue[int] = asyncio.Queue()
+        clock, link = MonotonicClock(), tmp_path / "meter.tty"
+        truth = MeterTruth((230.0, 230.0, 230.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 7.0, 50.0)
+        slow = MeterPort(SimulatedMeter(lambda: truth, unit=2), link, clock, answer_delay_ms=150)
+        meters = Meters(
+            config,
+            clock,
+            ports=lambda _name, _table: str(link),
+            on_reading=lambda evse, _reading: answered.put_nowait(evse),
+            on_lost=lambda _evse: None,
+            on_findings=lambda _evse, _found: None,
+            on_trouble=lambda _evse, _trouble: None,
+            on_mains=lambda _reading: None,
+        )
+        task = asyncio.create_task(meters.run())
+        try:
+            return await asyncio.wait_for(answered.get(), 5)
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            slow.close()
+
+    assert asyncio.run(body()) == 2
