@@ -68,6 +68,8 @@ class SignedMeters:
         }
         self._keys: dict[int, str] = {}
         """As told last."""
+        self._keyless: dict[int, str] = {}
+        """Why the key could not be read, as logged last."""
         self._jobs: dict[int, asyncio.Queue[Job]] = {t.id: asyncio.Queue() for t in signing}
 
     def begin(self, evse: int, request: TransactionReq) -> None:
@@ -102,7 +104,9 @@ class SignedMeters:
                 self._note_key(evse, await self._meters[evse].public_key())
         except (MeterError, TimeoutError) as error:
             why = str(error) or f"no answer in {BUDGET_S:g} s"
-            _log.warning("evse=%d meter: its public key can not be read: %s", evse, why)
+            if self._keyless.get(evse) != why:  # a meter may be gone for years
+                self._keyless[evse] = why
+                _log.warning("evse=%d meter: its public key can not be read: %s", evse, why)
 
     def _note_key(self, evse: int, key: str) -> None:
         before = self._keys.get(evse)
@@ -111,6 +115,7 @@ class SignedMeters:
         if before is not None:
             _log.warning("evse=%d meter: it has another public key than before: %s", evse, key)
         self._keys[evse] = key
+        self._keyless.pop(evse, None)
         self._on_key(evse, key)
 
     async def _carry_out(self, evse: int, job: Job) -> None:

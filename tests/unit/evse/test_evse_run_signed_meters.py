@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from drivers.errors import MeterMapError
 from drivers.metering.bus import ModbusBus
-from drivers.metering.map import Line
+from drivers.metering.map import Line, Request
 from drivers.metering.ocmf import parse
 from drivers.metering.ocmf_verify import verify
 from drivers.metering.settings import meter_problems
@@ -208,3 +208,40 @@ def test_a_running_core_publishes_the_key_of_its_meter(tmp_path: Path) -> None:
         assert not core.life.failed
 
     asyncio.run(scenario())
+
+
+class Gone(ModbusBus):
+    """A line whose adapter is unplugged."""
+
+    def __init__(self, port: str, line: Line, *, timeout_ms: int) -> None:
+        super().__init__(port, line, timeout_ms=timeout_ms)
+        self.asked_often = asyncio.Event()
+
+    async def read(self, unit: int, function_code: int, request: Request) -> list[int]:
+        if self.counters.requests >= 4:
+            self.asked_often.set()
+        return await super().read(unit, function_code, request)
+
+
+def test_a_meter_that_is_gone_for_years_is_logged_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("evse.run.signed_meters.KEY_RETRY_S", 0.02)
+
+    async def body() -> int:
+        bus = Gone(str(tmp_path / "gone"), Line(baud=115_200), timeout_ms=20)
+        signed = SignedMeters(
+            config(),
+            MonotonicClock(),
+            bus_of=lambda _evse: bus,
+            on_begun=lambda *_: None,
+            on_ended=lambda *_: None,
+            on_key=lambda *_: None,
+        )
+        task = asyncio.create_task(signed.run())
+        await asyncio.wait_for(bus.asked_often.wait(), 5)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return sum("public key can not be read" in each.message for each in caplog.records)
+
+    assert asyncio.run(body()) == 1
