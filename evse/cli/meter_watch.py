@@ -9,7 +9,7 @@ import contextlib
 import sys
 from datetime import datetime
 
-from drivers.errors import MeterError
+from drivers.errors import MeterError, MeterUnreachable
 from drivers.metering.meter import MeterPoller, ModbusMeter
 from evse.cli.bounds import number, whole
 from evse.cli.meter_table import line, table
@@ -63,7 +63,9 @@ class Screen:
     def fail(self, error: MeterError) -> None:
         self._failures += 1
         words = advice(self._meter.diagnosis())
-        self._show([str(error), words], f"{error}: {words}")
+        # a port that can not be used is told by its remedy alone, which names it
+        told = [words] if isinstance(error, MeterUnreachable) and words else [str(error), words]
+        self._show(told, ": ".join(one for one in told if one))
 
     def _show(self, rows: list[str], one: str) -> None:
         now = datetime.now().strftime("%H:%M:%S")

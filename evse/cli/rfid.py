@@ -13,6 +13,7 @@ from typing import get_args
 import msgspec
 
 from drivers.rfid.events import Back, Lost, ReaderEvent, Refused, Token
+from evse.cli.bounds import number
 from evse.cli.places import load_or_explain
 from evse.clock import MonotonicClock
 from evse.config.read import Reader
@@ -40,7 +41,7 @@ def add(parser: argparse.ArgumentParser, _name: str) -> None:
         watch.add_argument(spelled, choices=hints[option], help="as in [[rfid]]; with --port")
     watch.add_argument("--baud", type=int, help="of a serial port; with --port")
     watch.add_argument("--uid-bytes", type=int, help="of a UID in decimal; with --port")
-    watch.add_argument("--seconds", type=float, help="end after so long (until Ctrl-C)")
+    watch.add_argument("--seconds", type=number(0.01, 1e9), help="end after so long (until Ctrl-C)")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -250,6 +250,7 @@ def test_watch_goes_on_over_a_failure_and_says_what_is_wrong(
     lines = said(capsys).splitlines()
     assert len(lines) == 2
     assert "its adapter is unplugged or has another name now. Plug it in" in lines[1]
+    assert lines[1].count("is not there") == 1
 
 
 def test_a_port_that_the_station_holds_is_told_with_where_to_look_instead(
