@@ -6,6 +6,8 @@ the EVSE does not use is left alone; what the EVSE needs and the board lacks is 
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from drivers.board.profile import BoardProfile, EvseSection, load_profile
 from drivers.errors import ProfileError
 from drivers.gpio.inputs import Input
@@ -30,6 +32,20 @@ def hardware(profile: BoardProfile, section: EvseSection, table: EvseTable) -> H
         phase_feedback=switches and contact is not None and contact.feedback is not None,
         unlocks_on_power_loss=table.lock is not None and _holds_reserve(profile, section),
     )
+
+
+def used(section: EvseSection, fitted: Hardware | None) -> EvseSection:
+    """`section` without what its EVSE has no use for; None: it uses all of it."""
+    if fitted is None:
+        return section
+    nothing: dict[str, None] = {}
+    if not fitted.lock:
+        nothing |= {"lock": None, "lock_reserve": None}
+    if not fitted.socket:
+        nothing["proximity"] = None
+    if not fitted.phase_switch:
+        nothing["phase_contact"] = None
+    return replace(section, **nothing)
 
 
 def of_station(profile: BoardProfile, evses: tuple[EvseTable, ...]) -> dict[int, Hardware]:

@@ -26,6 +26,8 @@ from drivers.gpio.wires import InputPin, OutputPin
 from drivers.temperature.slow import FORM, MOST_SENSORS, is_sensor
 from evse.config.read import nearest
 
+LONGEST_BURST_US = 6_000
+"""Of ring 1's period of 10 ms."""
 MAX_FILE_BYTES = 65_536
 Channel = Annotated[int, Meta(ge=0, le=7)]
 Gpio = Annotated[int, Meta(ge=0, le=27)]
@@ -197,6 +199,13 @@ def contradictions(profile: BoardProfile) -> list[str]:
             "[[evse]] two bursts do not fit into ring 1's period of 10 ms: give all but one EVSE "
             'peak detectors, method = "peaks"'
         )
+    for number, each in enumerate(profile.evse, start=1):
+        pilot = each.pilot
+        if isinstance(pilot, BurstSection) and pilot.samples * pilot.spacing_us > LONGEST_BURST_US:
+            problems.append(
+                f"[evse {number}] pilot: {pilot.samples} samples every {pilot.spacing_us} us take "
+                f"longer than {LONGEST_BURST_US} us, and ring 1 has 10 000 us for everything"
+            )
     reserved = [Use(gpio, "SPI") for gpio in SPI0_PINS]
     problems += twice("GPIO", [*reserved, *pins(profile)])
     problems += twice("channel ", channels(profile))

@@ -65,9 +65,7 @@ class Contactor:
         """Those that are let go after the pull-in."""
         self._all: list[OutputLine] = [*self._pull_in, *self._hold]
         self._mirrors = [
-            lines.input(
-                pin, "mirror contact", floating=Wiring.MIRROR_FLOATING, when_floating=True
-            )
+            lines.input(pin, "mirror contact", floating=Wiring.MIRROR_FLOATING, when_floating=True)
             for pin in pins.mirrors
         ]
         self._pull_in_ms = pins.pull_in_ms
@@ -104,13 +102,14 @@ class Contactor:
         self._safe = True
         self._open()
 
-    def wait_open(self, pause: Callable[[int], None]) -> None:
-        """Returns when its mirror contacts read open, or after RELEASES_MS: for what must not move
-        under load. `pause`: lets so many milliseconds pass."""
+    def wait_open(self, pause: Callable[[int], None]) -> bool:
+        """Returns when its mirror contacts read open, or after RELEASES_MS, and then False: for
+        what must not move under load. `pause`: lets so many milliseconds pass."""
         for _look in range(RELEASES_MS // LOOK_MS):
             if self._looks_open():
-                return
+                return True
             pause(LOOK_MS)
+        return self._looks_open()
 
     def _looks_open(self) -> bool:
         try:

@@ -205,7 +205,10 @@ def switch_off(lines: Iterable[Switch]) -> None:
         except GpioUnavailable as error:
             failure = failure or error
     if failure is not None:
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure  # it holds this frame, and nothing here collects garbage
 
 
 def _release(device: InputDevice | OutputDevice, name: str) -> None:

@@ -130,4 +130,7 @@ class Lines:
             except GpioUnavailable as error:
                 failure = failure or error
         if failure is not None:
-            raise failure
+            try:
+                raise failure
+            finally:
+                del failure  # it holds this frame, and nothing here collects garbage

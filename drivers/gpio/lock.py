@@ -128,6 +128,10 @@ class HeldSolenoid:
         self._line = lines.power(pins.solenoid, "lock solenoid")
         self._safe = False
 
+    @property
+    def is_on(self) -> bool:
+        return self._line.is_on
+
     def write(self, drive: LockDrive, now_ms: int) -> None:
         del now_ms  # it may be on for ever
         if drive is LockDrive.UNLOCK or self._safe:
@@ -198,6 +202,11 @@ class ConnectorLock:
             drive = LockDrive.OFF
         self._drive = drive
         self._actuator.write(drive, now_ms)
+
+    @property
+    def is_held(self) -> bool:
+        """Is it a solenoid that locks as long as it is on, and on?"""
+        return isinstance(self._actuator, HeldSolenoid) and self._actuator.is_on
 
     def make_safe(self) -> None:
         """Nothing is driven any more, for good; a held solenoid lets go. Raises GpioUnavailable."""

@@ -31,6 +31,8 @@ def add(parser: argparse.ArgumentParser, _name: str) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if arguments.make_safe:
+        return _make_safe(arguments)
     # The meters' drivers, which others ask too, bring half an interpreter into locked memory.
     try:
         config = load(arguments.config)
@@ -43,16 +45,11 @@ def run(arguments: argparse.Namespace) -> int:
     # The libraries of the pins are for this process alone.
     try:
         from drivers.raspberry_pi import RaspberryPi
-        from evse.run.native import make_safe, run_native
+        from evse.run.native import run_native
     except ModuleNotFoundError as error:
         explain_no_pins(error)
         return 1
     log_to_stderr("guard")
-    if arguments.make_safe:
-        problems = make_safe(config, RaspberryPi())
-        for problem in problems:
-            print(problem, file=sys.stderr)
-        return 1 if problems else 0
     die_with_parent()
     try:
         arguments.run_dir.mkdir(parents=True, exist_ok=True)
@@ -60,3 +57,25 @@ def run(arguments: argparse.Namespace) -> int:
     except (BoardError, PortError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def _make_safe(arguments: argparse.Namespace) -> int:
+    """What the guard itself has left word of goes first: the configuration may be broken by now."""
+    try:
+        from drivers.raspberry_pi import RaspberryPi
+        from evse.run.native import make_last_safe, make_safe
+    except ModuleNotFoundError as error:
+        explain_no_pins(error)
+        return 1
+    problems = make_last_safe(arguments.run_dir, RaspberryPi())
+    if problems is None:
+        try:
+            config = load(arguments.config)
+            if config.board.kind != "native":
+                return 0
+            problems = make_safe(config, RaspberryPi())
+        except (ConfigError, BoardError) as error:
+            problems = [str(error)]
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0

@@ -158,7 +158,8 @@ def units(
         found += [_meter(name, meter, str(run_dir)) for name, meter in fitted(config)]
     elif config.board.kind == "native":
         where = ("--config", str(path), "--run-dir", str(run_dir))
-        found.append(python_unit("guard", "evse", "guard", *where))
+        clean = ("guard", *where, "--make-safe")
+        found.append(python_unit("guard", "evse", "guard", *where, afterwards=clean))
         if sensors_of(config):
             found.append(python_unit("temperature", "evse", "temperature", *where))
     recorded = () if record is None else ("--record", str(record))

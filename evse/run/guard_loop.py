@@ -24,6 +24,7 @@ from firmware_bridge.events import BoardEvent, CommandReceived, HostHello, Permi
 from firmware_bridge.guard_server import GuardServer
 
 ANALOG_MS = 1_000
+PERIOD_NS = PERIOD_MS * 1_000_000
 OVERSLEPT_MS = 150
 """A little less than ring 0's watchdog waits."""
 
@@ -92,14 +93,17 @@ class GuardLoop:
         while self.running:
             now_ns = time.monotonic_ns()
             now_ms = now_ns // 1_000_000
-            self._keep_pace(now_ms, max(0, now_ns - next_ns) // 1_000)
+            late_ns = max(0, now_ns - next_ns)
+            self._keep_pace(now_ms, late_ns // 1_000)
             if (now_ns - last_ns) // 1_000_000 > OVERSLEPT_MS and self._driving:
                 self._begin_anew(now_ms, (now_ns - last_ns) // 1_000_000)
             self.turn(now_ms)
             last_ns = now_ns
             after_ns = time.monotonic_ns()
-            next_ns = max(next_ns + PERIOD_MS * 1_000_000, after_ns)
-            time.sleep((next_ns - after_ns) / 1e9)
+            # From where it was due, so that a turn which takes too long makes the next one late;
+            # from now on where a whole period is lost already.
+            next_ns = (now_ns if late_ns >= PERIOD_NS else next_ns) + PERIOD_NS
+            time.sleep(max(0, next_ns - after_ns) / 1e9)
         self.make_safe(time.monotonic_ns() // 1_000_000)
 
     def _keep_pace(self, now_ms: int, late_us: int) -> None:

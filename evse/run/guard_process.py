@@ -22,14 +22,14 @@ class Closable(Protocol):
 def live(
     loop: GuardLoop, flights: FlightWriter, clock: Clock, closing: tuple[Closable, ...]
 ) -> int:
-    """Run until SIGTERM, SIGINT or the pins are lost; its exit code. `closing` is closed in order,
+    """Run until a signal says so or the pins are lost; its exit code. `closing` is closed in order,
     whatever has happened."""
 
     def stop(_number: int, _frame: object) -> None:
         loop.running = False
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, stop)
     try:
         loop.run()
     except OSError as error:

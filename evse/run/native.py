@@ -6,13 +6,14 @@ import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import msgspec
+
 from drivers.board.fitted import of_station
 from drivers.board.native import NativeBoard, sleep_ms
 from drivers.board.profile import BoardProfile, load_profile
-from drivers.errors import BoardError
+from drivers.board.rescue import LastBoard, Rescue
 from drivers.gpio.release import HOW_TO_RELEASE, outputs_outlive_process
 from drivers.machine import Machine
-from drivers.pilot import hardware_pwm
 from evse import __version__
 from evse.clock import MonotonicClock
 from evse.config.load import guard_config_crc
@@ -28,6 +29,9 @@ from evse.run.notify import notifier, watchdog
 from evse.run.process import BOARD_SOCKET, TEMPERATURES
 from evse.run.realtime import become_realtime, freeze_garbage
 from firmware_bridge.board_ports import SocketPort
+
+LAST_BOARD = "board.json"
+"""In the run directory: what the guard drives."""
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +77,8 @@ def run_native(config: StationConfig, run_dir: Path, machine: Machine) -> int:
     fitted = of_station(profile, config.evses)
     clock = MonotonicClock()
     slow = str(run_dir / TEMPERATURES)
-    board = NativeBoard(machine, profile, len(config.evses), slow_path=slow)
+    _leave_word(run_dir, LastBoard(profile, len(config.evses)))
+    board = NativeBoard(machine, profile, len(config.evses), fitted=fitted, slow_path=slow)
     if outputs_outlive_process(machine) is not False:
         _log.warning("%s", HOW_TO_RELEASE)
     port = SocketPort(run_dir / BOARD_SOCKET)
@@ -107,16 +112,23 @@ def make_safe(
 ) -> list[str]:
     """After a guard that ended in any way: pilots at X1, every output off and released. What could
     not be done, as sentences. `pause`: lets so many milliseconds pass."""
-    profile = load_profile(config.board.profile)
-    problems = []
-    for section in profile.evse[: len(config.evses)]:
-        pilot = section.pilot
-        try:
-            hardware_pwm.make_safe(machine, pilot.pwm_gpio, inverted=pilot.inverted)
-        except BoardError as error:
-            problems.append(str(error))
+    last = LastBoard(load_profile(config.board.profile), len(config.evses))
+    return Rescue(machine, last, pause).run()
+
+
+def make_last_safe(run_dir: Path, machine: Machine) -> list[str] | None:
+    """The same for the board that the guard of `run_dir` drove, whatever the configuration is by
+    now. None where no guard has left word."""
     try:
-        NativeBoard(machine, profile, len(config.evses), pause=pause).close()
-    except BoardError as error:
-        problems.append(str(error))
-    return problems
+        last = msgspec.json.decode((run_dir / LAST_BOARD).read_bytes(), type=LastBoard)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return Rescue(machine, last, sleep_ms).run()
+
+
+def _leave_word(run_dir: Path, last: LastBoard) -> None:
+    """For `make_last_safe`. A guard that can not leave it runs all the same."""
+    try:
+        (run_dir / LAST_BOARD).write_bytes(msgspec.json.encode(last))
+    except OSError as error:
+        _log.warning("%s can not be left in %s: %s", LAST_BOARD, run_dir, error.strerror)

@@ -31,6 +31,7 @@ KILLED_S = 0.2
 """For the kernel to take away what was killed."""
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 5.0
+AFTERWARDS_S = 5.0
 STEADY_S = 10.0
 """After so long a process counts as healthy, and its next restart is quick again."""
 
@@ -49,6 +50,9 @@ class Unit(msgspec.Struct, frozen=True):
     number of a dead pseudo-terminal to whoever asks next, and a link to it then leads astray."""
     takes: Mapping[int, tuple[str, ...]] = {}
     """By exit code: the units that begin anew with it."""
+    afterwards: tuple[str, ...] = ()
+    """A command line that cleans up after it, however it ended; not waited for longer than
+    AFTERWARDS_S."""
 
 
 def python_unit(
@@ -58,10 +62,13 @@ def python_unit(
     simulated_metal: bool = False,
     leaves: tuple[str, ...] = (),
     takes: Mapping[int, tuple[str, ...]] | None = None,
+    afterwards: tuple[str, ...] = (),
 ) -> Unit:
-    """A unit that runs a module of ours on this interpreter."""
+    """A unit that runs a module of ours on this interpreter. `afterwards`: the arguments with which
+    the same module cleans up after it."""
     argv = (sys.executable, "-m", module, *arguments)
-    return Unit(name, argv, simulated_metal, leaves, takes or {})
+    cleans = (sys.executable, "-m", module, *afterwards) if afterwards else ()
+    return Unit(name, argv, simulated_metal, leaves, takes or {}, cleans)
 
 
 class Supervisor:
@@ -175,7 +182,21 @@ class Supervisor:
             process.kill()
         code = await process.wait()
         _remove(unit.leaves)
+        await self._clean_up(unit)
         return code, _ended(code)
+
+    async def _clean_up(self, unit: Unit) -> None:
+        if not unit.afterwards:
+            return
+        process = await asyncio.create_subprocess_exec(
+            *unit.afterwards, stdin=asyncio.subprocess.DEVNULL, start_new_session=True
+        )
+        try:
+            await asyncio.wait_for(process.wait(), AFTERWARDS_S)
+        except TimeoutError:
+            _log.error("%s is not cleaned up after: it takes too long", unit.name)
+            process.kill()
+            await process.wait()
 
     async def _end(self) -> None:
         for event in self._powered.values():

@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
     fitted = of_station(profile, config.evses)
     wire = reach_plant(given.run_dir / "pins.sock")
     pi = FakePi(profile, dict.fromkeys(fitted, wire), clock.now_ms)
-    board = NativeBoard(pi, profile, len(config.evses))
+    board = NativeBoard(pi, profile, len(config.evses), fitted=fitted)
     pins = WiredBoard(board, wire)
     port = PtyPort(given.run_dir / "board.tty")
     flights = FlightWriter(given.run_dir, clock, station=config.station.identity)

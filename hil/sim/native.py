@@ -49,7 +49,13 @@ class NativeSimBoard:
         self.pins: SettlingPins | None = None
 
     def start(self) -> GuardHost:
-        self.board = NativeBoard(self.pi, self._profile, len(self._config.evses), pause=in_no_time)
+        self.board = NativeBoard(
+            self.pi,
+            self._profile,
+            len(self._config.evses),
+            fitted=self._fitted,
+            pause=in_no_time,
+        )
         pins = self.pins = SettlingPins(self.board, skips=not has_peaks(self._profile))
         host = native_host(self._config, self._fitted, pins)
         host.panel = pins
