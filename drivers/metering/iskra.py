@@ -27,6 +27,7 @@ from drivers.metering.iskra_registers import (
     REFUSALS,
     SIGNATURE_AS_DER,
     SIGNED,
+    SIGNING,
     SIGNING_STEPS,
     STATE_STEPS,
     STEP_MS,
@@ -70,8 +71,9 @@ class IskraWm3m4c:
     def end(self, request: TransactionReq) -> Script[str]:
         state = (yield Read(Register.STATE, 1))[0]
         if state == State.IDLE:
-            raise SignerRefused("the meter has no transaction to end")
-        yield from self._close(state, request)
+            yield from _await_what_was_asked()
+        else:
+            yield from self._close(state, request)
         return (yield from _record())
 
     def _close(self, state: int, request: TransactionReq) -> Script[None]:
@@ -142,6 +144,15 @@ def _await_state(wanted: State) -> Script[None]:
     raise SignerRefused(
         f"the meter did not become {wanted.name.lower()}, its state is {state}: {why} ({status})"
     )
+
+
+def _await_what_was_asked() -> Script[None]:
+    """It was ended already: by a core that was killed before it had the record. The meter keeps
+    that until the next transaction; whose it is, is looked at where it is passed on."""
+    status = (yield Read(Register.STATUS, 1))[0]
+    if status not in (SIGNED, SIGNING):
+        raise SignerRefused("the meter has no transaction to end")
+    yield from _await_signature()
 
 
 def _await_signature() -> Script[None]:

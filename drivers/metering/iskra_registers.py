@@ -67,7 +67,9 @@ class Command(enum.IntEnum):
 
 
 SIGNED = 15
-PENDING = frozenset({0, 1, 2})
+SIGNING = 2
+"""In progress."""
+PENDING = frozenset({0, 1, SIGNING})
 """Not initialised, idle, in progress."""
 REFUSALS = {
     128: "invalid date or time",

@@ -28,7 +28,7 @@ from evse.types.ocmf import (
     TransactionReq,
 )
 from hil.plant.iskra_bytes import as_firmware_writes
-from hil.plant.iskra_sim import SimulatedIskra, State, Status
+from hil.plant.iskra_sim import STATUS, SimulatedIskra, State, Status
 from hil.plant.meter_process import MeterPort
 from hil.plant.meter_sim import MeterMode
 from hil.plant.model import MeterTruth
@@ -249,6 +249,30 @@ def test_what_the_meter_can_not_hold_is_refused_before_it_is_written(world: Worl
     assert world.meter.state is State.IDLE
 
 
+class Killed(Exception):
+    """The core."""
+
+
+@pytest.mark.parametrize("signing", [False, True])
+def test_an_end_whose_record_nobody_fetched_is_fetched_after_a_restart(
+    world: World, signing: bool
+) -> None:
+    world.run(MODEL.begin(REQUEST))
+    world.wh += 7_000
+
+    def kill() -> None:
+        over = world.meter.state is State.IDLE
+        if over and (signing or world.meter._memory[STATUS] == Status.OK):
+            raise Killed
+
+    with pytest.raises(Killed):
+        world.run(MODEL.end(REQUEST), kill)
+    value = signed_value(world.run(MODEL.end(REQUEST)), "", REQUEST, ended=True)
+    record = parse(value.signed_meter_data)
+    assert verify(record, world.meter.public_key).valid
+    assert judge([record]).energy_wh == 7_000
+
+
 def test_a_record_of_another_customer_is_never_passed_on(world: World) -> None:
     record = world.run(MODEL.begin(REQUEST))
     with pytest.raises(MeterGarbled, match="another customer"):
@@ -284,8 +308,9 @@ def test_the_driver_signs_over_a_real_line(tmp_path: Path) -> None:
         try:
             begin = await signer.begin(REQUEST)
             end = await signer.end(REQUEST)
+            assert await signer.end(REQUEST) == end, "asked again it is the same"
             with pytest.raises(MeterError):
-                await signer.end(REQUEST)
+                await signer.end(replace(REQUEST, identification_data="CAFE0002"))
         finally:
             await bus.aclose()
             port.close()
