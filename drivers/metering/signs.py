@@ -97,14 +97,14 @@ def head_of(sent: bytes) -> bytes:
 def _of_whole_frames(sent: bytes, heard: bytes) -> tuple[Sign, str] | None:
     """Sound frames that are not the awaited one."""
     unit, function = sent[:1], sent[1:2]
+    if any(frame != sent for frame in requests_in(heard)):
+        return Sign.OTHER_MASTER, ""  # with or without what it was answered
     answers = answers_in(heard)
     for frame in answers:
         if frame[:1] != unit:
             return Sign.OTHER_UNIT, str(frame[0])
     for frame in answers:
         return (Sign.LATE, "") if frame[1:2] == function else (Sign.OTHER_FUNCTION, str(frame[1]))
-    if any(frame != sent for frame in requests_in(heard)):
-        return Sign.OTHER_MASTER, ""
     return None
 
 

@@ -70,6 +70,11 @@ SIGNS = [
         "with function 3 when asked with 4",
     ),
     ([garbled(sealed(bytes([9, 3, 0, 10, 0, 2])))], Sign.OTHER_MASTER, "another master asks"),
+    (
+        [garbled(sealed(bytes([9, 3, 0, 10, 0, 1])) + sealed(bytes([9, 3, 2, 0, 7])))],
+        Sign.OTHER_MASTER,
+        "another master asks",
+    ),
     ([garbled(ANSWER[2:])], Sign.LOST_START, "the first bytes of unit 1's answers are lost"),
     ([garbled(ANSWER[:100])], Sign.CUT_SHORT, "end too early"),
     ([garbled(ANSWER[:-1] + b"\x00")], Sign.CLASH, "two devices have one address"),
