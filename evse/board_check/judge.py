@@ -16,6 +16,8 @@ HIGHEST_SUPPLY_MV = 12_600
 """Where the pilot generator's tolerance ends at the other side (evse/clauses.toml, [supply])."""
 ROOM_DC = (-200, 600)
 """No station stands in anything colder or hotter while somebody commissions it."""
+NO_PLUG_OHM = 4_500
+"""Above it nothing is plugged in (IEC 61851-1 Annex B; hardware makers' pages agree)."""
 OF_PILOT = (
     Wiring.ADC_SILENT
     | Wiring.ADC_ALL_ONES
@@ -266,7 +268,7 @@ def cable_is(rating_a: int) -> Watch:
 
 
 def nothing_at_pp(inputs: Inputs) -> str | None:
-    if cable_rating_a(inputs.pp_ohm) or (inputs.pp_ohm or 1_000_000) < 2_460:
+    if inputs.pp_ohm is not None and inputs.pp_ohm <= NO_PLUG_OHM:
         return f"{cable_shows(inputs)}, with nothing plugged in: a wire of PP touches another"
     return None
 
