@@ -29,6 +29,7 @@ from evse.support.pack import Part, pack
 from evse.support.redaction import Prose, Pseudonym, pseudonyms, redacted, tokens_in
 from ocpp_link.security.credentials import Credentials
 from ocpp_link.security.part import CREDENTIALS
+from ocpp_link.wire.redaction import Redaction
 from ocpp_link.wire.rotated_file import parts as log_parts
 
 CONFIG = Path("/etc/pievse/station.toml")
@@ -139,7 +140,7 @@ def _texts(
     )
     yield service_log(arguments.lines)
     for name, log in (("ocpp-frames.jsonl", FRAME_LOG), ("ocpp-security.jsonl", SECURITY_LOG)):
-        yield stored.part(name, partial(_tail, link_dir / log))
+        yield stored.part(name, partial(_log, link_dir / log, pseudonym))
 
 
 def _link_dir(state_dir: Path) -> Path:
@@ -151,8 +152,10 @@ def _link_dir(state_dir: Path) -> Path:
     return state_dir
 
 
-def _tail(log: Path) -> bytes:
-    return stored.tail(log_parts(log))
+def _log(log: Path, pseudonym: Pseudonym) -> bytes:
+    """By the names of the fields: a card that was refused is in no database."""
+    redaction = Redaction(hide_tokens=True, pseudonym=pseudonym)
+    return stored.each_line(stored.tail(log_parts(log)), redaction.value, redaction.unreadable)
 
 
 # --- secrets --------------------------------------------------------------------------------------

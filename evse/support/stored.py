@@ -181,6 +181,19 @@ def tail(paths: Iterable[Path]) -> bytes:
     return kept if len(kept) < MAX_LOG_BYTES else kept.partition(b"\n")[2]
 
 
+def each_line(log: bytes, clean: Callable[[Any], Any], other: Callable[[str], str]) -> bytes:
+    """A log of JSON lines, `clean` over each; `other` over what is none, as a torn line."""
+
+    def cleaned(line: bytes) -> bytes:
+        try:
+            found = json.dumps(clean(json.loads(line)), ensure_ascii=False)
+        except (ValueError, RecursionError):
+            found = other(line.decode(errors="replace"))
+        return found.encode(errors="replace")
+
+    return b"\n".join(map(cleaned, log.splitlines())) + b"\n"
+
+
 def flights(directories: Iterable[Path]) -> Iterator[Part]:
     """The newest recordings of ring 1, unchanged: their checksums hold, and nobody is named."""
     found: dict[str, tuple[int, Path]] = {}

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from evse.support.redaction import HIDDEN, without_credentials
+from evse.support.redaction import HIDDEN, Pseudonym, without_credentials
 
 MAX_DEPTH = 50
 """Of JSON in strings in JSON …: what is deeper is hidden unread."""
@@ -30,9 +30,8 @@ SECRET_NAMES = frozenset(
 """In small letters: of fields, and of settings whose values are secret."""
 NAMING_FIELDS = ("key", "name")
 VALUE_FIELDS = frozenset({"value", "attributevalue", "actualvalue"})
-TOKEN_FIELDS = frozenset(
-    {"idtag", "parentidtag", "idtoken", "additionalidtoken", "signedmeterdata"}
-)
+NAMING_TOKENS = frozenset({"idtag", "parentidtag", "idtoken", "additionalidtoken"})
+TOKEN_FIELDS = NAMING_TOKENS | {"signedmeterdata"}
 """What a meter signed names the customer."""
 _PRIVATE = re.compile(r"PRIVATE KEY", re.IGNORECASE)
 _SUSPECT = ("authorizationkey", "password", "vpn", "simpin", "private", "\\u", "\\/")
@@ -43,9 +42,12 @@ _TOKEN = ("idtag", "idtoken", "signedmeterdata")
 class Redaction:
     """`text` and `value` return what may be written; both leave what is harmless as it is."""
 
-    def __init__(self, *, hide_tokens: bool = False) -> None:
-        """With `hide_tokens`, who charged is not told, either."""
+    def __init__(
+        self, *, hide_tokens: bool = False, pseudonym: Pseudonym = lambda _token: HIDDEN
+    ) -> None:
+        """With `hide_tokens`, who charged is not told, either: `pseudonym` stands for a token."""
         self._hide_tokens = hide_tokens
+        self._pseudonym = pseudonym
         self._suspect = _SUSPECT + _TOKEN if hide_tokens else _SUSPECT
 
     def concerns(self, text: str) -> bool:
@@ -78,7 +80,7 @@ class Redaction:
         for field, inner in value.items():
             small = field.lower()
             if self._is_hidden(small, inner) or (secret and small in VALUE_FIELDS):
-                found[field] = HIDDEN
+                found[field] = self._pseudonym(inner) if small in NAMING_TOKENS else HIDDEN
             elif small == "vpn" and isinstance(inner, dict):
                 found[field] = self._vpn(inner, depth)
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import os
@@ -395,6 +396,31 @@ def test_a_bundle_never_grows_over_its_bound(sizes: list[int], seed: int) -> Non
     assert len(names) == len(parts) - len(left_out) + 1
     assert names[-1] == CONTENTS
     assert all("the bundle is full" in line for line in left_out)
+
+
+def test_a_card_that_was_refused_and_is_in_no_database_is_hidden_in_frames(
+    station: Station,
+) -> None:
+    record = base64.b64encode(b"OCMF|the customer|").decode()
+    signed = json.dumps({"signedMeterData": record})
+    lines = (
+        {"type": 2, "action": "Authorize", "payload": {"idTag": "BADCA4D0"}},
+        {"type": 2, "payload": {"idToken": {"idToken": "BADCA4D0", "type": "ISO14443"}}},
+        {"type": 2, "payload": {"sampledValue": [{"format": "SignedData", "value": signed}]}},
+        {"type": 2, "payload": {"key": "HeartbeatInterval", "value": "30"}},
+    )
+    torn = '{"type": 2, "payload": {"idTag": "BADCA4'
+    text = "\n".join([*map(json.dumps, lines), torn])
+    (station.state_dir / FRAME_LOG).write_text(text)
+    assert station.support() == 0
+    frames = station.bundle()["ocpp-frames.jsonl"]
+    assert "BADCA4" not in frames
+    assert record not in frames
+    first, second, _, setting, _ = frames.splitlines()
+    name = json.loads(first)["payload"]["idTag"]
+    assert name.startswith("token-")
+    assert json.loads(second)["payload"]["idToken"] == {"idToken": name, "type": "ISO14443"}
+    assert json.loads(setting)["payload"] == {"key": "HeartbeatInterval", "value": "30"}
 
 
 # --- what others put there ------------------------------------------------------------------------
