@@ -66,9 +66,9 @@ class SerialLine:
         return self._presentations.unreadable(text, says, now_ms)
 
     def _finish(self, now_ms: int) -> list[ReaderEvent]:
-        text = self._line.decode("latin-1")
+        text = self._line.decode("latin-1").strip()
         self._forget()
-        if not text.strip():
+        if not text:
             return []
         if not (text.isascii() and text.isprintable()):
             return self._presentations.unreadable(text, "no text: check baud", now_ms)

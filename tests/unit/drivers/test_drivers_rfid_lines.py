@@ -192,6 +192,8 @@ def test_a_pause_ends_a_line_where_nothing_else_does() -> None:
     assert line.next_deadline_ms == 50 + GAP_MS
     assert values(line.poll(50 + GAP_MS)) == ["04A2B3C4"]
     assert line.next_deadline_ms is None
+    assert line.received(b"04A2B3C5\r\n", 10_000) == []
+    assert values(line.poll(20_000)) == ["04A2B3C5"], "an end that nobody waits for does no harm"
 
 
 def test_a_wrong_baud_rate_is_named_once() -> None:
