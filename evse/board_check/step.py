@@ -127,7 +127,7 @@ class StepRun:
             phase.action if waits else "",
         )
 
-    def answered(self, yes: bool) -> Turn:
+    def answered(self, *, yes: bool) -> Turn:
         """The technician's word on the question."""
         if yes:
             return Turn(Outputs(), verdict=Verdict.PASS, why=f"{self.step.question} yes")

@@ -149,7 +149,7 @@ class Walker:
             if typed == "f":
                 return self._finding(step, Verdict.FAIL, "the technician says that it fails")
             if turn.asks and typed in ("y", "n"):
-                turn = run.answered(typed == "y")
+                turn = run.answered(yes=typed == "y")
                 continue
             if typed == "" and turn.action and self._hand is not None:
                 self._hand.act(step.evse, turn.action)

@@ -1,4 +1,4 @@
-"""What the walk makes of a reading, at its limits and wire by wire."""
+"""What the walk makes of a reading, at its limits and wire by wire; and how a step goes on."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from evse.board_check import judge
-from evse.board_check.step import Watch
+from evse.board_check.step import Phase, Step, StepRun, Turn, Verdict, Watch
 from evse.faults import of_wiring
-from evse.guard.facts import Inputs
-from evse.model import BoardFault, PilotState, Wiring
+from evse.guard.facts import Inputs, Outputs
+from evse.model import WARNINGS, BoardFault, PilotState, Wiring
 from evse.pilot import PilotSample
 
 FREE = PilotSample(12_000, None)
@@ -159,3 +159,142 @@ def test_who_works_inside_is_no_reason_against_the_contactor() -> None:
     assert judge.may_not_be_on(Inputs(sample=FREE, faults=judge.OF_A_WORKSHOP)) is None
     assert judge.may_not_be_on(Inputs(sample=FREE, faults=BoardFault.HIGH_TEMPERATURE)) is None
     assert judge.may_not_be_on(Inputs(sample=FREE, faults=BoardFault.WATER_INGRESS)) is not None
+
+
+@pytest.mark.parametrize("flag", list(BoardFault))
+def test_any_other_fault_of_the_board_keeps_the_contactor_off(flag: BoardFault) -> None:
+    told = judge.may_not_be_on(Inputs(sample=FREE, faults=flag))
+    workshop = (BoardFault.ENCLOSURE_OPEN, BoardFault.POWER_LOSS, BoardFault.LOCK_CAPACITOR)
+    assert (told is None) is (flag in workshop or flag in WARNINGS)
+
+
+def test_a_contactor_that_reads_closed_is_not_switched() -> None:
+    assert judge.may_not_close(Inputs(sample=FREE)) is None
+    told = judge.may_not_close(Inputs(sample=FREE, mirror_closed=True))
+    assert told is not None
+    assert "reads closed already" in told
+    assert judge.phases_may_not_move(Inputs()) is None
+    assert judge.phases_may_not_move(Inputs(mirror_closed=True)) is not None
+
+
+def test_a_reserve_is_charged_until_the_board_says_otherwise() -> None:
+    assert judge.reserve_is_charged(Inputs()) is None
+    assert judge.reserve_is_charged(Inputs(faults=BoardFault.LOCK_CAPACITOR)) is not None
+
+
+@pytest.mark.parametrize(
+    ("feedback", "shown"),
+    [(None, "no feedback"), (True, "L2 and L3 connected"), (False, "L1 alone")],
+)
+def test_the_phase_contact_is_where_its_feedback_says(feedback: bool | None, shown: str) -> None:
+    inputs = Inputs(phase_feedback=feedback)
+    assert judge.phases_show(inputs) == f"phase contact: {shown}"
+    for three in (True, False):
+        assert (judge.phases_are(three)(inputs) is None) is (feedback is three)
+
+
+# the machine of a step
+
+
+def closed(inputs: Inputs) -> str | None:
+    return None if inputs.mirror_closed else "open"
+
+
+def tripped(inputs: Inputs) -> str | None:
+    return "tripped" if inputs.rcd_tripped else None
+
+
+ON = Outputs(coil=True)
+DRIVEN = Phase(closed, 100, 30, ON, fed=False, never=tripped)
+BY_HAND = Phase(closed, 100, do="close it", action="close")
+
+
+def run_of(*phases: Phase, question: str = "") -> StepRun:
+    step = Step("s", "", 1, "", "", "", phases, lambda _inputs: "", question=question)
+    return StepRun(step, 1_000)
+
+
+def test_a_phase_drives_until_its_reading_has_stood_and_says_how_long_it_took() -> None:
+    run = run_of(DRIVEN)
+    assert run.turn(Inputs(), 1_010) == Turn(ON, fed=False)
+    assert run.turn(Inputs(mirror_closed=True), 1_050) == Turn(ON, fed=False)
+    assert run.turn(Inputs(mirror_closed=True), 1_079) == Turn(ON, fed=False)
+    assert run.turn(Inputs(mirror_closed=True), 1_080) == Turn(ON, verdict=Verdict.PASS)
+    assert run.took_ms == [50]
+
+
+def test_a_reading_that_goes_away_begins_anew() -> None:
+    run = run_of(DRIVEN)
+    run.turn(Inputs(mirror_closed=True), 1_010)
+    run.turn(Inputs(), 1_020)
+    run.turn(Inputs(mirror_closed=True), 1_030)
+    assert run.turn(Inputs(mirror_closed=True), 1_050).verdict is None
+    assert run.turn(Inputs(mirror_closed=True), 1_060).verdict is Verdict.PASS
+
+
+def test_a_phase_whose_reading_does_not_come_fails_with_its_sentence_and_drives_nothing() -> None:
+    run = run_of(DRIVEN)
+    assert run.turn(Inputs(), 1_100).verdict is None
+    assert run.turn(Inputs(), 1_101) == Turn(Outputs(), verdict=Verdict.FAIL, why="open")
+
+
+def test_what_may_never_be_ends_it_at_once() -> None:
+    found = run_of(DRIVEN).turn(Inputs(mirror_closed=True, rcd_tripped=True), 1_010)
+    assert found == Turn(Outputs(), verdict=Verdict.FAIL, why="tripped")
+
+
+def test_a_hand_has_all_the_time_until_its_enter() -> None:
+    run = run_of(BY_HAND)
+    assert run.turn(Inputs(), 60_000) == Turn(Outputs(), do="close it", action="close")
+    assert run.turn(Inputs(), 60_010, done=True) == Turn(Outputs())
+    assert run.turn(Inputs(), 60_110).verdict is None
+    assert run.turn(Inputs(), 60_111).why == "open"
+
+
+def test_what_a_hand_has_done_counts_without_its_enter_when_it_stands() -> None:
+    run = run_of(BY_HAND)
+    assert run.turn(Inputs(mirror_closed=True), 5_000).verdict is None
+    assert run.turn(Inputs(mirror_closed=True), 5_299).verdict is None
+    assert run.turn(Inputs(mirror_closed=True), 5_300).verdict is Verdict.PASS
+
+
+def test_the_next_phase_has_a_time_of_its_own() -> None:
+    run = run_of(Phase(judge.is_rest), DRIVEN)
+    assert run.turn(Inputs(), 9_000) == Turn(ON, fed=False)
+    assert run.turn(Inputs(), 9_100).verdict is None
+    assert run.turn(Inputs(), 9_101).verdict is Verdict.FAIL
+
+
+def test_a_question_is_asked_with_the_last_phases_drive_and_answered_by_a_person() -> None:
+    run = run_of(Phase(judge.is_rest, drive=Outputs(duty_bp=5_333)), question="Is it so?")
+    assert run.turn(Inputs(), 1_010) == Turn(Outputs(duty_bp=5_333), asks=True)
+    assert run.turn(Inputs(), 1_020) == Turn(Outputs(duty_bp=5_333), asks=True)
+    assert run.answered(yes=True) == Turn(Outputs(), verdict=Verdict.PASS, why="Is it so? yes")
+    assert run.answered(yes=False) == Turn(Outputs(), verdict=Verdict.FAIL, why="Is it so? no")
+
+
+def test_presses_count_from_the_steps_begin() -> None:
+    run = run_of(Phase(judge.was_pressed))
+    assert run.turn(Inputs(presses=65_535), 1_010).verdict is None
+    assert run.turn(Inputs(presses=65_535), 1_020).verdict is None
+    assert run.turn(Inputs(presses=0), 1_030).verdict is Verdict.PASS
+
+
+def test_two_presses_over_the_counters_end_are_two() -> None:
+    run = run_of(Phase(lambda inputs: None if inputs.presses == 2 else "another number"))
+    assert run.turn(Inputs(presses=65_535), 1_010).verdict is None
+    assert run.turn(Inputs(presses=1), 1_020).verdict is Verdict.PASS
+
+
+def test_a_second_enter_gives_no_more_time() -> None:
+    run = run_of(BY_HAND)
+    run.turn(Inputs(), 1_010, done=True)
+    run.turn(Inputs(), 1_090, done=True)
+    assert run.turn(Inputs(), 1_111).verdict is Verdict.FAIL
+
+
+def test_each_hand_has_its_own_enter() -> None:
+    run = run_of(Phase(judge.is_rest), BY_HAND)
+    run.turn(Inputs(), 1_010, done=True)
+    assert run.turn(Inputs(), 9_000) == Turn(Outputs(), do="close it", action="close")
+    assert run_of().turn(Inputs(), 1_010) == Turn(Outputs(), verdict=Verdict.PASS)
