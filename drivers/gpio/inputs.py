@@ -23,6 +23,11 @@ from drivers.gpio.wires import InputPin
 from evse.model import BoardFault, Wiring
 
 NO_FAULT = BoardFault(0)
+MAINS_LOST_MS = 1_000
+MAINS_BACK_MS = 5_000
+"""Own decisions. A contactor without its supply needs nobody to open it, so there is time: what
+flickers must not move the lock with each flicker, whose reserve recharges slowly. As it is the lock
+moves once out and once in within the sum of both at most."""
 
 
 class Input(enum.Enum):
@@ -45,19 +50,21 @@ class Meaning(msgspec.Struct, frozen=True):
 
     fault: BoardFault = NO_FAULT
     steady_ms: int = 0
-    """How long it must say so, either way."""
+    """How long it must say so."""
+    clear_ms: int = 0
+    """How long it must be at rest again."""
     protects: bool = True
 
 
 MEANINGS: Mapping[Input, Meaning] = {
     Input.EMERGENCY_STOP: Meaning(),
-    Input.DOOR: Meaning(BoardFault.ENCLOSURE_OPEN, 50),
-    Input.TILT: Meaning(BoardFault.TILT, 200),
-    Input.WATER: Meaning(BoardFault.WATER_INGRESS, 200),
-    Input.MAINS: Meaning(BoardFault.POWER_LOSS, 30),
+    Input.DOOR: Meaning(BoardFault.ENCLOSURE_OPEN, 50, 50),
+    Input.TILT: Meaning(BoardFault.TILT, 200, 200),
+    Input.WATER: Meaning(BoardFault.WATER_INGRESS, 200, 200),
+    Input.MAINS: Meaning(BoardFault.POWER_LOSS, MAINS_LOST_MS, MAINS_BACK_MS),
     Input.STOP_BUTTON: Meaning(protects=False),
 }
-"""The emergency stop is not filtered. Mains: one and a half periods of 50 Hz."""
+"""The emergency stop is not filtered."""
 
 
 class InputsReading(NamedTuple):
@@ -77,7 +84,7 @@ class _Flag:
         self.line = line
         self.fault = meaning.fault
         self.active = False
-        self._steady_ms = meaning.steady_ms
+        self._steady_ms = {False: meaning.steady_ms, True: meaning.clear_ms}
         self._since_ms: int | None = None
 
     def step(self, now_ms: int) -> bool:
@@ -85,7 +92,7 @@ class _Flag:
             self._since_ms = None
         elif self._since_ms is None:
             self._since_ms = now_ms
-        elif now_ms - self._since_ms >= self._steady_ms:
+        elif now_ms - self._since_ms >= self._steady_ms[self.active]:
             self.active, self._since_ms = not self.active, None
         return self.active
 

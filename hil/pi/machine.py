@@ -25,6 +25,8 @@ CHANNELS = {12: 0, 13: 1, 18: 0, 19: 1}
 """Of its two channels, by pin."""
 BUFSIZ = 65_536
 """Of spidev, as docs/install.md sets it: a burst is one ioctl."""
+UDEV_MS = 20
+"""From an export until its files are the group's."""
 HEADER_PWM = "3f20c000.pwm"
 """Of a Pi Zero 2 W [m]."""
 
@@ -33,12 +35,21 @@ class FakePi:
     """drivers.machine.Machine over simulated metal."""
 
     def __init__(
-        self, profile: BoardProfile, metal: Mapping[int, Metal], now_ms: Callable[[], int]
+        self,
+        profile: BoardProfile,
+        metal: Mapping[int, Metal],
+        now_ms: Callable[[], int],
+        *,
+        violated: Callable[[int, str], None] = lambda _evse, _rule: None,
     ) -> None:
-        """`metal`: by the number of the EVSE, in the order of the profile's."""
+        """`metal`: by the number of the EVSE, in the order of the profile's. `violated`: told of
+        what no driver may do to its front-end."""
         self.now_ms = now_ms
+        self.shoot_through = 0
+        """How often both halves of a lock's bridge were on."""
+        self._violated = violated
         self.header = MockHeader()
-        self.pwm = SysfsPwm([PwmChip(HEADER_PWM)], now_ms=now_ms)
+        self.pwm = SysfsPwm([PwmChip(HEADER_PWM)], udev_ms=UDEV_MS, now_ms=now_ms)
         chip = CHIPS[profile.converter.chip]
         self.converter = Mcp3x08(
             path=profile.converter.device,
@@ -47,7 +58,7 @@ class FakePi:
             now_us=lambda: now_ms() * 1_000.0,
             bufsiz=BUFSIZ,
         )
-        edges = Edges(self.header, self.converter, self._channel, now_ms)
+        edges = Edges(self.header, self.converter, self._channel, now_ms, self._shot_through)
         self.slow = SlowFile(profile, metal, now_ms)
         self.wires = {
             number: EvseWires(edges, profile, section, metal[number], number)
@@ -87,6 +98,10 @@ class FakePi:
 
     def _channel(self, gpio: int) -> PwmChannel:
         return self.pwm.chips[0].channels[CHANNELS[gpio]]
+
+    def _shot_through(self, evse: int) -> None:
+        self.shoot_through += 1
+        self._violated(evse, "both halves of the lock's bridge are on")
 
     def _feed(self) -> None:
         """An edge at the coil supply's watchdog."""

@@ -17,20 +17,21 @@ from drivers.board.profile import (
     ChannelSection,
     EvseSection,
     NtcSection,
+    PeaksSection,
 )
 from drivers.gpio.inputs import MEANINGS, Input
-from drivers.gpio.lock import TwoWayPins
 from drivers.gpio.wires import InputPin
 from evse.guard.facts import Inputs, Outputs
 from evse.guard.lock_drive import LockDrive
-from evse.model import X1_BP
+from evse.model import BoardFault
+from hil.pi.front_end import PeakCapacitor, Reserve
 from hil.pi.header import MockHeader
+from hil.pi.output_wires import OutputWires
 from hil.pi.pwm import PwmChannel
 from hil.pi.spi import Mcp3x08
 from hil.pi.waveform import PilotWaveform, Voltage, behind_front_end, scattered, steady
 
 NOMINAL_12V_MV = 12_000
-RESERVE_MV = 12_000
 DRIFT_US = 37
 """Of the pilot's phase a millisecond, so that no two bursts begin at the same place."""
 KELVIN_0C = 273.15
@@ -41,7 +42,8 @@ class Metal(Protocol):
     """What ends the wires: hil.plant.virtual_board.PlantPins, or hil.plant.pin_wire.RemotePins."""
 
     def read(self, evse: int, now_ms: int) -> Inputs: ...
-    def write(self, evse: int, outputs: Outputs, now_ms: int) -> None: ...
+    def write(self, evse: int, outputs: Outputs, now_ms: int, feeds: bool = True) -> None:
+        """`feeds`: it comes with an edge for the coil supply's watchdog."""
 
 
 class Edges(NamedTuple):
@@ -52,6 +54,8 @@ class Edges(NamedTuple):
     pwm: Callable[[int], PwmChannel]
     """The channel behind a pin, as it is now."""
     now_ms: Callable[[], int]
+    shot_through: Callable[[int], None]
+    """Both halves of a lock's bridge are on, at the EVSE of this number."""
 
 
 class EvseWires:
@@ -70,6 +74,11 @@ class EvseWires:
         self._shown = Inputs()
         self._looked_ms: int | None = None
         self._driven = Outputs()
+        self._output_wires = OutputWires(
+            edges.header, section, edges.pwm, lambda: edges.shot_through(evse)
+        )
+        self._detectors: list[tuple[PeakCapacitor, Callable[[], float]]] = []
+        self._reserve = Reserve()
         self.pressed = False
         """Somebody holds the stop button."""
         self._wire_inputs()
@@ -112,6 +121,15 @@ class EvseWires:
         flag = MEANINGS[kind].fault
         return lambda: bool(flag & self.look().faults)
 
+    def contacts(self) -> tuple[BoardFault, BoardFault]:
+        """The faults that contacts of this EVSE can show, and those that they show."""
+        can = shown = BoardFault(0)
+        for kind, pin in {**self._profile.inputs, **self._section.inputs}.items():
+            can |= MEANINGS[kind].fault
+            if self._pi.header.level(pin.gpio) is pin.active_high:
+                shown |= MEANINGS[kind].fault
+        return can, shown
+
     def _contact(self, pin: InputPin, active: Callable[[], bool]) -> None:
         self._pi.header.drive(pin.gpio, lambda: active() is pin.active_high)
 
@@ -123,14 +141,17 @@ class EvseWires:
         if isinstance(pilot, BurstSection):
             self._channel(pilot.channel, pilot.zero_counts, pilot.gain_mv, self._waveform())
         else:
-            self._peak(pilot.high, lambda inputs: self._levels(inputs)[0])
-            self._peak(pilot.low, lambda inputs: self._levels(inputs)[1])
+            self._peak(pilot.high, 1)
+            self._peak(pilot.low, -1)
         if section.proximity is not None:
             self._pi.converter.pins[section.proximity.channel] = self._pp_mv
         if isinstance(section.temperature, NtcSection):
             self._pi.converter.pins[section.temperature.channel] = self._ntc_mv
         if section.lock_reserve is not None:
-            self._scaled(section.lock_reserve, lambda: RESERVE_MV)
+            self._scaled(
+                section.lock_reserve,
+                lambda: self._reserve.mv(self._pi.now_ms(), mains=self._mains()),
+            )
         if profile.supply_12v is not None:
             self._scaled(profile.supply_12v, lambda: self.look().supply_12v_mv)
         if profile.supply_minus_12v is not None:
@@ -163,8 +184,24 @@ class EvseWires:
             return 0, 0
         return sample.hi_mv, sample.hi_mv if sample.lo_mv is None else sample.lo_mv
 
-    def _peak(self, section: ChannelSection, level: Callable[[Inputs], int]) -> None:
-        self._scaled(section, lambda: level(self.look()))
+    def _peak(self, section: ChannelSection, sign: int) -> None:
+        detector = PeakCapacitor(sign)
+
+        def level() -> float:
+            return sign * max(sign * each for each in self._levels(self.look()))
+
+        self._detectors.append((detector, level))
+        self._scaled(section, lambda: detector.mv(self._pi.now_ms(), level()))
+
+    def _turn_detectors(self) -> None:
+        pilot = self._section.pilot
+        if isinstance(pilot, PeaksSection):
+            resetting = self._pi.header.level(pilot.reset.gpio)
+            for detector, level in self._detectors:
+                detector.turn(self._pi.now_ms(), level(), resetting=resetting)
+
+    def _mains(self) -> bool:
+        return BoardFault.POWER_LOSS not in self.look().faults
 
     def _scaled(self, section: ChannelSection, mv: Callable[[], float]) -> None:
         self._channel(section.channel, section.zero_counts, section.gain_mv, lambda _at_us: mv())
@@ -196,72 +233,34 @@ class EvseWires:
     # --- what the computer drives -----------------------------------------------------------------
 
     def _wire_outputs(self) -> None:
-        section, header = self._section, self._pi.header
-        driven = [coil.pull_in.gpio for coil in section.contactor.coils]
-        driven += [coil.hold.gpio for coil in section.contactor.coils if coil.hold]
-        if section.lock is not None:
-            actuator = section.lock.actuator
-            if isinstance(actuator, TwoWayPins):
-                driven += [actuator.lock.gpio, actuator.unlock.gpio]
-            else:
-                driven.append(actuator.solenoid.gpio)
-        if section.rcd is not None and section.rcd.test is not None:
-            driven.append(section.rcd.test.gpio)
-        if section.phase_contact is not None:
-            driven.append(section.phase_contact.coil.gpio)
-        for gpio in driven:
-            header.watch(gpio, lambda _high: self.output_changed())
+        for pin in self._output_wires.pins():
+            self._pi.header.watch(pin.gpio, lambda _high: self.output_changed())
+        pilot = self._section.pilot
+        if isinstance(pilot, PeaksSection):
+            self._pi.header.watch(pilot.reset.gpio, lambda _high: self._turn_detectors())
 
     def output_changed(self) -> None:
-        """A pad or the PWM may drive something else now."""
-        outputs = self._outputs()
-        if outputs != self._driven:
-            self._driven = outputs
-            self.feed()
+        """A pad or the PWM may drive something else now; the coil supply's watchdog hears nothing
+        of it."""
+        outputs = self._output_wires.settled()
+        if outputs == self._driven:
+            return
+        now_ms = self._pi.now_ms()
+        driven = outputs.lock_drive is not LockDrive.OFF
+        self._reserve.turn(now_ms, driven=driven, mains=self._mains())
+        self._driven = outputs
+        self._metal.write(self._evse, outputs, now_ms, self._profile.heartbeat is None)
+        self._looked_ms = None
+        self._turn_detectors()
 
     def feed(self) -> None:
-        """The metal hears of the outputs, and the coil supply's watchdog is fed."""
-        self._metal.write(self._evse, self._driven, self._pi.now_ms())
+        """An edge at the coil supply's watchdog."""
+        self._metal.write(self._evse, self._driven, self._pi.now_ms(), True)
 
     @property
     def duty_bp(self) -> int:
-        """What the pilot's pin puts out; a disabled output is X1 by the bias of its pin."""
-        duty_bp = self._pi.pwm(self._section.pilot.pwm_gpio).duty_bp
-        if duty_bp is None:
-            return X1_BP
-        return X1_BP - duty_bp if self._section.pilot.inverted else duty_bp
+        """What the pilot's pin puts out."""
+        return self._outputs().duty_bp
 
     def _outputs(self) -> Outputs:
-        section, level = self._section, self._pi.header.level
-        coil = all(
-            level(one.pull_in.gpio) or (one.hold is not None and level(one.hold.gpio))
-            for one in section.contactor.coils
-        )
-        return Outputs(
-            coil=coil,
-            duty_bp=self.duty_bp,
-            lock_drive=self._lock_drive(),
-            rcd_test=self._tests(),
-            phases=self._phases(),
-        )
-
-    def _tests(self) -> bool:
-        rcd = self._section.rcd
-        return rcd is not None and rcd.test is not None and self._pi.header.level(rcd.test.gpio)
-
-    def _phases(self) -> int:
-        contact = self._section.phase_contact
-        if contact is None:
-            return 0
-        return 3 if self._pi.header.level(contact.coil.gpio) else 1
-
-    def _lock_drive(self) -> LockDrive:
-        section, level = self._section.lock, self._pi.header.level
-        if section is None:
-            return LockDrive.OFF
-        actuator = section.actuator
-        if not isinstance(actuator, TwoWayPins):
-            return LockDrive.LOCK if level(actuator.solenoid.gpio) else LockDrive.UNLOCK
-        if level(actuator.lock.gpio):
-            return LockDrive.LOCK
-        return LockDrive.UNLOCK if level(actuator.unlock.gpio) else LockDrive.OFF
+        return self._output_wires.outputs()

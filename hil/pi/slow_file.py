@@ -11,12 +11,11 @@ from collections.abc import Callable, Mapping
 
 from drivers.board.native import SLOW_PATH
 from drivers.board.profile import BoardProfile, SlowSection
+from drivers.temperature.slow import PAUSE_MS, READ_MS
 from hil.pi.metal_wires import Metal
 from hil.pi.pwm import refuse
 
 FILE = SLOW_PATH.rpartition("/")[2]
-TURN_MS = 500
-"""Between two readings of a sensor."""
 
 
 class SlowFile:
@@ -54,10 +53,12 @@ class SlowFile:
         if not self._sensors:
             raise refuse(errno.ENOENT, path)
         now_ms = self._now_ms()
-        taken_ms = now_ms - now_ms % TURN_MS
-        for sensor, number in self._sensors.items():
+        round_ms = len(self._sensors) * READ_MS + PAUSE_MS
+        for index, (sensor, number) in enumerate(self._sensors.items()):
             if sensor in self.silent or self.gone:
                 continue
+            done_ms = (now_ms - (index + 1) * READ_MS) // round_ms * round_ms
+            taken_ms = done_ms + index * READ_MS
             dc = self._metal[number].read(number, now_ms).temperature_dc
             if dc is not None:
                 self._lines[sensor] = f"{sensor} {taken_ms} {dc}\n"

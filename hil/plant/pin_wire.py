@@ -22,6 +22,8 @@ class Turn(msgspec.Struct, frozen=True):
     """What the guard drives now; an empty one only asks."""
 
     drive: dict[int, Outputs] = {}
+    unfed: frozenset[int] = frozenset()
+    """Those of them whose coil supply's watchdog gets no edge with it."""
 
 
 _turn = msgspec.json.Decoder(Turn)
@@ -47,6 +49,7 @@ class RemotePins:
         self._socket.connect(path)
         self._buffer = b""
         self._drive: dict[int, Outputs] = {}
+        self._fed: set[int] = set()
         self._readings: Readings = {}
         self._read_ms = -1
 
@@ -57,9 +60,11 @@ class RemotePins:
             self._readings = self._exchange()
         return self._readings[evse]
 
-    def write(self, evse: int, outputs: Outputs, now_ms: int) -> None:  # noqa: ARG002 Pins' shape
+    def write(self, evse: int, outputs: Outputs, now_ms: int, feeds: bool = True) -> None:  # noqa: ARG002 Pins' shape
         """Sent with `flush`, or with the next reading."""
         self._drive[evse] = outputs
+        if feeds:
+            self._fed.add(evse)
 
     @property
     def next_deadline_ms(self) -> int | None:
@@ -74,7 +79,9 @@ class RemotePins:
         self._socket.close()
 
     def _exchange(self) -> Readings:
-        self._socket.sendall(encode(Turn(self._drive)))
+        turn = Turn(self._drive, frozenset(self._drive) - self._fed)
+        self._fed.clear()
+        self._socket.sendall(encode(turn))
         while b"\n" not in self._buffer:
             data = self._socket.recv(65_536)
             if not data:

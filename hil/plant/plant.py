@@ -131,14 +131,15 @@ class Plant:
         """The active faults."""
         return frozenset(self._faults)
 
-    def drive(self, driven: Driven, now_ms: int) -> None:
-        """Ring 1 outputs this from `now_ms` on; each call also refreshes the coil's watchdog."""
+    def drive(self, driven: Driven, now_ms: int, *, feeds: bool = True) -> None:
+        """Ring 1 outputs this from `now_ms` on; each call that `feeds` also refreshes the coil's
+        watchdog."""
         self.advance(now_ms)
-        if self.config.coil_watchdog_ms is not None:
+        if feeds and self.config.coil_watchdog_ms is not None:
             self._watchdog_due_ms = now_ms + self.config.coil_watchdog_ms
-        if driven != self._driven or not self._supplied:
+        if driven != self._driven or (feeds and not self._supplied):
             self._driven = driven
-            self._supplied = True
+            self._supplied = self._supplied or feeds
             self._settle()
 
     def advance(self, now_ms: int) -> None:
@@ -159,6 +160,10 @@ class Plant:
         """What an ideal meter shows at `now_ms`; see also hil.plant.faulty_meter."""
         self.advance(now_ms)
         return self._metal.supply.meter(now_ms)
+
+    def violated(self, rule: str) -> None:
+        """Note a rule that was broken where this plant does not see it: at its board."""
+        self._record.violation(self.now_ms, rule, self._faults)
 
     def set_fault(self, name: str, active: bool = True) -> None:
         """Inject or heal one of FAULTS. Raises UnknownFault, and then changes nothing."""

@@ -152,8 +152,9 @@ class PlantProcess:
 
     def _turn(self, line: bytes) -> Readings:
         now_ms = self._clock.now_ms()
-        for evse, outputs in decode_turn(line).drive.items():
-            self._plants[evse].drive(adapter.driven(outputs), now_ms)
+        turn = decode_turn(line)
+        for evse, outputs in turn.drive.items():
+            self._plants[evse].drive(adapter.driven(outputs), now_ms, feeds=evse not in turn.unfed)
         found = {evse: adapter.inputs(plant.sense(now_ms)) for evse, plant in self._plants.items()}
         self._changed()
         return found

@@ -92,5 +92,5 @@ class PlantPins:
         """None: it filters nothing."""
         return None
 
-    def write(self, evse: int, outputs: Outputs, now_ms: int) -> None:
-        self._plants[evse].drive(adapter.driven(outputs), now_ms)
+    def write(self, evse: int, outputs: Outputs, now_ms: int, feeds: bool = True) -> None:
+        self._plants[evse].drive(adapter.driven(outputs), now_ms, feeds=feeds)

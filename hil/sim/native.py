@@ -21,7 +21,8 @@ from hil.plant.virtual_board import PlantPins
 
 REFERENCE, PEAKS = "pievse-reference", "pievse-peaks"
 SETTLE_MS = 400
-"""Longer than any filter of the drivers; what they watch for longer needs a test of its own."""
+"""Longer than any filter of the drivers but those of contacts, which are asked; what they watch for
+longer needs a test of its own."""
 TURNS_MS = 100
 """Longer than a round through the converter's channels."""
 SAME_MV = 300
@@ -44,7 +45,12 @@ class NativeSimBoard:
         shipped = REFERENCE if len(plants) == 1 else PEAKS
         self._profile = load_profile(profile or config.board.profile or shipped)
         self._fitted = of_station(self._profile, config.evses)
-        self.pi = FakePi(self._profile, dict.fromkeys(plants, PlantPins(plants)), now_ms)
+        self.pi = FakePi(
+            self._profile,
+            dict.fromkeys(plants, PlantPins(plants)),
+            now_ms,
+            violated=lambda evse, rule: plants[evse].violated(rule),
+        )
         self.board: NativeBoard | None = None
         self.pins: SettlingPins | None = None
 
@@ -56,13 +62,20 @@ class NativeSimBoard:
             fitted=self._fitted,
             pause=in_no_time,
         )
-        pins = self.pins = SettlingPins(self.board, skips=not has_peaks(self._profile))
+        pins = self.pins = SettlingPins(
+            self.board, self._filters, skips=not has_peaks(self._profile)
+        )
         host = native_host(self._config, self._fitted, pins)
         host.panel = pins
         return host
 
     def identity(self, boot_id: int) -> BoardIdentity:
         return native_identity(self._config, self._profile, self._fitted, boot_id)
+
+    def _filters(self, evse: int, inputs: Inputs) -> bool:
+        """Is a contact that has moved still on its way?"""
+        can, shown = self.pi.wires[evse].contacts()
+        return inputs.faults & can != shown
 
     def died(self) -> None:
         """As Raspberry Pi OS leaves them: every output keeps its level."""
@@ -83,8 +96,15 @@ class SettlingPins:
     """A native board that is asked for every period only while something is on its way through
     its filters: so that a simulation may skip the rest of the time."""
 
-    def __init__(self, board: NativeBoard, *, skips: bool = True) -> None:
-        self._board = board
+    def __init__(
+        self,
+        board: NativeBoard,
+        filters: Callable[[int, Inputs], bool],
+        *,
+        skips: bool = True,
+    ) -> None:
+        """`filters`: of an EVSE and its reading, does a filter of many periods still run?"""
+        self._board, self._filters = board, filters
         self.skips = skips
         """False: it is asked for every period, whatever happens. For what changes by itself, such
         as a wire that hums."""
@@ -105,7 +125,7 @@ class SettlingPins:
         inputs = self._board.read(evse, now_ms)
         if woken:  # something is new, and each channel of the converter has its turn
             self._until_ms = max(self._until_ms or 0, now_ms + TURNS_MS)
-        if not _same(self._inputs.get(evse), inputs):
+        if not _same(self._inputs.get(evse), inputs) or self._filters(evse, inputs):
             self._until_ms = now_ms + SETTLE_MS
         self._inputs[evse] = inputs
         return inputs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 import pytest
@@ -10,7 +11,14 @@ from hypothesis import strategies as st
 
 from drivers.errors import ProfileError
 from drivers.gpio.button import DEBOUNCE_MS, RELEASED_MS, STUCK_MS, PressCounter
-from drivers.gpio.inputs import MEANINGS, Contacts, Input, InputsReading
+from drivers.gpio.inputs import (
+    MAINS_BACK_MS,
+    MAINS_LOST_MS,
+    MEANINGS,
+    Contacts,
+    Input,
+    InputsReading,
+)
 from drivers.gpio.lines import Lines
 from drivers.gpio.pulse import FRESH_MS
 from drivers.gpio.rcd import LONGEST_TEST_MS, Rcd, RcdPins
@@ -161,10 +169,13 @@ def test_all_at_rest() -> None:
 def test_each_contact_becomes_its_fault_and_clears(kind: Input, fault: BoardFault) -> None:
     station = Station()
     station.after(50)
-    steady_ms = MEANINGS[kind].steady_ms
-    for active, before, after in ((True, BoardFault(0), fault), (False, fault, BoardFault(0))):
+    steady_ms, clear_ms = MEANINGS[kind].steady_ms, MEANINGS[kind].clear_ms
+    for active, lasts_ms, before, after in (
+        (True, steady_ms, BoardFault(0), fault),
+        (False, clear_ms, fault, BoardFault(0)),
+    ):
         station.header.drive(kind.value, active)
-        assert station.after(steady_ms).faults == before
+        assert station.after(lasts_ms).faults == before
         assert station.after(10).faults == after
 
 
@@ -179,11 +190,41 @@ def test_a_contact_that_trembles_is_at_rest(kind: Input) -> None:
         assert station.after(10).faults == BoardFault(0)
 
 
+@given(
+    flicker_ms=st.lists(
+        st.tuples(st.integers(3, 200), st.integers(3, 800)), min_size=5, max_size=12
+    )
+)
+def test_mains_that_flicker_are_lost_and_back_once_in_6_s_at_most(
+    flicker_ms: list[tuple[int, int]],
+) -> None:
+    """So the lock's reserve is not pumped empty, whatever the rhythm."""
+    station = Station({Input.MAINS: WIRES[Input.MAINS]})
+    changes = []
+    lost = False
+    for away, there in flicker_ms:
+        for active, periods in ((True, away), (False, there)):
+            station.header.drive("mains", active)
+            for _ in range(periods):
+                if bool(station.after(10).faults) is not lost:
+                    lost = not lost
+                    changes.append(station.now_ms)
+    losses = changes[::2]
+    assert all(b - a >= MAINS_LOST_MS + MAINS_BACK_MS for a, b in itertools.pairwise(losses))
+
+
+def test_mains_of_150_ms_on_and_off_are_there() -> None:
+    station = Station({Input.MAINS: WIRES[Input.MAINS]})
+    for away in [True, False] * 200:
+        station.header.drive("mains", away)
+        assert station.after(150).faults == BoardFault(0)
+
+
 @pytest.mark.parametrize("kind", [kind for kind in Input if MEANINGS[kind].protects])
 def test_a_broken_wire_protects(kind: Input) -> None:
     station = Station()
     station.header.drive(kind.value, None)
-    reading = station.after(500)
+    reading = station.after(MAINS_LOST_MS + 50)
     assert reading.emergency_stop if kind is Input.EMERGENCY_STOP else reading.faults
 
 

@@ -1,0 +1,74 @@
+"""What a front-end remembers: peak detectors, and the capacitor behind a lock. Figures are those of
+docs/hardware.md's parts in round numbers, or guesses; none was measured."""
+
+from __future__ import annotations
+
+import math
+
+EMPTYING_MS = 0.3
+"""Time constant while the reset line is set: 1.5 ms are five of them."""
+CHARGING_MS = 0.4
+"""While the pilot is beyond what is held: 2 ms are five of them."""
+DROOP_MS = 1_000.0
+"""While it is not."""
+
+
+class PeakCapacitor:
+    """One detector: of the highest (`sign` 1) or of the lowest (-1) level."""
+
+    def __init__(self, sign: int) -> None:
+        self._sign = sign
+        self._held_mv = 0.0
+        """Above ground, or below it."""
+        self._shown_mv = 0.0
+        self._resetting = False
+        self._at_ms = 0
+
+    def turn(self, now_ms: int, level_mv: float, *, resetting: bool) -> None:
+        """From now on it is shown this level, and its reset line is as it is."""
+        self._live(now_ms, self._shown_mv)
+        self._shown_mv, self._resetting = self._sign * level_mv, resetting
+
+    def mv(self, now_ms: int, level_mv: float) -> float:
+        """What it holds, after a time in which the level has become `level_mv` at some moment."""
+        level_mv *= self._sign
+        self._live(now_ms, max(self._shown_mv, level_mv))
+        self._shown_mv = level_mv
+        return self._sign * self._held_mv
+
+    def _live(self, now_ms: int, level_mv: float) -> None:
+        lasted_ms, self._at_ms = now_ms - self._at_ms, now_ms
+        # A diode from ground keeps it from ever going to the other side.
+        towards_mv = 0.0 if self._resetting else max(level_mv, 0.0)
+        rises = towards_mv > self._held_mv
+        constant_ms = EMPTYING_MS if self._resetting else CHARGING_MS if rises else DROOP_MS
+        share = math.exp(-lasted_ms / constant_ms)
+        self._held_mv = towards_mv + (self._held_mv - towards_mv) * share
+
+
+FULL_MV = 12_000.0
+PULSE_MV_S = 1_000.0
+"""What the lock's motor takes, and with the mains away the computer."""
+CHARGE_MV_S = 2_000.0
+
+
+class Reserve:
+    """The capacitor that unlocks on a power loss."""
+
+    def __init__(self) -> None:
+        self._mv = FULL_MV
+        self._at_ms: int | None = None
+        self._driven = False
+
+    def turn(self, now_ms: int, *, driven: bool, mains: bool) -> None:
+        """From now on the motor is driven or not."""
+        self.mv(now_ms, mains=mains)
+        self._driven = driven
+
+    def mv(self, now_ms: int, *, mains: bool) -> float:
+        """`mains`: were they there since the last look?"""
+        lasted_s = 0.0 if self._at_ms is None else (now_ms - self._at_ms) / 1_000
+        self._at_ms = now_ms
+        rate_mv_s = (CHARGE_MV_S if mains else -PULSE_MV_S) - PULSE_MV_S * self._driven
+        self._mv = min(max(self._mv + rate_mv_s * lasted_s, 0.0), FULL_MV)
+        return self._mv
