@@ -24,6 +24,8 @@ BAND_MV = 600
 LEAST_SAMPLES = 3
 MOST_OUTLIERS = 2
 """At each end: fewer than make a level."""
+_LEAST_BEYOND = 4
+"""Samples that a level has where others were left out: noise must not have three tries."""
 STEADY_SHARE = 0.75
 """Of the samples around the median, for a pilot that has but one level."""
 _EXPECTED = 5
@@ -121,21 +123,21 @@ class Plateaus:
         return PilotSample(self._front_end.mv(middle))
 
 
-def top_plateau(ordered: list[int], band: float) -> int | None:
+def top_plateau(ordered: list[int], band: float, least: int = LEAST_SAMPLES) -> int | None:
     """Median of the counts within `band` of the highest, or None where they are too few."""
     first = bisect_left(ordered, ordered[-1] - band)
     found = len(ordered) - first
-    return ordered[first + found // 2] if found >= LEAST_SAMPLES else None
+    return ordered[first + found // 2] if found >= least else None
 
 
-def bottom_plateau(ordered: list[int], band: float) -> int | None:
+def bottom_plateau(ordered: list[int], band: float, least: int = LEAST_SAMPLES) -> int | None:
     """Median of the counts within `band` of the lowest, or None where they are too few."""
     found = bisect_right(ordered, ordered[0] + band)
-    return ordered[(found - 1) // 2] if found >= LEAST_SAMPLES else None
+    return ordered[(found - 1) // 2] if found >= least else None
 
 
 def _beyond_outliers(
-    plateau: Callable[[list[int], float], int | None],
+    plateau: Callable[[list[int], float, int], int | None],
     ordered: list[int],
     band: float,
     *,
@@ -144,7 +146,8 @@ def _beyond_outliers(
     """How many samples had to be left out (of the lowest if `first`), and the level then."""
     for left_out in range(MOST_OUTLIERS + 1):
         rest = ordered[left_out:] if first else ordered[: len(ordered) - left_out]
-        if (found := plateau(rest, band)) is not None:
+        least = _LEAST_BEYOND if left_out else LEAST_SAMPLES
+        if (found := plateau(rest, band, least)) is not None:
             return left_out, found
     return 0, None
 

@@ -167,6 +167,14 @@ def test_three_samples_beyond_a_level_are_a_level() -> None:
     assert sample == PilotSample(SCALE_12.mv(3_276), -11_996)
 
 
+def test_where_samples_were_left_out_a_level_has_four() -> None:
+    """Noise all over the scale would find three of a kind in one of three tries."""
+    for many, hi_mv in ((3, None), (4, 5_996)):
+        counts = [2_866] * many + [4_000] + list(range(400, 400 + 59 * 20, 20))
+        sample = Plateaus(SCALE_12, samples=64).estimate(sorted(counts), 2_667)
+        assert (sample and sample.hi_mv) == hi_mv
+
+
 @pytest.mark.parametrize("few", [1, 2])
 def test_the_few_samples_of_a_narrow_half_wave_are_no_outliers(few: int) -> None:
     """What lies beyond them is the other half-wave's level, which must not be told twice."""
