@@ -6,15 +6,12 @@ time. Ring 1: test_kill_ring_1.py; the OCPP link: test_kill_link.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from proc_station import (
     FORCED_MS,
     LETS_GO_MA,
     STATES,
     WITH_TRANSACTION,
-    SharedStation,
     Station,
     end_reason,
 )
@@ -23,19 +20,6 @@ from hil.bench.bench import Process
 from hil.trace import Lane
 
 pytestmark = pytest.mark.proc
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[SharedStation]:
-    shared = SharedStation()
-    yield shared
-    shared.close()
-
-
-@pytest.fixture
-def station(shared: SharedStation, request: pytest.FixtureRequest) -> Iterator[Station]:
-    with shared.lent(request) as station:
-        yield station
 
 
 @pytest.mark.parametrize("state", STATES)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 import pytest
 from proc_station import (
     STATES,
     WITH_TRANSACTION,
-    SharedStation,
     Station,
 )
 
@@ -21,19 +19,6 @@ pytestmark = pytest.mark.proc
 
 KILLS = 25
 SEED = 20261121
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[SharedStation]:
-    shared = SharedStation()
-    yield shared
-    shared.close()
-
-
-@pytest.fixture
-def station(shared: SharedStation, request: pytest.FixtureRequest) -> Iterator[Station]:
-    with shared.lent(request) as station:
-        yield station
 
 
 @pytest.mark.parametrize("state", STATES)

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from proc_station import (
     STATES,
     WATCHDOG_MS,
     WITH_TRANSACTION,
-    SharedStation,
     Station,
 )
 
 from hil.bench.bench import Process
 
 pytestmark = pytest.mark.proc
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[SharedStation]:
-    shared = SharedStation()
-    yield shared
-    shared.close()
-
-
-@pytest.fixture
-def station(shared: SharedStation, request: pytest.FixtureRequest) -> Iterator[Station]:
-    with shared.lent(request) as station:
-        yield station
 
 
 @pytest.mark.parametrize("state", STATES)

@@ -26,13 +26,6 @@ from hil.trace import Lane
 pytestmark = pytest.mark.proc
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[SharedStation]:
-    shared = SharedStation()
-    yield shared
-    shared.close()
-
-
 @pytest.fixture
 def charging(shared: SharedStation, request: pytest.FixtureRequest) -> Iterator[Station]:
     """Current flows; afterwards the bill is whole and the metal unharmed."""
