@@ -210,6 +210,21 @@ def test_a_killed_core_ends_in_the_meter_what_it_began(bench: Bench) -> None:
     assert float(judge([end]).energy_wh or 0) == bill_wh
 
 
+def test_a_core_killed_before_it_had_the_signed_end_fetches_it(bench: Bench) -> None:
+    charged(bench, minutes=5)
+    meter = sim_of(bench).signer.meters[bench.evse]
+    bench.ev.unplug()
+    bench.clock.run_until(lambda: meter.state is State.IDLE, within=5)
+    bench.faults.kill(Process.CORE)
+    assert "TransactionFinished" not in names(bench)
+    bench.clock.run_for(30)
+    bench.faults.restart(Process.CORE)
+    bench.clock.run_until(lambda: "TransactionFinished" in names(bench), within=20)
+    end = record(end_value(bench))
+    assert verify(end, key(bench)).valid
+    assert judge([end]).holds
+
+
 def test_a_car_that_leaves_at_once_leaves_the_meter_idle(bench: Bench) -> None:
     bench.dut.swipe(TOKEN)
     bench.ev.plug()
