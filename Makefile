@@ -6,8 +6,8 @@ READY := $(VENV)/.ready
 SEED ?= 20261121
 JOBS ?= auto
 # Tests of real processes run by themselves: they live by the clock, and each has five processes
-# that mostly wait: a third at a time costs two cores nothing.
-PROC_JOBS ?= 3
+# that mostly wait: four at a time cost two cores nothing.
+PROC_JOBS ?= 4
 
 .PHONY: demo test check format soak mutate bench boot-test docs clean help
 
