@@ -226,15 +226,15 @@ def levels(turn: Callable[[Reserve, int], None], *, mains: bool, for_ms: int) ->
 def test_a_reserve_drains_with_each_pulse_and_without_mains_and_recharges() -> None:
     idle = levels(lambda reserve, now_ms: None, mains=True, for_ms=5_000)
     assert set(idle) == {FULL_MV}
-    away = levels(lambda reserve, now_ms: None, mains=False, for_ms=15_000)
+    away = levels(lambda reserve, now_ms: None, mains=False, for_ms=40_000)
     assert away == sorted(away, reverse=True)
     assert away[-1] == 0
     reserve = Reserve()
     reserve.turn(0, driven=True, mains=False)
     reserve.turn(600, driven=False, mains=False)
     pulsed = reserve.mv(600, mains=True)
-    assert pulsed < FULL_MV - 1_000
-    assert reserve.mv(5_000, mains=True) == FULL_MV
+    assert pulsed < FULL_MV - 500
+    assert reserve.mv(90_600, mains=True) > FULL_MV - 50
 
 
 def test_a_board_sees_its_reserve_sag() -> None:
@@ -248,7 +248,8 @@ def test_a_board_sees_its_reserve_sag() -> None:
 
     assert reserve_mv() == pytest.approx(FULL_MV, rel=0.01)
     bench.metal.inputs = Inputs(faults=BoardFault.POWER_LOSS)
+    bench.now_ms = 10
     unlock.on()
-    bench.now_ms = 600
+    bench.now_ms = 610
     unlock.off()
-    assert reserve_mv() < FULL_MV - 1_000
+    assert reserve_mv() < FULL_MV - 500
