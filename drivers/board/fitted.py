@@ -18,8 +18,7 @@ from evse.guard.facts import Hardware
 
 def hardware(profile: BoardProfile, section: EvseSection, table: EvseTable) -> Hardware:
     """Of one EVSE that `missing` has nothing to say against."""
-    switches = table.phase_switch.mode != "never"
-    contact = section.phase_contact
+    contact = section.phase_contact  # one that is fitted is in the way of L2 and L3: always driven
     return Hardware(
         lock=table.lock is not None,
         socket=table.connector == "socket",
@@ -28,8 +27,8 @@ def hardware(profile: BoardProfile, section: EvseSection, table: EvseTable) -> H
         ventilation=table.ventilation,
         emergency_stop=Input.EMERGENCY_STOP in {**profile.inputs, **section.inputs},
         temperature_trip_dc=_trip_dc(section),
-        phase_switch=switches,
-        phase_feedback=switches and contact is not None and contact.feedback is not None,
+        phase_switch=contact is not None,
+        phase_feedback=contact is not None and contact.feedback is not None,
         unlocks_on_power_loss=table.lock is not None and _holds_reserve(profile, section),
     )
 
@@ -43,8 +42,6 @@ def used(section: EvseSection, fitted: Hardware | None) -> EvseSection:
         nothing |= {"lock": None, "lock_reserve": None}
     if not fitted.socket:
         nothing["proximity"] = None
-    if not fitted.phase_switch:
-        nothing["phase_contact"] = None
     return replace(section, **nothing)
 
 
