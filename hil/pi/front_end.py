@@ -1,16 +1,37 @@
-"""What a front-end remembers: peak detectors, and the capacitor behind a lock. Figures are those of
-docs/hardware.md's parts in round numbers, or guesses; none was measured."""
+"""The parts of a front-end: dividers, peak detectors, and the capacitor behind a lock.
+
+Figures are those of docs/hardware.md in round numbers, or guesses; none was measured.
+"""
 
 from __future__ import annotations
 
 import math
 
+from drivers.board.profile import NtcSection, ProximitySection
+
+KELVIN_0C = 273.15
+KELVIN_25C = 298.15
 EMPTYING_MS = 0.3
 """Time constant while the reset line is set: 1.5 ms are five of them."""
 CHARGING_MS = 0.4
 """While the pilot is beyond what is held: 2 ms are five of them."""
 DROOP_MS = 1_000.0
 """While it is not."""
+
+
+def pp_pin_mv(section: ProximitySection, ohm: int | None) -> float:
+    """At the converter; `ohm` None: no plug."""
+    share = 1.0 if ohm is None else ohm / (ohm + section.pull_up_ohm)
+    return section.supply_mv * share / section.gain
+
+
+def ntc_pin_mv(section: NtcSection, reference_mv: int, temperature_dc: int | None) -> float:
+    """At the converter; None: an open sensor."""
+    if temperature_dc is None:
+        return reference_mv
+    kelvin = temperature_dc / 10 + KELVIN_0C
+    ohm = section.ohm_25c * math.exp(section.beta_k * (1 / kelvin - 1 / KELVIN_25C))
+    return reference_mv * ohm / (ohm + section.pull_up_ohm)
 
 
 class PeakCapacitor:

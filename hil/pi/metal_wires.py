@@ -6,7 +6,6 @@ change; what the metal shows is turned into voltages and levels when a pin or ch
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
@@ -24,7 +23,7 @@ from drivers.gpio.wires import InputPin
 from evse.guard.facts import Inputs, Outputs
 from evse.guard.lock_drive import LockDrive
 from evse.model import BoardFault
-from hil.pi.front_end import PeakCapacitor, Reserve
+from hil.pi.front_end import PeakCapacitor, Reserve, ntc_pin_mv, pp_pin_mv
 from hil.pi.header import MockHeader
 from hil.pi.output_wires import OutputWires
 from hil.pi.pwm import PwmChannel
@@ -34,8 +33,6 @@ from hil.pi.waveform import PilotWaveform, Voltage, behind_front_end, scattered,
 NOMINAL_12V_MV = 12_000
 DRIFT_US = 37
 """Of the pilot's phase a millisecond, so that no two bursts begin at the same place."""
-KELVIN_0C = 273.15
-KELVIN_25C = 298.15
 
 
 class Metal(Protocol):
@@ -143,10 +140,14 @@ class EvseWires:
         else:
             self._peak(pilot.high, 1)
             self._peak(pilot.low, -1)
-        if section.proximity is not None:
-            self._pi.converter.pins[section.proximity.channel] = self._pp_mv
-        if isinstance(section.temperature, NtcSection):
-            self._pi.converter.pins[section.temperature.channel] = self._ntc_mv
+        pins, reference_mv = self._pi.converter.pins, profile.converter.reference_mv
+        pp, ntc = section.proximity, section.temperature
+        if pp is not None:
+            pins[pp.channel] = lambda _at_us: pp_pin_mv(pp, self.look().pp_ohm)
+        if isinstance(ntc, NtcSection):
+            pins[ntc.channel] = lambda _at_us: ntc_pin_mv(
+                ntc, reference_mv, self.look().temperature_dc
+            )
         if section.lock_reserve is not None:
             self._scaled(
                 section.lock_reserve,
@@ -214,21 +215,6 @@ class EvseWires:
             full_counts=CHIPS[self._profile.converter.chip].full_counts,
             reference_mv=self._profile.converter.reference_mv,
         )
-
-    def _pp_mv(self, _at_us: float) -> float:
-        section, ohm = self._section.proximity, self.look().pp_ohm
-        assert section is not None, "wired only where it is fitted"
-        share = 1.0 if ohm is None else ohm / (ohm + section.pull_up_ohm)
-        return section.supply_mv * share / section.gain
-
-    def _ntc_mv(self, _at_us: float) -> float:
-        section, temperature_dc = self._section.temperature, self.look().temperature_dc
-        assert isinstance(section, NtcSection), "wired only where it is fitted"
-        if temperature_dc is None:
-            return self._profile.converter.reference_mv
-        kelvin = temperature_dc / 10 + KELVIN_0C
-        ohm = section.ohm_25c * math.exp(section.beta_k * (1 / kelvin - 1 / KELVIN_25C))
-        return self._profile.converter.reference_mv * ohm / (ohm + section.pull_up_ohm)
 
     # --- what the computer drives -----------------------------------------------------------------
 
