@@ -41,6 +41,8 @@ from evse.types.authorization import (
 _log = logging.getLogger(__name__)
 
 S = TokenValidationStatus
+AGAIN_MS = 5_000
+"""Within it the card that was accepted last is the same presentation, at whichever reader (own)."""
 MAX_PENDING = 16
 """Presented tokens whose verdict is awaited; of more, the oldest gets no signal."""
 
@@ -85,6 +87,9 @@ class ReaderDesk:
         self._pending: dict[str, tuple[int, ...]] = {}
         """Token -> the EVSEs of its reader, until the broker has said what becomes of it."""
         self._state: list[Back | Lost | None] = [None] * len(tables)
+        self._taken = ""
+        """The card that was accepted last, at whichever reader."""
+        self._taken_ms: int | None = None
 
     def listen(self, hub: Hub) -> None:
         """Hear verdicts that come after a validator was asked. Raises ValueError where somebody
@@ -125,6 +130,9 @@ class ReaderDesk:
         ]
 
     def _presented(self, table: RfidTable, evses: tuple[int, ...], event: Token) -> None:
+        if self._is_repeated(event.value):
+            self._signal(evses, Verdict.ACCEPTED)
+            return
         token = ProvidedIdToken(
             id_token=IdToken(value=event.value, type=event.type),
             authorization_type=AuthorizationType.RFID,
@@ -136,14 +144,27 @@ class ReaderDesk:
             self._pending[key_of(token)] = evses
             if len(self._pending) > MAX_PENDING:
                 del self._pending[next(iter(self._pending))]
-        self._signal(evses, _VERDICTS.get(status, Verdict.PENDING))
+        verdict = _VERDICTS.get(status, Verdict.PENDING)
+        self._note(event.value, verdict)
+        self._signal(evses, verdict)
         self._core.poll()
+
+    def _is_repeated(self, value: str) -> bool:
+        """Has this very card just been accepted? Then somebody was not sure, and must not end what
+        has just begun."""
+        taken_ms = self._taken_ms if value.casefold() == self._taken else None
+        return taken_ms is not None and self._core.clock.now_ms() - taken_ms < AGAIN_MS
+
+    def _note(self, value: str, verdict: Verdict) -> None:
+        if verdict is Verdict.ACCEPTED:
+            self._taken, self._taken_ms = value.casefold(), self._core.clock.now_ms()
 
     def _told(self, message: TokenValidationStatusMessage) -> None:
         verdict = _VERDICTS.get(message.status)
         evses = self._pending.get(key_of(message.token))
         if verdict is not None and evses is not None:
             del self._pending[key_of(message.token)]
+            self._note(message.token.id_token.value, verdict)
             self._signal(evses, verdict)
 
     def _signal(self, evses: tuple[int, ...], verdict: Verdict) -> None:

@@ -16,13 +16,13 @@ from drivers.rfid.pn532 import Pn532
 from drivers.rfid.ports import KeyboardPort, SerialPort
 from drivers.rfid.serial_line import SerialLine
 from evse.authorization.outcome import STATUS_VARIABLE
-from evse.clock import MonotonicClock
+from evse.clock import MonotonicClock, VirtualClock
 from evse.config.load import parse
 from evse.config.rfid import RfidTable
 from evse.door.client import DoorClient
 from evse.faults import CoreCondition
 from evse.run.core import CoreProcess
-from evse.run.rfid import MAX_PENDING, ReaderDesk, Verdict, dialect_of, opener_of
+from evse.run.rfid import AGAIN_MS, MAX_PENDING, ReaderDesk, Verdict, dialect_of, opener_of
 from evse.types.authorization import (
     IdTokenType,
     ProvidedIdToken,
@@ -46,6 +46,7 @@ class FakeCore:
         self.says = S.Accepted
         self.presented: list[ProvidedIdToken] = []
         self.polled = 0
+        self.clock = VirtualClock(1_000)
 
     def present(self, token: ProvidedIdToken) -> TokenValidationStatus:
         self.presented.append(token)
@@ -97,6 +98,7 @@ def rig() -> Desk:
 
 def test_a_card_is_presented_for_the_evses_of_its_reader(rig: Desk) -> None:
     rig.desk.heard(1, CARD)
+    rig.core.clock.advance_to(1_000 + AGAIN_MS)
     rig.desk.heard(2, CARD)
     first, second = rig.core.presented
     assert msgspec.to_builtins(first) == {
@@ -107,6 +109,25 @@ def test_a_card_is_presented_for_the_evses_of_its_reader(rig: Desk) -> None:
     assert second.connectors is msgspec.UNSET
     assert rig.shown == [((2,), "accepted"), ((1, 2), "accepted")]
     assert rig.core.polled == 2
+
+
+def test_a_card_that_was_just_accepted_is_not_presented_again_at_any_reader(rig: Desk) -> None:
+    """Somebody was not sure: what has just begun must not end by it."""
+    rig.desk.heard(1, CARD)
+    rig.core.clock.advance_to(1_000 + AGAIN_MS - 1)
+    rig.desk.heard(2, CARD)
+    assert len(rig.core.presented) == 1
+    assert [verdict for _evses, verdict in rig.shown] == ["accepted", "accepted"]
+
+
+def test_another_card_and_one_that_was_refused_are_presented_at_once(rig: Desk) -> None:
+    rig.core.says = S.Rejected
+    rig.desk.heard(1, CARD)
+    rig.desk.heard(1, CARD)
+    rig.core.says = S.Accepted
+    rig.desk.heard(1, CARD)
+    rig.desk.heard(1, Token("0499AABB", CARD.type))
+    assert len(rig.core.presented) == 4
 
 
 @pytest.mark.parametrize(
