@@ -78,7 +78,7 @@ class BenchMetal:
             temperature_dc=250,
         )
 
-    def write(self, evse: int, outputs: Outputs, now_ms: int) -> None:
+    def write(self, evse: int, outputs: Outputs, now_ms: int, feeds: bool = True) -> None:
         now_ns = time.monotonic_ns()
         if outputs.rcd_test:
             self._test_ns = self._test_ns or now_ns
