@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import time
+from collections.abc import Callable
 from typing import NoReturn
 
 from drivers.errors import PwmAltered, PwmGone
@@ -28,6 +30,8 @@ PERIOD_NS = 1_000_000
 PERMISSION_MS = 2_000
 """How long the files of a fresh export may refuse us: udev hands them to the group gpio a moment
 later, on its own time."""
+LAST_WAIT_MS = 200
+LAST_LOOK_MS = 10
 CHECK_MS = 1_000
 RETRY_MS = 1_000
 """How often a lost output is looked for."""
@@ -258,16 +262,30 @@ class HardwarePwm:
         raise PwmGone(f"{self._folder}: {error.strerror}: the PWM output is lost") from error
 
 
-def make_safe(
-    machine: Machine, gpio: int, *, inverted: bool = False, device: str | None = None
-) -> None:
-    """X1 at once, with nothing else configured: for `ExecStopPost=` after any end of the guard.
+def _sleep_ms(span_ms: int) -> None:
+    time.sleep(span_ms / 1_000)
 
-    Raises PwmGone: the output is not there or not ours.
+
+def make_safe(
+    machine: Machine,
+    gpio: int,
+    *,
+    inverted: bool = False,
+    device: str | None = None,
+    pause: Callable[[int], None] = _sleep_ms,
+) -> None:
+    """X1 at once, with nothing else configured: for `ExecStopPost=` after any end of the guard,
+    when the coils are off already.
+
+    Waits for LAST_WAIT_MS at most where nobody has exported the output before. `pause`: lets so
+    many milliseconds pass. Raises PwmGone: the output is not there or not ours.
     """
     pwm = HardwarePwm(machine, gpio=gpio, inverted=inverted, device=device)
-    if not pwm.open(0):
-        raise PwmGone(f"GPIO{gpio}: the files of its PWM output are closed to this user")
+    for waited_ms in range(0, LAST_WAIT_MS, LAST_LOOK_MS):
+        if pwm.open(waited_ms):
+            return
+        pause(LAST_LOOK_MS)
+    raise PwmGone(f"GPIO{gpio}: the files of its PWM output are closed to this user")
 
 
 def _named(state: tuple[int, int, bool]) -> str:

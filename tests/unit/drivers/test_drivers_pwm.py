@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from pi_rig import Computer
 
 from drivers.errors import PwmAltered, PwmGone
-from drivers.pilot.hardware_pwm import CHECK_MS, PERIOD_NS, PERMISSION_MS, HardwarePwm, make_safe
+from drivers.pilot.hardware_pwm import (
+    CHECK_MS,
+    LAST_WAIT_MS,
+    PERIOD_NS,
+    PERMISSION_MS,
+    HardwarePwm,
+    make_safe,
+)
 from drivers.pilot.pwm_chip import find_pwm
 from drivers.raspberry_pi import RaspberryPi
 from evse.model import F_BP, X1_BP, Wiring
@@ -295,7 +302,6 @@ def test_a_removed_chip_is_told_and_found_again_under_another_number() -> None:
     bench.opened().set_duty_bp(2_667)
     bench.chip.there = False
     bench.pwm.check(CHECK_MS)
-    assert bench.pwm.ready
     with pytest.raises(PwmGone, match="lost"):
         bench.pwm.check(CHECK_MS + 10)
     assert not bench.pwm.ready
@@ -482,9 +488,21 @@ def test_the_last_word_of_the_service_manager_needs_nothing_else() -> None:
     bench.opened().set_duty_bp(5_333)
     make_safe(bench.machine, 18)
     assert bench.channel.duty_bp == X1_BP
-    closed = Bench(udev_ms=100)
+    closed = Bench(udev_ms=1_000)
+    waits: list[int] = []
     with pytest.raises(PwmGone, match="closed to this user"):
-        make_safe(closed.machine, 18)
+        make_safe(closed.machine, 18, pause=waits.append)
+    assert sum(waits) == LAST_WAIT_MS
+
+
+def test_the_last_word_waits_for_udev_where_nobody_has_exported_before() -> None:
+    bench = Bench(udev_ms=50)
+
+    def pause(span_ms: int) -> None:
+        bench.now_ms += span_ms
+
+    make_safe(bench.machine, 18, pause=pause)
+    assert (bench.now_ms, bench.channel.duty_bp) == (50, X1_BP)
 
 
 # once over real files
