@@ -93,7 +93,9 @@ class Rescue:
 
     def _pilot(self, section: EvseSection) -> None:
         pilot = section.pilot
-        hardware_pwm.make_safe(self._machine, pilot.pwm_gpio, inverted=pilot.inverted)
+        hardware_pwm.make_safe(
+            self._machine, pilot.pwm_gpio, inverted=pilot.inverted, pause=self._pause
+        )
 
     def _after_opening(self, section: EvseSection) -> None:
         if section.phase_contact is not None:
