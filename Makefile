@@ -13,7 +13,7 @@ PROC_JOBS ?= 4
 
 help:
 	@echo "make demo    a car is plugged in, charged, unplugged and billed, in front of you (20 s)"
-	@echo "make test    every test (five to seven minutes on two cores)"
+	@echo "make test    every test (about five minutes on two cores)"
 	@echo "make check   format, lint, types, freshness of generated documents (under a minute)"
 	@echo "make soak    long runs: 1000 simulated hours of random lives, a month of two EVSEs (hours)"
 	@echo "make mutate  puts faults into the deciding modules: do the tests notice? (ten minutes)"
