@@ -15,7 +15,8 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from evse.model import WARNINGS, BoardFault, BoardStatus, LockState, LockTarget, Reason, Wiring
+from evse.board_faults import WARNINGS, BoardFault, Wiring
+from evse.model import BoardStatus, LockState, LockTarget, Reason
 
 MREC_VENDOR = "https://chargex.inl.gov"
 """Publishes the Minimum Required Error Codes (spec evse-core D)."""

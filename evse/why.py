@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from evse.authorization.wording import awaited
+from evse.board_faults import Wiring
 from evse.core import Core
 from evse.energy.standing import standing
 from evse.energy.wording import clock, shortage
 from evse.metering.trouble import told
-from evse.model import LockState, Reason, SelfTest, Wiring
+from evse.model import LockState, Reason, SelfTest
 from evse.session import availability
 from evse.session.session import Session
 from evse.types.session import EnableSource, PauseReason

@@ -12,7 +12,8 @@ import enum
 from collections.abc import Callable
 
 from evse.clock import earliest
-from evse.model import F_BP, X1_BP, BoardIdentity, CommandVerb, Indicator, LockTarget, Permit
+from evse.model import F_BP, X1_BP, BoardIdentity, CommandVerb, LockTarget, Permit
+from evse.panel import Indicator
 from firmware_bridge.command_lane import CommandLane
 from firmware_bridge.events import (
     Analog,

@@ -13,7 +13,8 @@ from collections import deque
 from collections.abc import Callable
 
 from evse.clock import Clock
-from evse.model import CommandVerb, Indicator, LockTarget
+from evse.model import CommandVerb, LockTarget
+from evse.panel import Indicator
 from firmware_bridge.errors import PortError
 from firmware_bridge.events import HostEvent, LinkUp
 from firmware_bridge.host_session import HostSession

@@ -6,23 +6,22 @@ not match the types of evse/model.py fails the import.
 
 from __future__ import annotations
 
+from evse.board_faults import BoardFault, Wiring
 from evse.model import (
     X1_BP,
     BoardAnalog,
-    BoardFault,
     BoardIdentity,
     BoardStatus,
     Capability,
     CommandStatus,
-    Indicator,
     LockState,
     LockTarget,
     Permit,
     PilotState,
     Reason,
     SelfTest,
-    Wiring,
 )
+from evse.panel import Indicator
 from firmware_bridge.fields import (
     BOOL,
     U8,

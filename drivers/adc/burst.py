@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from drivers.adc.mcp3x08 import AdcChip
 from drivers.adc.spi import CS_GAP_US, Frame, SpiDevice, SpiMessage
-from evse.model import Wiring
+from evse.board_faults import Wiring
 
 SAMPLES = 64
 SPACING_US = 60

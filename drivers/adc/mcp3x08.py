@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import msgspec
 
-from evse.model import Wiring
+from evse.board_faults import Wiring
 
 FRAME_BYTES = 3
 CHANNELS = 8

@@ -21,7 +21,8 @@ from drivers.adc.pilot_sampler import Failures, PilotReading
 from drivers.adc.plateau import BAND_MV, FrontEnd, PilotWatch
 from drivers.adc.spi import Frame, SpiDevice, SpiMessage
 from drivers.errors import AdcSilent, GpioUnavailable
-from evse.model import F_BP, X1_BP, Wiring
+from evse.board_faults import Wiring
+from evse.model import F_BP, X1_BP
 from evse.pilot import PilotSample, is_pwm
 
 RESET_MS = 3

@@ -8,7 +8,7 @@ from drivers.adc.burst import Burst, BurstReader
 from drivers.adc.mcp3x08 import AdcChip
 from drivers.adc.plateau import FrontEnd, PilotWatch, Plateaus
 from drivers.errors import AdcSilent
-from evse.model import Wiring
+from evse.board_faults import Wiring
 from evse.pilot import PilotSample
 
 FAILURES_TOLD = 2

@@ -16,7 +16,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from evse.model import X1_BP, Wiring
+from evse.board_faults import Wiring
+from evse.model import X1_BP
 from evse.pilot import PilotSample, is_pwm
 
 BAND_MV = 600

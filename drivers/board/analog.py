@@ -30,7 +30,7 @@ from drivers.machine import Machine
 from drivers.temperature.ntc import Ntc
 from drivers.temperature.reading import Temperature
 from drivers.temperature.slow import SlowTemperatures
-from evse.model import Wiring
+from evse.board_faults import Wiring
 
 PP, TEMPERATURE, RESERVE = "pp", "temperature", "reserve"
 SUPPLY_12V, SUPPLY_MINUS_12V = "supply_12v", "supply_minus_12v"

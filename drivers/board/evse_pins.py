@@ -25,8 +25,9 @@ from drivers.gpio.lock import ConnectorLock, LockReading
 from drivers.gpio.rcd import Rcd, RcdReading
 from drivers.machine import Machine
 from drivers.pilot.hardware_pwm import HardwarePwm
+from evse.board_faults import BoardFault, Wiring
 from evse.guard.facts import Inputs, Outputs
-from evse.model import BoardFault, Indicator, Sound, Wiring
+from evse.panel import Indicator, Sound
 
 T = TypeVar("T")
 WELD_MS = 250

@@ -23,8 +23,9 @@ from drivers.gpio.inputs import Contacts, InputsReading
 from drivers.gpio.lines import Lines
 from drivers.machine import Machine
 from drivers.pilot.pwm_chip import find_pwm
+from evse.board_faults import Wiring
 from evse.guard.facts import Hardware, Inputs, Outputs
-from evse.model import Indicator, Sound, Wiring
+from evse.panel import Indicator, Sound
 
 SLOW_PATH = "/run/pievse/temperature"
 

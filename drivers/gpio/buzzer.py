@@ -8,7 +8,7 @@ from __future__ import annotations
 from drivers.gpio.lines import Lines
 from drivers.gpio.patterns import beeps
 from drivers.gpio.wires import OutputPin
-from evse.model import Sound
+from evse.panel import Sound
 
 
 class Buzzer:

@@ -21,7 +21,7 @@ from drivers.errors import GpioUnavailable, ProfileError
 from drivers.gpio.line import NO_TROUBLE, OutputLine, switch_off
 from drivers.gpio.lines import Lines
 from drivers.gpio.wires import InputPin, OutputPin
-from evse.model import Wiring
+from evse.board_faults import Wiring
 
 RELEASES_MS = 250
 """Longest wait for a contactor that lets go: as long as the guard waits for its mirror contact."""

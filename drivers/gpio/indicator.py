@@ -13,7 +13,7 @@ from drivers.gpio.line import DimmedLine, OutputLine
 from drivers.gpio.lines import Lines
 from drivers.gpio.patterns import BLINK_REPEAT, DARK, Colour, colour, on_two, signal_colour
 from drivers.gpio.wires import OutputPin
-from evse.model import Indicator, Sound
+from evse.panel import Indicator, Sound
 
 
 class LightPins(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -20,7 +20,7 @@ from drivers.gpio.button import PressCounter
 from drivers.gpio.line import NO_TROUBLE, InputLine
 from drivers.gpio.lines import Lines
 from drivers.gpio.wires import InputPin
-from evse.model import BoardFault, Wiring
+from evse.board_faults import BoardFault, Wiring
 
 NO_FAULT = BoardFault(0)
 MAINS_LOST_MS = 1_000

@@ -16,7 +16,7 @@ from gpiozero import GPIOZeroError, InputDevice, OutputDevice, PWMOutputDevice
 from drivers.errors import GpioUnavailable
 from drivers.gpio.chatter import Chatter
 from drivers.gpio.wires import InputPin, OutputPin
-from evse.model import Wiring
+from evse.board_faults import Wiring
 
 if TYPE_CHECKING:
     from gpiozero import Factory

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from drivers.errors import GpioUnavailable, ProfileError
 from drivers.gpio.line import DimmedLine, InputLine, OutputLine, switch_off
 from drivers.gpio.wires import Contact, InputPin, OutputPin
-from evse.model import Wiring
+from evse.board_faults import Wiring
 
 if TYPE_CHECKING:
     from gpiozero import Factory

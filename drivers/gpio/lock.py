@@ -22,8 +22,8 @@ from drivers.gpio.lines import Lines
 from drivers.gpio.lock_watch import PositionWatch, ReserveWatch
 from drivers.gpio.pulse import PulseLimit
 from drivers.gpio.wires import InputPin, OutputPin
+from evse.board_faults import BoardFault, Wiring
 from evse.guard.lock_drive import LockDrive, feedback
-from evse.model import BoardFault, Wiring
 
 DEAD_TIME_MS = 10
 """Between the two directions of a bridge: one guard period with both inputs off."""

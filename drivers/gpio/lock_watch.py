@@ -6,8 +6,9 @@ the motor runs from one that is empty.
 
 from __future__ import annotations
 
+from evse.board_faults import BoardFault
 from evse.guard.lock_drive import LockDrive
-from evse.model import BoardFault, LockState
+from evse.model import LockState
 
 STEADY_MS = 50
 """A position counts when it stands so long: contacts tremble, and the plug with them."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from evse.model import Indicator, Sound
+from evse.panel import Indicator, Sound
 
 
 class Colour(NamedTuple):

@@ -16,7 +16,7 @@ import msgspec
 from drivers.gpio.lines import Lines
 from drivers.gpio.pulse import PulseLimit
 from drivers.gpio.wires import InputPin, OutputPin
-from evse.model import BoardFault, Wiring
+from evse.board_faults import BoardFault, Wiring
 
 LONGEST_TEST_MS = 1_000
 """Above the 500 ms within which the guard wants the device to trip."""

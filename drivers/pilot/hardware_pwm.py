@@ -23,7 +23,8 @@ from typing import NoReturn
 from drivers.errors import PwmAltered, PwmGone
 from drivers.machine import Machine
 from drivers.pilot.pwm_chip import PwmOutput, find_pwm
-from evse.model import F_BP, X1_BP, Wiring
+from evse.board_faults import Wiring
+from evse.model import F_BP, X1_BP
 
 PERIOD_NS = 1_000_000
 """1 kHz (IEC 61851-1 Annex A, Table A.2)."""

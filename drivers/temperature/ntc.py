@@ -11,7 +11,7 @@ import math
 import msgspec
 
 from drivers.temperature.reading import Temperature
-from evse.model import Wiring
+from evse.board_faults import Wiring
 
 ZERO_K = 273.15
 T25_K = 25 + ZERO_K

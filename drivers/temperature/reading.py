@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from evse.model import Wiring
+from evse.board_faults import Wiring
 
 
 class Temperature(NamedTuple):

@@ -18,7 +18,7 @@ from drivers.machine import Machine
 from drivers.temperature.i2c import CHIPS, I2cSensor
 from drivers.temperature.one_wire import OneWireSensor
 from drivers.temperature.reading import Temperature, hottest
-from evse.model import Wiring
+from evse.board_faults import Wiring
 
 LOOK_MS = 250
 """How often ring 1 opens the file."""

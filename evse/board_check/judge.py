@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from evse.board_check.step import Watch
+from evse.board_faults import WARNINGS, BoardFault, Wiring
 from evse.faults import of_board, of_wiring
 from evse.guard.facts import Inputs
 from evse.guard.proximity import cable_rating_a
-from evse.model import WARNINGS, BoardFault, PilotState, Wiring
+from evse.model import PilotState
 from evse.pilot import classify, low_level_ok
 from evse.supply import SOUND_MV
 

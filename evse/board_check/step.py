@@ -14,7 +14,7 @@ from collections.abc import Callable
 import msgspec
 
 from evse.guard.facts import Inputs, Outputs
-from evse.model import Indicator, Sound
+from evse.panel import Indicator, Sound
 
 Watch = Callable[[Inputs], str | None]
 """What is wrong, as the rest of a sentence; None: it is as it should be."""

@@ -12,8 +12,10 @@ from evse.board_check import judge
 from evse.board_check.fitting import BoardFitting, EvseFitting
 from evse.board_check.power import power_steps
 from evse.board_check.step import Phase, Shows, Step, Watch
+from evse.board_faults import BoardFault
 from evse.guard.facts import Inputs, Outputs
-from evse.model import F_BP, BoardFault, Indicator, PilotState, Sound
+from evse.model import F_BP, PilotState
+from evse.panel import Indicator, Sound
 from evse.pilot import amps_to_duty_bp
 
 SETTLED_MS = 200

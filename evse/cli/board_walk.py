@@ -19,7 +19,7 @@ from evse.board_check.step import Step, StepRun, Turn, Verdict
 from evse.clock import Clock
 from evse.guard.facts import Inputs, Timing
 from evse.guard.host import PERIOD_MS, SAFE
-from evse.model import Indicator
+from evse.panel import Indicator
 from evse.pilot import PilotSample
 
 REDRAW_MS = 200

@@ -5,9 +5,10 @@ Responsibility: as in `evse/guard/view.py`, each is one physical question about 
 
 from __future__ import annotations
 
+from evse.board_faults import WARNINGS, BoardFault
 from evse.guard.facts import Heat
 from evse.guard.view import View, phase_settled
-from evse.model import WARNINGS, BoardFault, LockState, PilotState, SelfTest
+from evse.model import LockState, PilotState, SelfTest
 
 _STOPPING = ~WARNINGS
 _RESIDUAL_KINDS = BoardFault.RCD_DC | BoardFault.RCD_AC

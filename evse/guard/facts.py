@@ -11,10 +11,11 @@ import enum
 
 import msgspec
 
+from evse.board_faults import BoardFault, Wiring
 from evse.guard.lock_drive import LockDrive, feedback
 from evse.guard.phase_contact import ALL_PHASES, L1_ALONE
 from evse.guard.proximity import cable_rating_a
-from evse.model import BoardFault, Capability, LockState, PilotState, Wiring
+from evse.model import Capability, LockState, PilotState
 from evse.pilot import PilotSample, classify, low_level_ok
 
 LOW_CURRENT_MA = 1_000

@@ -15,16 +15,8 @@ from evse.guard.facts import Inputs, Outputs
 from evse.guard.guard import Guard
 from evse.guard.recorder import MAX_RECORDS, MAX_RECORDS_IN_ALL, FlightRecorder
 from evse.guard.state import GuardState
-from evse.model import (
-    X1_BP,
-    BoardAnalog,
-    BoardStatus,
-    CommandStatus,
-    CommandVerb,
-    Indicator,
-    Permit,
-    Sound,
-)
+from evse.model import X1_BP, BoardAnalog, BoardStatus, CommandStatus, CommandVerb, Permit
+from evse.panel import Indicator, Sound
 
 PERIOD_MS = 10
 """The guard's period (DESIGN "Settled numbers")."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import msgspec
 
+from evse.board_faults import BoardFault
 from evse.guard.facts import Hardware, Outputs, Seen, Timing
 from evse.guard.lock_drive import LockMotor, drive_lock
 from evse.guard.phase_contact import PhaseContact, send
@@ -21,7 +22,7 @@ from evse.guard.rules import Rules
 from evse.guard.sense import sense
 from evse.guard.state import GuardState
 from evse.guard.view import View, lock_goal
-from evse.model import X1_BP, BoardFault, LockTarget, Permit, Reason, SelfTest
+from evse.model import X1_BP, LockTarget, Permit, Reason, SelfTest
 from evse.pilot import is_pwm, sound_duty_bp
 
 

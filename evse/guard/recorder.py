@@ -13,10 +13,11 @@ from collections import deque
 
 import msgspec
 
+from evse.board_faults import WARNINGS, BoardFault
 from evse.guard.facts import Hardware, Inputs, Outputs, Seen, Timing, observe
 from evse.guard.kernel import initial
 from evse.guard.state import GuardState
-from evse.model import WARNINGS, BoardFault, CommandStatus, CommandVerb, Permit, Reason
+from evse.model import CommandStatus, CommandVerb, Permit, Reason
 
 BEFORE_MS = 60_000
 """How far back a recording reaches from its trigger."""

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from evse.board_faults import BoardFault, Wiring
 from evse.guard.facts import Heat
 from evse.guard.flight_read import Recorded
 from evse.guard.recorder import CommandTaken, NotKept, Trigger
 from evse.guard.replay import Decided
-from evse.model import F_BP, X1_BP, BoardFault, SelfTest, Wiring
+from evse.model import F_BP, X1_BP, SelfTest
 
 LATE_MS = 50
 """Two periods further apart than this are worth a word."""

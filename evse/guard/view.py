@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import msgspec
 
+from evse.board_faults import BoardFault
 from evse.guard.facts import Hardware, Heat, Seen, Timing
 from evse.guard.lock_drive import LockDrive
 from evse.guard.phase_contact import POSITIONS
 from evse.guard.state import GuardState
-from evse.model import BoardFault, LockState, LockTarget, PilotState, Reason, SelfTest
+from evse.model import LockState, LockTarget, PilotState, Reason, SelfTest
 from evse.pilot import is_pwm, sound_duty_bp
 
 _MIRROR_TRIPS = (1 << Reason.WELD) | (1 << Reason.MIRROR)

@@ -13,10 +13,11 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from evse.board_faults import Wiring
 from evse.guard.host import PERIOD_MS, GuardHost, Panel, Pins, analog
 from evse.guard.pace import Pace
 from evse.guard.recorder import Cause
-from evse.model import BoardIdentity, Wiring
+from evse.model import BoardIdentity
 from evse.run.flight import FlightWriter
 from firmware_bridge.board_ports import BoardPort
 from firmware_bridge.board_session import BoardSession

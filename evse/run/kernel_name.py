@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 
 KERNEL = (
+    "evse.board_faults",
     "evse.guard.causes",
     "evse.guard.commands",
     "evse.guard.facts",
@@ -20,6 +21,7 @@ KERNEL = (
     "evse.guard.state",
     "evse.guard.view",
     "evse.model",
+    "evse.panel",
     "evse.pilot",
 )
 """What decides: every module that a step runs through."""

@@ -15,13 +15,14 @@ from drivers.board.rescue import LastBoard, Rescue
 from drivers.gpio.release import HOW_TO_RELEASE, outputs_outlive_process
 from drivers.machine import Machine
 from evse import __version__
+from evse.board_faults import Wiring
 from evse.clock import MonotonicClock
 from evse.config.load import guard_config_crc
 from evse.config.station import StationConfig
 from evse.guard.facts import Hardware, Timing
 from evse.guard.guard import Guard
 from evse.guard.host import GuardHost, Pins
-from evse.model import BoardIdentity, Wiring
+from evse.model import BoardIdentity
 from evse.run.flight import FlightWriter
 from evse.run.guard_loop import GuardLoop
 from evse.run.guard_process import live

@@ -6,10 +6,10 @@ answer at all stops charging by itself, and says nothing of heat.
 
 from __future__ import annotations
 
+from evse.board_faults import BoardFault
 from evse.config.evse import EvseTable
 from evse.energy.derating import Derating, Sensor, curve_of
 from evse.limits import Limit
-from evse.model import BoardFault
 
 _WARM = ((BoardFault.HIGH_TEMPERATURE, Sensor.EVSE), (BoardFault.CABLE_HOT, Sensor.PLUG))
 

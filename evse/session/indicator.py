@@ -5,7 +5,7 @@ One word for a person who stands before the station; docs/indicator.md has the p
 
 from __future__ import annotations
 
-from evse.model import Indicator
+from evse.panel import Indicator
 
 _OF_STATE = {
     "booting": Indicator.STARTING,

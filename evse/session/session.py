@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from evse.clock import earliest_after
 from evse.energy import current_guard
-from evse.model import F_BP, X1_BP, Indicator, Wish
+from evse.model import F_BP, X1_BP, Wish
+from evse.panel import Indicator
 from evse.session.asked import AskedSession
 from evse.session.board import LAST_READING_MS
 from evse.session.indicator import indicator

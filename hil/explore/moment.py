@@ -10,9 +10,10 @@ import enum
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
+from evse.board_faults import WARNINGS
 from evse.guard.facts import Seen
 from evse.guard.guard import GuardState, Hardware, Timing
-from evse.model import WARNINGS, CommandVerb, Permit, PilotState
+from evse.model import CommandVerb, Permit, PilotState
 
 PERIOD_MS = 10
 STOPPING = ~WARNINGS

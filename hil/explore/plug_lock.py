@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from evse.board_faults import BoardFault
 from evse.guard.lock_drive import LockDrive
-from evse.model import BoardFault, LockTarget, PilotState
+from evse.model import LockTarget, PilotState
 from hil.explore.moment import Invariant, Moment, When
 
 

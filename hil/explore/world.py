@@ -13,9 +13,10 @@ from functools import cached_property
 
 import msgspec
 
+from evse.board_faults import BoardFault
 from evse.guard.facts import Heat, Seen
 from evse.guard.guard import RULES, GuardState, Hardware, Rules, Timing
-from evse.model import BoardFault, CommandVerb, LockState, Permit, PilotState, Reason
+from evse.model import CommandVerb, LockState, Permit, PilotState, Reason
 from hil.explore.explore import Edge, Result, explore
 from hil.explore.invariants import ALL_TRACKERS, INVARIANTS
 from hil.explore.moment import Advance, Invariant, Judgement, Moment, Tracker, When

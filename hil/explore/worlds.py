@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from evse.board_faults import BoardFault
 from evse.guard.facts import Heat
 from evse.guard.guard import Hardware, Timing
-from evse.model import (
-    F_BP,
-    X1_BP,
-    BoardFault,
-    CommandVerb,
-    LockState,
-    LockTarget,
-    Permit,
-    PilotState,
-)
+from evse.model import F_BP, X1_BP, CommandVerb, LockState, LockTarget, Permit, PilotState
 from hil.explore.world import GO, A, B, C, World
 
 D, E, F = PilotState.D, PilotState.E, PilotState.F

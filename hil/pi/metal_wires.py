@@ -20,9 +20,9 @@ from drivers.board.profile import (
 )
 from drivers.gpio.inputs import MEANINGS, Input
 from drivers.gpio.wires import InputPin
+from evse.board_faults import BoardFault
 from evse.guard.facts import Inputs, Outputs
 from evse.guard.lock_drive import LockDrive
-from evse.model import BoardFault
 from hil.pi.front_end import PeakCapacitor, Reserve, ntc_pin_mv, pp_pin_mv
 from hil.pi.header import MockHeader
 from hil.pi.output_wires import OutputWires

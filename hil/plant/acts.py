@@ -39,7 +39,7 @@ class SetFault(AnEvse, frozen=True):
 
 class SetBoardFault(AnEvse, frozen=True):
     fault: str
-    """A name of evse.model.BoardFault."""
+    """A name of evse.board_faults.BoardFault."""
     active: bool = True
 
 

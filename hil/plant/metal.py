@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Set
 
-from evse.model import F_BP, X1_BP, BoardFault, Wiring
+from evse.board_faults import BoardFault, Wiring
+from evse.model import F_BP, X1_BP
 from hil.plant.car import Car
 from hil.plant.contactor import Contactor
 from hil.plant.faults import FAULT_RESIDUAL_MA

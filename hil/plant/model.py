@@ -6,7 +6,8 @@ import enum
 
 import msgspec
 
-from evse.model import X1_BP, BoardFault, Wiring
+from evse.board_faults import BoardFault, Wiring
+from evse.model import X1_BP
 from hil.errors import OutOfRange
 
 NEVER_MS = 1 << 62

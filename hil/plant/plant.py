@@ -9,7 +9,8 @@ same trace. What ring 1 does not refresh keeps its last value: hardware PWM runs
 
 from __future__ import annotations
 
-from evse.model import X1_BP, BoardFault, Wiring
+from evse.board_faults import BoardFault, Wiring
+from evse.model import X1_BP
 from hil.errors import TimeRunsBack, UnknownFault
 from hil.plant.faults import FAULTS
 from hil.plant.metal import Metal

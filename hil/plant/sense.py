@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from evse.model import BoardFault, Wiring
+from evse.board_faults import BoardFault, Wiring
 from hil.plant.car import Car
 from hil.plant.contactor import Contactor
 from hil.plant.faults import (

@@ -12,7 +12,8 @@ from drivers.board.profile import BoardProfile, PeaksSection, load_profile
 from evse.config.station import StationConfig
 from evse.guard.facts import Inputs, Outputs
 from evse.guard.host import PERIOD_MS, GuardHost
-from evse.model import BoardIdentity, Indicator, Sound
+from evse.model import BoardIdentity
+from evse.panel import Indicator, Sound
 from evse.pilot import PilotSample
 from evse.run.native import native_host, native_identity
 from hil.pi.machine import FakePi

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from evse.board_faults import WARNINGS, BoardFault, Wiring
 from evse.faults import Fault, of_board, of_code, of_wiring
-from evse.model import WARNINGS, BoardFault, Wiring
 from hil.bench.bench import Bench
 from hil.bench.sim import SimBench
 

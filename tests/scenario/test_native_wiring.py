@@ -14,9 +14,9 @@ import msgspec
 import pytest
 from scenario_steps import charging, closed
 
+from evse.board_faults import Wiring
 from evse.config.station import StationConfig
 from evse.faults import of_wiring
-from evse.model import Wiring
 from hil.bench.plugin import started, unexcused
 from hil.bench.sim import SimBench
 from hil.bench.station import StationSetup

@@ -25,7 +25,7 @@ from scenario_invariants import (
 )
 from scenario_steps import limit
 
-from evse.model import BoardFault
+from evse.board_faults import BoardFault
 from hil.bench.bench import Bench, Process
 from hil.bench.plugin import SIMULATED, started
 from hil.bench.sim import SimBench

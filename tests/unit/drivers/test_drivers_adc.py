@@ -16,7 +16,8 @@ from drivers.adc.mcp3x08 import CHIPS, MCP3008, MCP3208
 from drivers.adc.spi import MAX_TRANSFERS, Frame, SpiDevice, SpiMessage
 from drivers.errors import AdcSilent
 from drivers.raspberry_pi import RaspberryPi
-from evse.model import X1_BP, Wiring
+from evse.board_faults import Wiring
+from evse.model import X1_BP
 from hil.pi.spi import Mcp3x08
 from hil.pi.waveform import steady
 

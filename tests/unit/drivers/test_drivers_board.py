@@ -9,11 +9,12 @@ from drivers.board.losses import GIVE_UP_MS
 from drivers.board.native import NativeBoard
 from drivers.board.profile import BoardProfile, load_profile, profile_names
 from drivers.errors import GpioUnavailable
+from evse.board_faults import BoardFault, Wiring
 from evse.clock import VirtualClock
 from evse.config.station import StationConfig
 from evse.guard.facts import Inputs, Outputs
 from evse.guard.lock_drive import LockDrive
-from evse.model import F_BP, X1_BP, BoardFault, Wiring
+from evse.model import F_BP, X1_BP
 from evse.run.native import make_safe
 from hil.bench.station import StationSetup
 from hil.pi.desk import Desk

@@ -17,10 +17,11 @@ from drivers.board.profile import BoardProfile, load_profile
 from drivers.errors import GpioUnavailable, ProfileError
 from drivers.gpio.lock import HeldPins, LockPins
 from drivers.gpio.wires import InputPin, OutputPin
+from evse.board_faults import BoardFault, Wiring
 from evse.clock import VirtualClock
 from evse.guard.facts import Inputs, Outputs
 from evse.guard.lock_drive import LockDrive
-from evse.model import X1_BP, BoardFault, Wiring
+from evse.model import X1_BP
 from hil.pi.desk import Desk
 
 CHARGING = Outputs(coil=True, duty_bp=5_000)

@@ -11,7 +11,7 @@ from drivers.gpio.contactor import CoilPins, Contactor, ContactorPins
 from drivers.gpio.heartbeat import Heartbeat
 from drivers.gpio.lines import Lines
 from drivers.gpio.wires import Contact, InputPin, OutputPin
-from evse.model import Wiring
+from evse.board_faults import Wiring
 from hil.pi.header import MockHeader
 
 NAMES = {"pull": 17, "hold": 27, "second": 5, "mirror": 22, "mirror 2": 23, "beat": 4}

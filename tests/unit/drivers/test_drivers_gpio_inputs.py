@@ -23,7 +23,7 @@ from drivers.gpio.lines import Lines
 from drivers.gpio.pulse import FRESH_MS
 from drivers.gpio.rcd import LONGEST_TEST_MS, Rcd, RcdPins
 from drivers.gpio.wires import Contact, InputPin, OutputPin, WiredTo
-from evse.model import BoardFault, Wiring
+from evse.board_faults import BoardFault, Wiring
 from hil.pi.header import MockHeader
 
 # --- residual current ----------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from drivers.gpio.patterns import (
     signal_colour,
 )
 from drivers.gpio.wires import OutputPin
-from evse.model import Indicator, Sound
+from evse.panel import Indicator, Sound
 from hil.pi.header import MockHeader
 
 PINS = (OutputPin(5), OutputPin(6), OutputPin(13))

@@ -12,7 +12,7 @@ from drivers.gpio.line import InputLine
 from drivers.gpio.lines import MOVED_BY_OTHERS, Lines
 from drivers.gpio.release import PARAMETERS, outputs_outlive_process
 from drivers.gpio.wires import Contact, InputPin, OutputPin, WiredTo
-from evse.model import Wiring
+from evse.board_faults import Wiring
 from hil.pi.header import MockHeader
 
 NAMES = {"coil": 17, "light": 27, "door": 22, "sda": 2}

@@ -28,8 +28,8 @@ from drivers.gpio.lock_watch import (
 )
 from drivers.gpio.pulse import FRESH_MS
 from drivers.gpio.wires import Contact, InputPin, OutputPin
+from evse.board_faults import BoardFault, Wiring
 from evse.guard.lock_drive import LockDrive
-from evse.model import BoardFault, Wiring
 from hil.pi.header import MockHeader
 
 OFF, LOCK, UNLOCK = LockDrive.OFF, LockDrive.LOCK, LockDrive.UNLOCK

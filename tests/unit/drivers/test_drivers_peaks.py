@@ -16,8 +16,9 @@ from drivers.adc.plateau import FrontEnd
 from drivers.adc.proximity import ProximityDivider
 from drivers.adc.spi import SpiDevice
 from drivers.errors import GpioUnavailable
+from evse.board_faults import Wiring
 from evse.guard.proximity import cable_rating_a
-from evse.model import F_BP, X1_BP, Wiring
+from evse.model import F_BP, X1_BP
 from evse.pilot import PilotSample, is_pwm
 from hil.pi.spi import Mcp3x08
 from hil.pi.waveform import behind_front_end

@@ -20,7 +20,8 @@ from drivers.adc.plateau import (
     bursts_for,
     top_plateau,
 )
-from evse.model import F_BP, X1_BP, Wiring
+from evse.board_faults import Wiring
+from evse.model import F_BP, X1_BP
 from evse.pilot import DIODE_LOW_MV, PilotSample, is_pwm, low_level_ok
 from hil.pi.waveform import PilotWaveform, steady
 

@@ -22,7 +22,8 @@ from drivers.pilot.hardware_pwm import (
 )
 from drivers.pilot.pwm_chip import find_pwm
 from drivers.raspberry_pi import RaspberryPi
-from evse.model import F_BP, X1_BP, Wiring
+from evse.board_faults import Wiring
+from evse.model import F_BP, X1_BP
 from hil.pi.pwm import PI_4, PI_5, ZERO_2, PwmChannel, PwmChip, SysfsPwm
 
 HEADER_PI_5 = "1f00098000.pwm"

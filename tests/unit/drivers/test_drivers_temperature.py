@@ -32,8 +32,8 @@ from drivers.temperature.slow import (
     fresh_ms,
     sensor_of,
 )
+from evse.board_faults import Wiring
 from evse.clock import VirtualClock
-from evse.model import Wiring
 from hil.pi.i2c import I2cBus
 from hil.pi.one_wire import CONVERSION_MS, OneWireBus, checksum
 

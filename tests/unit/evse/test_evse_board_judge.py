@@ -8,9 +8,10 @@ import pytest
 
 from evse.board_check import judge
 from evse.board_check.step import Phase, Step, StepRun, Turn, Verdict, Watch
+from evse.board_faults import WARNINGS, BoardFault, Wiring
 from evse.faults import of_wiring
 from evse.guard.facts import Inputs, Outputs
-from evse.model import WARNINGS, BoardFault, PilotState, Wiring
+from evse.model import PilotState
 from evse.pilot import PilotSample
 
 FREE = PilotSample(12_000, None)

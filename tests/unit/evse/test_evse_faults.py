@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from session_rig import Rig
 
+from evse.board_faults import WARNINGS, BoardFault, Wiring
 from evse.config.evse import EvseTable
 from evse.fault_model import INOPERATIVE
 from evse.faults import (
@@ -25,16 +26,7 @@ from evse.faults import (
     of_reason,
     settings,
 )
-from evse.model import (
-    WARNINGS,
-    BoardFault,
-    BoardStatus,
-    LockState,
-    LockTarget,
-    PilotState,
-    Reason,
-    Wiring,
-)
+from evse.model import BoardStatus, LockState, LockTarget, PilotState, Reason
 from evse.types.session import StopTransactionReason
 
 TRIPS = [reason for reason in Reason if reason.is_trip]

@@ -7,12 +7,13 @@ from msgspec.structs import replace
 from session_rig import Rig, socket_evse, token
 from station_rig import Peer, config, station
 
+from evse.board_faults import BoardFault
 from evse.door.sys_state import sys_state
 from evse.fault_model import INOPERATIVE
 from evse.faults import CoreCondition, stopped_by
 from evse.metering.plausibility import Finding
 from evse.metering.start import START_READING_MS
-from evse.model import BoardFault, BoardStatus, PilotState, Reason
+from evse.model import BoardStatus, PilotState, Reason
 from evse.session.record import Snapshot
 from evse.session.told import STORE_WH
 from hil.sim.simulation import Simulation

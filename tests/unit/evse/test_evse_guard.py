@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from guard_rig import GuardRig
 
+from evse.board_faults import WARNINGS, BoardFault
 from evse.guard.guard import (
     RULES,
     Guard,
@@ -25,9 +26,7 @@ from evse.guard.phase_contact import PhaseContact, look
 from evse.guard.state import TIMERS, Timer
 from evse.model import (
     F_BP,
-    WARNINGS,
     X1_BP,
-    BoardFault,
     Capability,
     CommandStatus,
     CommandVerb,

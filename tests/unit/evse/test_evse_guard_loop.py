@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from evse.board_faults import Wiring
 from evse.guard.host import PERIOD_MS
-from evse.model import Wiring
 from evse.run import guard_loop
 from evse.run.guard_loop import GuardLoop
 from firmware_bridge.board_ports import SocketPort

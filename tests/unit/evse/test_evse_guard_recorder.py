@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from evse.board_faults import BoardFault
 from evse.guard.facts import Hardware, Inputs, Outputs, Timing
 from evse.guard.guard import Guard
 from evse.guard.host import GuardHost
@@ -23,7 +24,7 @@ from evse.guard.recorder import (
     NotKept,
     PermitTaken,
 )
-from evse.model import BoardFault, CommandStatus, CommandVerb, Permit, Reason
+from evse.model import CommandStatus, CommandVerb, Permit, Reason
 from evse.pilot import PilotSample
 
 HARDWARE = Hardware()

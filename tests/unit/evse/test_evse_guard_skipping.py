@@ -10,9 +10,10 @@ from guard_rig import PERIOD_MS, RENEWAL_MS, GuardRig
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evse.board_faults import BoardFault
 from evse.guard.guard import Guard, Hardware, Inputs, Outputs, Timing
 from evse.guard.state import canonical
-from evse.model import BoardFault, BoardStatus, CommandVerb, LockTarget
+from evse.model import BoardStatus, CommandVerb, LockTarget
 
 HARDWARE = Hardware(
     lock=True,

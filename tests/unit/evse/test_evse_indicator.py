@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from session_rig import Rig
 
-from evse.model import Indicator
+from evse.panel import Indicator
 from evse.session.chart import SessionChart
 from evse.session.indicator import indicator
 

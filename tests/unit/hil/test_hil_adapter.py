@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evse.board_faults import BoardFault
 from evse.guard.facts import Hardware, Timing
 from evse.guard.guard import Guard
 from evse.model import (
     X1_BP,
-    BoardFault,
     CommandStatus,
     CommandVerb,
     LockTarget,

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from drivers.board.native import NativeBoard
 from drivers.board.profile import load_profile, parse_profile
+from evse.board_faults import BoardFault
 from evse.guard.facts import Inputs, Outputs
 from evse.guard.lock_drive import LockDrive
-from evse.model import X1_BP, BoardFault
+from evse.model import X1_BP
 from evse.pilot import PilotSample
 from hil.pi.front_end import FULL_MV, PeakCapacitor, Reserve
 from hil.pi.machine import UDEV_MS, FakePi

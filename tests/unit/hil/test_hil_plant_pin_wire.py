@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evse.board_faults import BoardFault
 from evse.guard.facts import Inputs, Outputs
 from evse.guard.lock_drive import LockDrive
-from evse.model import BoardFault
 from evse.pilot import PilotSample
 from hil.plant.pin_wire import Turn, decode_turn, encode
 
