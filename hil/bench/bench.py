@@ -145,7 +145,7 @@ class Faults(Protocol):
 
     def active(self) -> frozenset[str]: ...
     def board_fault(self, name: str, active: bool = True) -> None:
-        """Raise or clear what the board reports by itself: a name of evse.board_faults.BoardFault."""
+        """Raise or clear what the board reports by itself: a name of evse.board_faults."""
 
     def residual_ma(self, residual_ma: float) -> None:
         """Smooth DC residual current, whatever the contactor does."""
