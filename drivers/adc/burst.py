@@ -63,7 +63,7 @@ class BurstReader:
         self._spi = spi
         self._chip = chip
         self._samples = samples
-        self.spacing_us = spacing_us
+        self._spacing_us = spacing_us
         names: list[str | None] = [*(extras or {})] or [None]
         drawn = random.Random(seed)
         self._turns: list[tuple[str | None, SpiMessage]] = []
@@ -80,11 +80,6 @@ class BurstReader:
         """How many system calls a burst takes: 1, unless spidev's buffer is small."""
         return len(self._turns[0][1].parts)
 
-    @property
-    def nominal_us(self) -> int:
-        """How long a burst takes where nothing comes between, to be compared with a watch."""
-        return self._samples * self.spacing_us
-
     def read(self) -> Burst:
         """One burst: about samples times spacing long. Raises AdcSilent."""
         name, message = self._turns[self._turn]
@@ -98,9 +93,9 @@ class BurstReader:
         return Burst(counts[: self._samples], dead, name, others[EXTRA_SAMPLES // 2])
 
     def _pilot_frames(self, pilot: int, drawn: random.Random) -> list[Frame]:
-        pause_us = self.spacing_us - CS_GAP_US - round(self._chip.frame_us)
+        pause_us = self._spacing_us - CS_GAP_US - round(self._chip.frame_us)
         if pause_us < JITTER_US:
-            raise ValueError(f"{self._chip.name} can not convert every {self.spacing_us} us")
+            raise ValueError(f"{self._chip.name} can not convert every {self._spacing_us} us")
         sent = self._chip.frame(pilot)
         return [
             Frame(sent, pause_us + drawn.randint(-JITTER_US, JITTER_US))

@@ -6,6 +6,7 @@ not been read yet, or is older than the converter's last sign of life, is not kn
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -32,8 +33,14 @@ from drivers.temperature.reading import Temperature
 from drivers.temperature.slow import SlowTemperatures
 from evse.board_faults import Wiring
 
+_log = logging.getLogger(__name__)
+
 PP, TEMPERATURE, RESERVE = "pp", "temperature", "reserve"
 SUPPLY_12V, SUPPLY_MINUS_12V = "supply_12v", "supply_minus_12v"
+MANY_CALLS = (
+    "a burst takes {calls} calls to the kernel: put `options spidev bufsiz=65536` into "
+    "/etc/modprobe.d/spidev.conf and reboot"
+)
 NOMINAL_12V_MV = 12_000
 
 
@@ -141,6 +148,8 @@ def _source(
         samples=pilot.samples,
         spacing_us=pilot.spacing_us,
     )
+    if bursts.ioctls > 1:
+        _log.warning("%s", MANY_CALLS.format(calls=bursts.ioctls))
     return PilotSampler(bursts, chip, pilot.scale, samples=pilot.samples)
 
 

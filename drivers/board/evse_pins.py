@@ -16,7 +16,7 @@ from drivers.board.losses import Losses
 from drivers.board.profile import BoardProfile, EvseSection
 from drivers.errors import BoardError, GpioUnavailable, PwmGone
 from drivers.gpio.buzzer import Buzzer
-from drivers.gpio.contactor import Contactor
+from drivers.gpio.contactor import RELEASES_MS, Contactor
 from drivers.gpio.indicator import StatusLight
 from drivers.gpio.inputs import Contacts, InputsReading
 from drivers.gpio.line import InputLine, OutputLine
@@ -30,8 +30,6 @@ from evse.guard.facts import Inputs, Outputs
 from evse.panel import Indicator, Sound
 
 T = TypeVar("T")
-WELD_MS = 250
-"""How long a contactor may take to let go (Timing.mirror_release_ms)."""
 NO_CONTACTS = InputsReading(emergency_stop=False, faults=BoardFault(0), wiring=Wiring(0), presses=0)
 _GONE = (
     Wiring.ADC_SILENT
@@ -157,7 +155,7 @@ class EvsePins:
 
     def welded(self, now_ms: int) -> bool:
         """Closed for longer than a contactor takes to let go, and nobody drives it?"""
-        return self._idle_ms is not None and now_ms - self._idle_ms > WELD_MS
+        return self._idle_ms is not None and now_ms - self._idle_ms > RELEASES_MS
 
     def _note_mirror(self, closed: bool, now_ms: int) -> None:
         if not closed or self.coil:

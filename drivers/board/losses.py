@@ -34,10 +34,6 @@ class Losses:
             self._since_ms[part] = now_ms
             self._say(str(error))
 
-    def __contains__(self, part: str) -> bool:
-        """Is it lost, as of this period or the last?"""
-        return part in self._since_ms
-
     @property
     def any(self) -> bool:
         """Has anything failed in this period?"""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
 from collections.abc import Callable, Iterator, Mapping
 
 from drivers.board.evse_pins import NO_CONTACTS, EvsePins, unread
@@ -22,6 +21,7 @@ from drivers.gpio.heartbeat import Heartbeat
 from drivers.gpio.inputs import Contacts, InputsReading
 from drivers.gpio.lines import Lines
 from drivers.machine import Machine
+from drivers.pilot.hardware_pwm import sleep_ms
 from drivers.pilot.pwm_chip import find_pwm
 from evse.board_faults import Wiring
 from evse.guard.facts import Hardware, Inputs, Outputs
@@ -30,11 +30,6 @@ from evse.panel import Indicator, Sound
 SLOW_PATH = "/run/pievse/temperature"
 
 _log = logging.getLogger(__name__)
-
-
-def sleep_ms(span_ms: int) -> None:
-    """Real time passes."""
-    time.sleep(span_ms / 1_000)
 
 
 class NativeBoard:

@@ -62,21 +62,15 @@ class ChannelSection(Section, frozen=True, kw_only=True):
         return FrontEnd(self.zero_counts, self.gain_mv)
 
 
-class BurstSection(Section, frozen=True, kw_only=True, tag="burst", tag_field="method"):
+class BurstSection(ChannelSection, frozen=True, kw_only=True, tag="burst", tag_field="method"):
     """`[evse.pilot]` with `method = "burst"`: the pilot itself at the converter."""
 
     pwm_gpio: Gpio
     inverted: bool = False
     """The level shifter makes -12 V of a high pin."""
-    channel: Channel
     zero_counts: float
-    gain_mv: float
     samples: Annotated[int, Meta(ge=32, le=160)] = 64
     spacing_us: Annotated[int, Meta(ge=30, le=120)] = 60
-
-    @property
-    def scale(self) -> FrontEnd:
-        return FrontEnd(self.zero_counts, self.gain_mv)
 
 
 class PeaksSection(Section, frozen=True, kw_only=True, tag="peaks", tag_field="method"):

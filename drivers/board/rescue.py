@@ -15,15 +15,13 @@ import msgspec
 
 from drivers.board.profile import BoardProfile, EvseSection, PeaksSection
 from drivers.errors import BoardError
+from drivers.gpio.contactor import RELEASES_MS
 from drivers.gpio.line import OutputLine
 from drivers.gpio.lines import Lines
 from drivers.gpio.lock import HeldPins, TwoWayPins
 from drivers.gpio.wires import InputPin, OutputPin
 from drivers.machine import Machine
 from drivers.pilot import hardware_pwm
-
-RELEASES_MS = 250
-"""A contactor has let go by then (Timing.mirror_release_ms)."""
 
 
 class LastBoard(msgspec.Struct, frozen=True):

@@ -1,8 +1,7 @@
 """The status light: one, two or three sources over the table of drivers/gpio/patterns.py.
 
 Brightness is the library's software-timed PWM, in a thread of its own and only where the profile
-says `dimmable`: ring 1 needs no such thread for anything else. Without it a light is on or off, and
-`set_intensity` says that it can not.
+says `dimmable`: ring 1 needs no such thread for anything else. Without it a light is on or off.
 """
 
 from __future__ import annotations
@@ -67,14 +66,6 @@ class StatusLight:
     def signal(self, sound: Sound, now_ms: int) -> None:
         """A card was answered: flashes, from the next `write` on."""
         self._sound, self._sound_ms = sound, now_ms
-
-    def set_intensity(self, percent: int) -> bool:
-        """Brightness, 0 to 100, from the next `write` on. False: it has none."""
-        self._shown = None
-        dimmed = [led for led in self._leds if isinstance(led, DimmedLine)]
-        for led in dimmed:
-            led.set_percent(percent)
-        return bool(dimmed)
 
     def make_safe(self) -> None:
         """Dark: a station without a guard says nothing. Raises GpioUnavailable."""

@@ -102,10 +102,6 @@ class DimmedLine:
             raise GpioUnavailable(f"{self.name} can not be claimed: {error}") from error
         self._shown = 0
 
-    def set_percent(self, percent: int) -> None:
-        """Brightness while on, 0 to 100; shows with the next `write`."""
-        self._percent = percent
-
     def write(self, on: bool) -> None:
         """Unchanged costs nothing. Raises GpioUnavailable."""
         wanted = self._percent if on else 0

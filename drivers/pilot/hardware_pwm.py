@@ -263,7 +263,8 @@ class HardwarePwm:
         raise PwmGone(f"{self._folder}: {error.strerror}: the PWM output is lost") from error
 
 
-def _sleep_ms(span_ms: int) -> None:
+def sleep_ms(span_ms: int) -> None:
+    """Real time passes: at a board's begin and end alone, never in a period of ring 1."""
     time.sleep(span_ms / 1_000)
 
 
@@ -273,7 +274,7 @@ def make_safe(
     *,
     inverted: bool = False,
     device: str | None = None,
-    pause: Callable[[int], None] = _sleep_ms,
+    pause: Callable[[int], None] = sleep_ms,
 ) -> None:
     """X1 at once, with nothing else configured: for `ExecStopPost=` after any end of the guard,
     when the coils are off already.

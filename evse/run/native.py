@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from drivers.board.fitted import of_station
-from drivers.board.native import NativeBoard, sleep_ms
+from drivers.board.native import NativeBoard
 from drivers.board.profile import BoardProfile, load_profile
 from drivers.board.rescue import LastBoard, Rescue
 from drivers.gpio.release import HOW_TO_RELEASE, outputs_outlive_process
 from drivers.machine import Machine
-from evse import __version__
+from drivers.pilot.hardware_pwm import sleep_ms
 from evse.board_faults import Wiring
 from evse.clock import MonotonicClock
-from evse.config.load import guard_config_crc
 from evse.config.station import StationConfig
-from evse.guard.facts import Hardware, Timing
-from evse.guard.guard import Guard
-from evse.guard.host import GuardHost, Pins
-from evse.model import BoardIdentity
 from evse.run.flight import FlightWriter
 from evse.run.guard_loop import GuardLoop
 from evse.run.guard_process import live
 from evse.run.notify import notifier, watchdog
 from evse.run.process import BOARD_SOCKET, TEMPERATURES
 from evse.run.realtime import become_realtime, freeze_garbage
+from evse.run.ring_1 import make_host, make_identity
 from firmware_bridge.board_ports import SocketPort
 
 LAST_BOARD = "board.json"
@@ -37,27 +33,9 @@ LAST_BOARD = "board.json"
 _log = logging.getLogger(__name__)
 
 
-def native_host(config: StationConfig, fitted: Mapping[int, Hardware], pins: Pins) -> GuardHost:
-    """Ring 1 as after a restart."""
-    guards = {table.id: Guard(fitted[table.id], Timing(**table.timing)) for table in config.evses}
-    return GuardHost(guards, pins)
-
-
-def native_identity(
-    config: StationConfig, profile: BoardProfile, fitted: Mapping[int, Hardware], boot_id: int
-) -> BoardIdentity:
-    """Its hello. What not every EVSE can do is not declared."""
-    capabilities = fitted[config.evses[0].id].capabilities()
-    for hardware in fitted.values():
-        capabilities &= hardware.capabilities()
-    return BoardIdentity(
-        board=f"native {profile.name}"[:24],
-        firmware=f"pievse {__version__}"[:24],
-        boot_id=boot_id,
-        capabilities=capabilities,
-        config_crc=guard_config_crc(config),
-        evses=len(config.evses),
-    )
+def board_name(profile: BoardProfile) -> str:
+    """What its hello says."""
+    return f"native {profile.name}"
 
 
 class Trouble:
@@ -89,8 +67,8 @@ def run_native(config: StationConfig, run_dir: Path, machine: Machine) -> int:
     flights = FlightWriter(run_dir, clock, station=config.station.identity)
     manager = notifier()
     loop = GuardLoop(
-        lambda: native_host(config, fitted, board),
-        lambda boot_id: native_identity(config, profile, fitted, boot_id),
+        lambda: make_host(config, fitted, board),
+        lambda boot_id: make_identity(config, fitted, board_name(profile), boot_id),
         board,
         port,
         panel=board,

@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from drivers.errors import ProfileError
 from hil.bench.bench import Bench, BenchCapability
 from hil.bench.sim import SimBench
 from hil.bench.station import StationSetup
@@ -137,10 +136,7 @@ def bench(
 ) -> Iterator[Bench]:
     """A started station with its car, mains, faults and probes, fresh for each test."""
     seed = seed_of(request.config)
-    try:
-        bench = _make(bench_kind, setup, seed)
-    except ProfileError as error:
-        pytest.skip(str(error))
+    bench = _make(bench_kind, setup, seed)
     begin_ms = bench.clock.now_ms()
     print(f"bench {bench_kind}, seed {seed}")
     try:

@@ -19,8 +19,9 @@ from evse.guard.facts import Inputs, Outputs
 from evse.run.flight import FlightWriter
 from evse.run.guard_loop import GuardLoop
 from evse.run.guard_process import live
-from evse.run.native import native_host, native_identity
+from evse.run.native import board_name
 from evse.run.process import die_with_parent, log_to_stderr
+from evse.run.ring_1 import make_host, make_identity
 from firmware_bridge.board_ports import PtyPort
 from hil.pi.machine import FakePi
 from hil.plant.guard_process import reach_plant
@@ -71,8 +72,8 @@ def main(arguments: list[str] | None = None) -> None:
     port = PtyPort(given.run_dir / "board.tty")
     flights = FlightWriter(given.run_dir, clock, station=config.station.identity)
     loop = GuardLoop(
-        lambda: native_host(config, fitted, pins),
-        lambda boot_id: native_identity(config, profile, fitted, boot_id),
+        lambda: make_host(config, fitted, pins),
+        lambda boot_id: make_identity(config, fitted, board_name(profile), boot_id),
         pins,
         port,
         panel=board,

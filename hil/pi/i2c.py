@@ -7,6 +7,7 @@ import errno
 import struct
 
 from drivers.machine import IoctlArgument
+from hil.pi.device import DeviceNode
 from hil.pi.pwm import refuse
 
 I2C_RDWR = 0x0707
@@ -15,36 +16,16 @@ _TRANSACTION = struct.Struct("@PI")
 _READ = 0x0001
 
 
-class I2cBus:
+class I2cBus(DeviceNode):
     """Registers by chip address and number. Writing one byte chooses the register to be read."""
 
     def __init__(self, path: str = "/dev/i2c-1") -> None:
-        self.path = path
+        super().__init__(path, unread=errno.EREMOTEIO)
         self.registers: dict[int, dict[int, bytes]] = {}
-        self.errno: int | None = None
-        """What opening and every ioctl answer instead, such as ETIMEDOUT for a bus held low."""
-        self.opened = 0
         self._chosen: dict[int, int] = {}
 
-    def open(self) -> I2cBus:
-        """What `open_device` of this path gives."""
-        if self.errno is not None:
-            raise refuse(self.errno, self.path)
-        self.opened += 1
-        return self
-
-    def close(self) -> None:
-        self.opened -= 1
-
-    def read(self, limit: int) -> bytes:  # noqa: ARG002 the port's signature
-        raise refuse(errno.EREMOTEIO, self.path)
-
-    def write(self, data: bytes) -> int:  # noqa: ARG002 the port's signature
-        raise refuse(errno.EREMOTEIO, self.path)
-
     def ioctl(self, request: int, argument: IoctlArgument) -> int:
-        if self.errno is not None:
-            raise refuse(self.errno, self.path)
+        self.expect_there()
         if request != I2C_RDWR:
             raise refuse(errno.ENOTTY, self.path)
         messages, count = _TRANSACTION.unpack(bytes(argument)[: _TRANSACTION.size])

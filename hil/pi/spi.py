@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from drivers.machine import IoctlArgument
+from hil.pi.device import DeviceNode
 from hil.pi.pwm import refuse
 from hil.pi.waveform import Voltage
 
@@ -30,7 +31,7 @@ _HIGHEST_HZ = {12: 1_000_000, 10: 1_350_000}
 Silence = Literal["all_ones", "all_zeros", "stuck"]
 
 
-class Mcp3x08:
+class Mcp3x08(DeviceNode):
     """The chip, its bus and the module's parameter file."""
 
     def __init__(
@@ -44,20 +45,17 @@ class Mcp3x08:
         path: str = "/dev/spidev0.0",
     ) -> None:
         """`now_us`: when an ioctl begins. `align`: bytes of bounce buffer that a transfer takes."""
+        super().__init__(path, unread=errno.EINVAL)
         self.bits = bits
         self.reference_mv = reference_mv
-        self.path = path
         self.pins: dict[int, Voltage] = {}
         """Channel to its voltage; 0 mV where none is given."""
         self.silence: Silence | None = None
-        self.errno: int | None = None
-        """What every ioctl answers instead, such as ENODEV."""
         self.ioctls = 0
         """Messages taken."""
         self.sampled_us: list[float] = []
         """When the last message sampled, one entry a frame."""
         self.settings: dict[int, int] = {}
-        self.opened = 0
         self._now_us = now_us
         self._bufsiz = bufsiz
         self._align = align
@@ -83,25 +81,8 @@ class Mcp3x08:
 
     # the device file
 
-    def open(self) -> Mcp3x08:
-        """What `open_device` of this path gives."""
-        if self.errno is not None:
-            raise refuse(self.errno, self.path)
-        self.opened += 1
-        return self
-
-    def close(self) -> None:
-        self.opened -= 1
-
-    def read(self, limit: int) -> bytes:  # noqa: ARG002 the port's signature
-        raise refuse(errno.EINVAL, self.path)
-
-    def write(self, data: bytes) -> int:  # noqa: ARG002 the port's signature
-        raise refuse(errno.EINVAL, self.path)
-
     def ioctl(self, request: int, argument: IoctlArgument) -> int:
-        if self.errno is not None:
-            raise refuse(self.errno, self.path)
+        self.expect_there()
         number, size = request & 0xFF, request >> 16 & 0x3FFF
         if request >> 8 & 0xFF != ord("k") or request >> 30 != 1:
             raise refuse(errno.ENOTTY, self.path)

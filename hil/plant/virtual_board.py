@@ -6,12 +6,11 @@ import zlib
 from collections.abc import Mapping
 
 from evse.config.evse import EvseTable
-from evse.config.load import guard_config_crc
 from evse.config.station import StationConfig
-from evse.guard.facts import Hardware, Inputs, Outputs, Timing
-from evse.guard.guard import Guard
+from evse.guard.facts import Hardware, Inputs, Outputs
 from evse.guard.host import GuardHost, Pins
 from evse.model import BoardIdentity
+from evse.run.ring_1 import make_host, make_identity
 from hil.plant import adapter
 from hil.plant.model import PlantConfig
 from hil.plant.plant import Plant
@@ -55,22 +54,16 @@ def plant_config(table: EvseTable, *, coil_watchdog_ms: int | None = 200) -> Pla
 
 def guard_host(config: StationConfig, pins: Pins) -> GuardHost:
     """Ring 1 as `config` has it."""
-    guards = {table.id: Guard(hardware(table), Timing(**table.timing)) for table in config.evses}
-    return GuardHost(guards, pins)
+    return make_host(config, _fitted(config), pins)
 
 
 def identity(config: StationConfig, boot_id: int) -> BoardIdentity:
-    capabilities = hardware(config.evses[0]).capabilities()
-    for table in config.evses[1:]:
-        capabilities &= hardware(table).capabilities()
-    return BoardIdentity(
-        board="virtual",
-        firmware="pievse",
-        boot_id=boot_id,
-        capabilities=capabilities,
-        config_crc=guard_config_crc(config),
-        evses=len(config.evses),
-    )
+    """Its hello."""
+    return make_identity(config, _fitted(config), "virtual", boot_id)
+
+
+def _fitted(config: StationConfig) -> dict[int, Hardware]:
+    return {table.id: hardware(table) for table in config.evses}
 
 
 def seed_of(config: StationConfig) -> int:

@@ -15,7 +15,8 @@ from evse.guard.host import PERIOD_MS, GuardHost
 from evse.model import BoardIdentity
 from evse.panel import Indicator, Sound
 from evse.pilot import PilotSample
-from evse.run.native import native_host, native_identity
+from evse.run.native import board_name
+from evse.run.ring_1 import make_host, make_identity
 from hil.pi.machine import FakePi
 from hil.plant.plant import Plant
 from hil.plant.virtual_board import PlantPins
@@ -66,12 +67,12 @@ class NativeSimBoard:
         pins = self.pins = SettlingPins(
             self.board, self._filters, skips=not has_peaks(self._profile)
         )
-        host = native_host(self._config, self._fitted, pins)
+        host = make_host(self._config, self._fitted, pins)
         host.panel = pins
         return host
 
     def identity(self, boot_id: int) -> BoardIdentity:
-        return native_identity(self._config, self._profile, self._fitted, boot_id)
+        return make_identity(self._config, self._fitted, board_name(self._profile), boot_id)
 
     def _filters(self, evse: int, inputs: Inputs) -> bool:
         """Is a contact that has moved still on its way?"""

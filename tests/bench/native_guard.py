@@ -33,8 +33,9 @@ from evse.model import LockTarget, Permit
 from evse.pilot import PilotSample
 from evse.run.flight import FlightWriter
 from evse.run.guard_loop import GuardLoop
-from evse.run.native import native_identity
+from evse.run.native import board_name
 from evse.run.realtime import become_realtime, freeze_garbage
+from evse.run.ring_1 import make_identity
 from firmware_bridge.board_ports import SocketPort
 from hil.pi.machine import FakePi
 from hil.pi.spi import Mcp3x08
@@ -163,7 +164,7 @@ def measure(config: StationConfig, runs: int, folder: Path) -> dict[str, Any]:
 
     loop = GuardLoop(
         make_host,
-        lambda boot_id: native_identity(config, profile, fitted, boot_id),
+        lambda boot_id: make_identity(config, fitted, board_name(profile), boot_id),
         board,
         port,
         panel=board,

@@ -243,3 +243,16 @@ def test_no_edge_for_the_watchdog_while_a_part_is_gone() -> None:
     quiet = len(edges)
     rig.run(500, Outputs(duty_bp=5_333))
     assert len(edges) == quiet
+
+
+def test_a_burst_that_takes_several_calls_is_told_with_what_to_do(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rig = Rig()
+    assert caplog.records == []
+    rig.board.close()
+    rig.pi.converter._bufsiz = 4_096
+    rig.begin()
+    (told,) = {record.getMessage() for record in caplog.records}
+    assert "options spidev bufsiz=65536" in told
+    rig.board.close()

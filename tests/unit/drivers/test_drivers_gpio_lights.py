@@ -170,18 +170,6 @@ def test_brightness_where_the_profile_says_so() -> None:
     lamp = Lamp(dimmable=True, intensity_percent=30)
     assert lamp.shows(Indicator.AVAILABLE, 0) == "g"
     assert lamp.header.pad("g").driven == 0.3
-    assert lamp.light.set_intensity(80)
-    lamp.shows(Indicator.AVAILABLE, 10)
-    assert lamp.header.pad("g").driven == 0.8
-    assert lamp.light.set_intensity(0)
-    assert lamp.shows(Indicator.AVAILABLE, 20) == ""
-
-
-def test_a_light_without_brightness_says_so() -> None:
-    lamp = Lamp()
-    lamp.shows(Indicator.AVAILABLE, 0)
-    assert lamp.light.set_intensity(80) is False
-    assert lamp.shows(Indicator.AVAILABLE, 10) == "g"
 
 
 @pytest.mark.parametrize(
